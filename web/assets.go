@@ -1,0 +1,140 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"path"
+	"sync"
+)
+
+//go:embed static
+var static embed.FS
+
+const (
+	indexFile    = "index.html"
+	notFoundFile = "404.html"
+)
+
+// contentTypes holds every kind of file there is in static. It is spelled out
+// because the table of package mime depends on the machine.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml; charset=utf-8",
+}
+
+// A body is one encoding of a file.
+type body struct {
+	bytes []byte
+	etag  string // strong, with its quotes; differs between encodings (RFC 9110, 8.8.3.3)
+}
+
+// An asset is one file of static, ready to be sent. It is immutable.
+type asset struct {
+	contentType string
+	plain       body
+	gzip        *body // nil where compression does not pay
+}
+
+// A site is all of static: the assets by URL path, and what stands in for a path
+// that is none of them.
+type site struct {
+	assets   map[string]*asset
+	notFound *asset
+}
+
+// embedded is the site in this binary, made when it is first asked for.
+var embedded = sync.OnceValue(func() site {
+	root, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // "static" is a valid path
+	}
+	s, err := loadSite(root)
+	if err != nil {
+		panic(err) // what is embedded was there, and complete, at build time
+	}
+	return s
+})
+
+// loadSite reads every file of files. The index is found under "/" and under its
+// own name.
+func loadSite(files fs.FS) (site, error) {
+	s := site{assets: make(map[string]*asset)}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		a, err := newAsset(name, content)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case notFoundFile:
+			s.notFound = a
+			return nil
+		case indexFile:
+			s.assets["/"] = a
+		}
+		s.assets["/"+name] = a
+		return nil
+	})
+	if err != nil {
+		return site{}, fmt.Errorf("web: load: %w", err)
+	}
+	if s.assets["/"] == nil || s.notFound == nil {
+		return site{}, fmt.Errorf("web: load: %s or %s is missing", indexFile, notFoundFile)
+	}
+	return s, nil
+}
+
+func newAsset(name string, content []byte) (*asset, error) {
+	contentType := contentTypes[path.Ext(name)]
+	if contentType == "" {
+		return nil, fmt.Errorf("%s: no content type for %q", name, path.Ext(name))
+	}
+	sum := sha256.Sum256(content)
+	hash := base64.RawURLEncoding.EncodeToString(sum[:12])
+	a := &asset{
+		contentType: contentType,
+		plain:       body{bytes: content, etag: `"` + hash + `"`},
+	}
+	packed, err := compress(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if pays(len(content), len(packed)) {
+		a.gzip = &body{bytes: packed, etag: `"` + hash + `-gzip"`}
+	}
+	return a, nil
+}
+
+// pays says whether to send packed bytes instead of plain ones: the reader's
+// work, and a header line more, want at least an eighth in return.
+func pays(plain, packed int) bool {
+	return packed+64 < plain-plain/8
+}
+
+func compress(content []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

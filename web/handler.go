@@ -1,0 +1,73 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Handler returns the handler of the browser client: the page at "/" and its
+// assets beside it, for GET and HEAD. Any other path is answered with 404 and a
+// page, any other method with 405.
+//
+// The handler keeps no state. It may be called more than once; all handlers
+// share the same bytes.
+func Handler() http.Handler {
+	return handler{embedded()}
+}
+
+type handler struct {
+	site site
+}
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setSecurityHeaders(w.Header(), r.Host)
+
+	path := r.URL.Path
+	if path == "" { // "GET http://host HTTP/1.1": RFC 9110, 4.2.3
+		path = "/"
+	}
+	a := h.site.assets[path]
+	if a == nil {
+		serveNotFound(w, r, h.site.notFound)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	b := choose(w.Header(), r, a)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Etag", b.etag)
+	// No modification time: the hash says more than the clock of whoever built this.
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b.bytes))
+}
+
+// serveNotFound sends page with status 404. It has no ETag and may not be kept:
+// the path may exist in the next build.
+func serveNotFound(w http.ResponseWriter, r *http.Request, page *asset) {
+	b := choose(w.Header(), r, page)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNotFound)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.bytes) // the reader is gone if this fails; nobody is left to tell
+	}
+}
+
+// choose picks the encoding of a for r and writes the headers that describe it.
+func choose(header http.Header, r *http.Request, a *asset) body {
+	b := a.plain
+	header.Set("Content-Type", a.contentType)
+	if a.gzip != nil {
+		header.Set("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+			b = *a.gzip
+			header.Set("Content-Encoding", "gzip")
+		}
+	}
+	// ServeContent leaves the length out where there is a Content-Encoding.
+	header.Set("Content-Length", strconv.Itoa(len(b.bytes)))
+	return b
+}
