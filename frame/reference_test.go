@@ -162,9 +162,11 @@ func reference(stream []byte, limit int) (list []found, code ws.StatusCode, at i
 }
 
 func mayBecomeUTF8(p []byte) bool {
-	p = p[max(0, len(p)-8):] // what is before has been judged
-	for len(p) > 0 && !utf8.RuneStart(p[0]) {
-		p = p[1:]
+	if len(p) > 8 { // what is before has been judged
+		p = p[len(p)-8:]
+		for !utf8.RuneStart(p[0]) {
+			p = p[1:]
+		}
 	}
 	for len(p) > 0 && utf8.FullRune(p) {
 		r, n := utf8.DecodeRune(p)

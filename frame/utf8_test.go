@@ -1,0 +1,138 @@
+package frame
+
+import (
+	"testing"
+	"unicode/utf8"
+)
+
+// The place of the first byte after which no continuation is UTF-8.
+func TestFirstImpossibleByte(t *testing.T) {
+	tests := []struct {
+		desc string
+		text string
+		at   int // -1: none
+	}{
+		{"ASCII", "hello", -1},
+		{"the greek word kosme", "\u03ba\u1f79\u03c3\u03bc\u03b5", -1},
+		{"last code points", "\u007f\u07ff\uffff\U0010ffff", -1},
+		{"first code points", "\x00\u0080\u0800\U00010000", -1},
+		{"around the surrogates", "\ud7ff\ue000\ufffd", -1},
+		{"non-characters are allowed", "\ufffe\uffff\U0001fffe\U0010fffe", -1},
+		{"begins two bytes", "\xc3", -1},
+		{"begins three bytes", "a\xe2\x82", -1},
+		{"begins four bytes", "ab\xf0\x9f\x98", -1},
+
+		{"continuation first", "\x80", 0},
+		{"continuation after a rune", "ñ\xbf", 2},
+		{"C0 only makes overlong", "a\xc0\x80", 1},
+		{"C1 only makes overlong", "\xc1\xbf", 0},
+		{"overlong three bytes", "\xe0\x80\xaf", 1},
+		{"overlong three bytes, last", "\xe0\x9f\xbf", 1},
+		{"overlong four bytes", "\xf0\x80\x80\xaf", 1},
+		{"overlong four bytes, last", "\xf0\x8f\xbf\xbf", 1},
+		{"first surrogate", "\xed\xa0\x80", 1},
+		{"last surrogate", "abc\xed\xbf\xbf", 4},
+		{"above U+10FFFF", "\xf4\x90\x80\x80", 1},
+		{"F5", "\xf5\x80\x80\x80", 0},
+		{"F8, five bytes", "\xf8\x88\x80\x80\x80", 0},
+		{"FC, six bytes", "\xfc\x84\x80\x80\x80\x80", 0},
+		{"FE", "\xfe", 0},
+		{"FF", "hello \xff", 6},
+		{"two bytes interrupted", "\xc3(", 1},
+		{"three bytes interrupted", "\xe2\x82(", 2},
+		{"four bytes interrupted", "\xf0\x9f\x98(", 3},
+		{"starts anew inside a rune", "\xe2\xe2\x82\xac", 1},
+		{"Autobahn 6.3.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited", 12},
+		{"Autobahn 6.4.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited", 12},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			for n := range len(tt.text) + 1 {
+				if _, ok := validPrefix([]byte(tt.text[:n])); ok != (tt.at < 0 || n <= tt.at) {
+					t.Errorf("%q: ok = %v", tt.text[:n], ok)
+				}
+			}
+			// The same in a message, and in fragments of one byte, with
+			// more to come.
+			var whole, pieces Decoder
+			stream := byteByByte(frames(first(tt.text)))
+			for i, b := range stream[:6] {
+				if _, _, err := whole.Next(b); err != nil {
+					t.Fatalf("header byte %d: %v", i, err)
+				}
+			}
+			if _, _, err := pieces.Next(frames(first(""))); err != nil {
+				t.Fatal(err)
+			}
+			for i := range len(tt.text) {
+				_, _, err := whole.Next(stream[6+i])
+				if bad := i == tt.at; bad != (err == ErrUTF8) {
+					t.Errorf("one fragment, byte %d: %v", i, err)
+				}
+				_, _, err = pieces.Next(frames(more(tt.text[i : i+1])))
+				if bad := i == tt.at; bad != (err == ErrUTF8) {
+					t.Errorf("fragments, byte %d: %v", i, err)
+				}
+				if i == tt.at {
+					break
+				}
+			}
+			sameAsReference(t, DefaultLimit, frames(text(tt.text)))
+		})
+	}
+}
+
+// validPrefix agrees with the list of everything that begins a rune, for all
+// strings of up to three bytes, alone and after other text.
+func TestValidPrefixExhaustively(t *testing.T) {
+	begins := map[string]bool{"": true}
+	for r := range rune(utf8.MaxRune + 1) {
+		if utf8.ValidRune(r) {
+			s := string(r)
+			for i := range len(s) {
+				begins[s[:i]] = true
+			}
+		}
+	}
+	check := func(p string) {
+		want, ok := 0, true
+		for rest := p; rest != "" && ok; rest = p[want:] {
+			switch r, n := utf8.DecodeRuneInString(rest); {
+			case r != utf8.RuneError || n == 3:
+				want += n
+			case begins[rest]:
+				rest = ""
+			default:
+				ok = false
+			}
+			if ok && begins[p[want:]] {
+				break
+			}
+		}
+		n, got := validPrefix([]byte(p))
+		if got != ok || ok && n != want {
+			t.Fatalf("%x: %d, %v, want %d, %v", p, n, got, want, ok)
+		}
+	}
+	interesting := []byte{0x00, 'a', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf,
+		0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf7, 0xf8, 0xff}
+	for a := range 256 {
+		check(string([]byte{byte(a)}))
+		for b := range 256 {
+			check(string([]byte{byte(a), byte(b)}))
+			for _, c := range interesting {
+				check(string([]byte{byte(a), byte(b), c}))
+				check("é" + string([]byte{byte(a), byte(b), c}))
+			}
+		}
+	}
+	for _, a := range interesting {
+		for _, b := range interesting {
+			for _, c := range interesting {
+				for _, d := range interesting {
+					check(string([]byte{a, b, c, d}))
+				}
+			}
+		}
+	}
+}
