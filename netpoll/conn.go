@@ -1,0 +1,180 @@
+package netpoll
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Conn is one connection, 32 bytes. It lives in a slot of its worker's chunks;
+// a *Conn stays good memory for ever, but after Handler.Closed the slot belongs
+// to whoever comes next, so nobody keeps one across callbacks. What may be kept
+// is the ID, and [Poller.Conn] finds the connection that has it now.
+type Conn struct {
+	// Guarded by the write lock; changed by the owner only.
+	fd int32 // -1 when the slot is free or the socket closed
+
+	// Owned by the worker.
+	heard  uint32 // Worker.Now when bytes last arrived; when closing, since when
+	opened uint32 // Worker.Now when it was accepted
+
+	// Owned by the handler, on the owning worker. Of no meaning here.
+	Addr uint32
+	Rate uint32
+
+	// Atomic. slot<<24 | flags<<16 | the handler's state.
+	bits atomic.Uint32
+
+	// Stored under the write lock; its own comment says who may touch what.
+	spill atomic.Pointer[spill]
+}
+
+// Flags in Conn.bits.
+const (
+	pausedByPeer = 1 << (16 + iota) // does not read: its partner's backlog must drain first
+	pausedBySelf                    // does not read: its own backlog must drain first
+	closing                         // nothing is written behind what stands, and what is read is discarded; set under the write lock
+	holding                         // spill.held is set; owned by the worker
+
+	paused    = pausedByPeer | pausedBySelf
+	slotShift = 24
+	stateMask = 1<<16 - 1
+)
+
+// spill is what a connection needs only now and then.
+type spill struct {
+	// Guarded by the write lock.
+	backlog  *buffer // nil: nothing waits
+	progress uint32  // Worker.Now when the socket last took something of it
+
+	// Owned by the worker.
+	held any
+}
+
+var spills = sync.Pool{New: func() any { return new(spill) }}
+
+// A chunk is a block of connections of one worker: exactly the allocator's size
+// class of 8 KiB, so that none of it is lost.
+const (
+	chunkBits     = 8
+	chunkSlots    = 1<<chunkBits - chunkReserved
+	chunkReserved = 6 // slot numbers whose place the header takes
+	stripes       = 16
+)
+
+type chunk struct {
+	worker *Worker
+	number uint32 // of the chunk, in its worker
+	used   uint32
+	next   uint32 // free slots: index+1 of the first, chained through Conn.opened
+	_      [4]byte
+	locks  [stripes]sync.Mutex
+	_      [chunkReserved*32 - 24 - stripes*8]byte
+	conns  [chunkSlots]Conn
+}
+
+// The chunk fills its size class exactly and the header its slots, or this does
+// not compile.
+var (
+	_ [8192 - unsafe.Sizeof(chunk{})]struct{}
+	_ [unsafe.Sizeof(chunk{}) - 8192]struct{}
+	_ [unsafe.Offsetof(chunk{}.conns) - chunkReserved*unsafe.Sizeof(Conn{})]struct{}
+)
+
+func (c *Conn) slot() uint32 { return c.bits.Load() >> slotShift }
+
+// chunk finds the block that c is part of from its place in it, which saves a
+// pointer a connection.
+func (c *Conn) chunk() *chunk {
+	return (*chunk)(unsafe.Add(unsafe.Pointer(c), -int(c.slot())*int(unsafe.Sizeof(Conn{}))))
+}
+
+// Worker returns the worker that owns c.
+func (c *Conn) Worker() *Worker { return c.chunk().worker }
+
+// ID is c's number among the open connections of the Poller: dense, small,
+// taken again after c is closed.
+func (c *Conn) ID() uint32 {
+	k := c.chunk()
+	return (k.number<<chunkBits|c.slot())<<k.worker.poller.idShift | uint32(k.worker.index)
+}
+
+// Lock takes c's write lock, which is one of a few that all connections share:
+// hold no other one meanwhile, and keep it short.
+func (c *Conn) Lock() { c.lock().Lock() }
+
+// Unlock gives the write lock back.
+func (c *Conn) Unlock() { c.lock().Unlock() }
+
+func (c *Conn) lock() *sync.Mutex { return &c.chunk().locks[c.slot()%stripes] }
+
+// State is the handler's own 16 bits. Any goroutine may read them.
+func (c *Conn) State() uint16 { return uint16(c.bits.Load()) }
+
+// SetState changes the handler's bits: those of mask become those of state.
+// Owner only.
+func (c *Conn) SetState(state, mask uint16) {
+	for {
+		old := c.bits.Load()
+		if c.bits.CompareAndSwap(old, old&^uint32(mask)|uint32(state&mask)) {
+			return
+		}
+	}
+}
+
+func (c *Conn) has(flags uint32) bool { return c.bits.Load()&flags != 0 }
+
+// Heard is when bytes last arrived, by Worker.Now. Owner only.
+func (c *Conn) Heard() uint32 { return c.heard }
+
+// Opened is when c was accepted, by Worker.Now. Owner only.
+func (c *Conn) Opened() uint32 { return c.opened }
+
+// Closing tells whether c is on its way out: nothing it sends is read any more.
+func (c *Conn) Closing() bool { return c.has(closing) }
+
+// Held returns what the handler keeps of an unfinished read, nil if nothing.
+// Owner only.
+func (c *Conn) Held() any {
+	if !c.has(holding) {
+		return nil
+	}
+	return c.spill.Load().held
+}
+
+// Hold keeps v, which may be nil, until the next Hold or until after
+// Handler.Closed. Owner only.
+func (c *Conn) Hold(v any) {
+	if v == nil && !c.has(holding) {
+		return
+	}
+	c.Lock()
+	defer c.Unlock()
+	if v == nil {
+		s := c.spill.Load()
+		s.held = nil
+		c.bits.And(^uint32(holding))
+		c.dropSpillLocked(s)
+		return
+	}
+	c.spillLocked().held = v
+	c.bits.Or(holding)
+}
+
+func (c *Conn) spillLocked() *spill {
+	s := c.spill.Load()
+	if s == nil {
+		s = spills.Get().(*spill)
+		c.spill.Store(s)
+	}
+	return s
+}
+
+// dropSpillLocked gives s back when nothing is in it.
+func (c *Conn) dropSpillLocked(s *spill) {
+	if s.backlog == nil && !c.has(holding) {
+		c.spill.Store(nil)
+		*s = spill{}
+		spills.Put(s)
+	}
+}

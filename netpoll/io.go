@@ -1,0 +1,252 @@
+package netpoll
+
+import (
+	easygo "github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+)
+
+// ready is the epoll callback of c, on the owner's goroutine. c may have been
+// closed, or be another connection by now, since the event was made: nothing
+// here believes it.
+func (c *Conn) ready(events easygo.EpollEvent) {
+	if c.fd < 0 {
+		return
+	}
+	w := c.Worker()
+	w.stats.Events++
+	if events&easygo.EPOLLOUT != 0 && c.spill.Load() != nil && !c.flush() {
+		return
+	}
+	if events&inputEvents != 0 {
+		c.read(events)
+	}
+}
+
+// read reads one buffer full at most and gives it to the handler. A short read
+// means that the socket was empty (epoll(7)), so the next bytes make an event
+// of their own; a full one asks epoll for another turn, so that one busy socket
+// does not starve the others. Only what may stand behind a hang-up is read on
+// for, for there will be no further event.
+func (c *Conn) read(events easygo.EpollEvent) {
+	w := c.Worker()
+	for !c.has(paused) {
+		n, errno := w.kernel.Read(int(c.fd), w.buf)
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno == unix.EAGAIN:
+			return
+		case errno != 0:
+			c.close(Failed)
+			return
+		case n == 0:
+			c.close(EndOfFile)
+			return
+		}
+		w.stats.BytesRead += uint64(n)
+		if !c.has(closing) { // else discarded
+			c.heard = w.now
+			w.handler.Read(c, w.buf[:n])
+			if c.fd < 0 {
+				return
+			}
+		}
+		switch {
+		case n == len(w.buf):
+			c.lookAgain()
+			return
+		case events&hangUpEvents == 0:
+			return
+		}
+	}
+}
+
+// lookAgain makes epoll report what is pending on c as if it had just come.
+// Owner only; others hold the write lock and know that c.fd is open (I2).
+func (c *Conn) lookAgain() {
+	// The first turn of a connection comes before it is registered, and
+	// registering reports what is pending anyway.
+	_ = c.Worker().epoll.Mod(int(c.fd), connEvents)
+}
+
+// Outcome is what became of a Send.
+type Outcome uint8
+
+const (
+	Sent   Outcome = iota // the kernel has all of it
+	Queued                // the kernel or the backlog has it, in order
+	Gone                  // nobody has it: c is closed, closing, or broken
+)
+
+// Send writes b to c, whose write lock the caller holds (I2), after whatever
+// waits in its backlog. What the socket refuses is copied to the backlog, and
+// the reading of from, if not nil, pauses: from is c itself, or the partner
+// whose message this is and who is known, under this lock, to be c's partner.
+// by is the worker that calls.
+func (c *Conn) Send(by *Worker, b []byte, from *Conn) Outcome {
+	return c.SendTwo(by, b, nil, from)
+}
+
+// SendTwo is Send for two pieces that follow each other.
+func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
+	if c.fd < 0 || c.has(closing) {
+		return Gone
+	}
+	if s := c.spill.Load(); s != nil && s.backlog != nil {
+		if s.backlog.len()+len(a)+len(b) > by.poller.config.BacklogLimit {
+			// I4: who does not take that much is stalled, whatever the clock says.
+			s.progress = by.now - milliseconds(by.poller.config.StallTimeout)
+			return Gone
+		}
+		c.enqueue(by, s, a, b, from)
+		return Queued
+	}
+	n, errno := c.write(by, a, b)
+	switch {
+	case n == len(a)+len(b):
+		return Sent
+	case errno != 0 && !isRefusal(errno):
+		return Gone // the owner learns of it by an event and reads the error
+	}
+	s := c.spillLocked()
+	s.progress = by.now
+	if n < len(a) {
+		a = a[n:]
+	} else {
+		a, b = b[n-len(a):], nil
+	}
+	by.stats.BacklogConns++
+	c.enqueue(by, s, a, b, from)
+	// The socket may have become writable before the backlog stood, and its
+	// owner have seen that event with nothing to do.
+	c.lookAgain()
+	return Queued
+}
+
+func (c *Conn) enqueue(by *Worker, s *spill, a, b []byte, from *Conn) {
+	if s.backlog == nil {
+		s.backlog = newBuffer(len(a) + len(b))
+	}
+	s.backlog = s.backlog.append(a).append(b)
+	by.stats.BacklogBytes += int64(len(a) + len(b))
+	switch from {
+	case nil:
+		return
+	case c:
+		from.bits.Or(pausedBySelf)
+	default:
+		from.bits.Or(pausedByPeer)
+	}
+	by.stats.Pauses++
+}
+
+// write hands the socket as much as it takes now.
+func (c *Conn) write(by *Worker, a, b []byte) (n int, errno unix.Errno) {
+	for {
+		if len(b) == 0 {
+			n, errno = by.kernel.Write(int(c.fd), a)
+		} else {
+			n, errno = by.kernel.Writev(int(c.fd), a, b)
+		}
+		if errno != unix.EINTR {
+			by.stats.BytesSent += uint64(n)
+			return n, errno
+		}
+	}
+}
+
+// isRefusal tells a socket that takes nothing now from one that is broken. Of
+// the short of memory no event tells when it is over; the sweep tries again.
+func isRefusal(errno unix.Errno) bool {
+	return errno == unix.EAGAIN || errno == unix.ENOBUFS || errno == unix.ENOMEM
+}
+
+// flush writes what waits for c. False: c is closed.
+func (c *Conn) flush() bool {
+	w := c.Worker()
+	c.Lock()
+	s := c.spill.Load()
+	if s == nil || s.backlog == nil {
+		c.Unlock()
+		return true
+	}
+	before := s.backlog.len()
+	n, errno := c.write(w, s.backlog.waiting(), nil)
+	s.backlog.from += n
+	w.stats.BacklogBytes -= int64(n)
+	if n > 0 {
+		s.progress = w.now
+	}
+	switch {
+	case n == before:
+		s.backlog.free()
+		s.backlog = nil
+		w.stats.BacklogConns--
+		c.dropSpillLocked(s)
+		if c.has(closing) {
+			c.shutLocked(w)
+		}
+		c.Unlock()
+		c.resumeSelf()
+		w.handler.Drained(c)
+		return c.fd >= 0
+	case errno != 0 && !isRefusal(errno):
+		c.Unlock()
+		c.close(Failed)
+		return false
+	}
+	c.Unlock()
+	return true
+}
+
+func (c *Conn) backlogStalled(w *Worker) bool {
+	c.Lock()
+	defer c.Unlock()
+	s := c.spill.Load()
+	return s != nil && s.backlog != nil &&
+		w.now-s.progress >= milliseconds(w.poller.config.StallTimeout)
+}
+
+// sweepBacklog tries again what waits for c, and reports who takes nothing.
+// False: c is closed.
+func (w *Worker) sweepBacklog(c *Conn) bool {
+	if !c.flush() {
+		return false
+	}
+	if c.backlogStalled(w) && !c.has(closing) {
+		w.stats.StallsReported++
+		w.handler.Stalled(c)
+	}
+	return c.fd >= 0
+}
+
+// Resume lets c read again after its partner has drained or gone. Any
+// goroutine, holding no write lock.
+func (c *Conn) Resume() { c.resume(pausedByPeer) }
+
+func (c *Conn) resumeSelf() { c.resume(pausedBySelf) }
+
+func (c *Conn) resume(flag uint32) {
+	if !c.has(flag) {
+		return
+	}
+	c.Lock()
+	defer c.Unlock()
+	c.bits.And(^flag)
+	if c.fd >= 0 {
+		c.lookAgain()
+	}
+}
+
+// Paused tells whether c does not read now. Any goroutine.
+func (c *Conn) Paused() bool { return c.has(paused) }
+
+// Pending is how many bytes wait for c. Any goroutine, holding no write lock.
+func (c *Conn) Pending() int {
+	c.Lock()
+	defer c.Unlock()
+	if s := c.spill.Load(); s != nil && s.backlog != nil {
+		return s.backlog.len()
+	}
+	return 0
+}

@@ -1,0 +1,229 @@
+package netpoll
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	easygo "github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+)
+
+// listener is one listening socket. Every worker has it in its epoll,
+// level-triggered and exclusive, so that each new connection wakes one of them.
+type listener struct {
+	fd   int
+	addr netip.AddrPort
+}
+
+// arrival is an accepted socket on its way to the worker that will own it.
+type arrival struct {
+	fd   int
+	peer netip.AddrPort
+}
+
+const (
+	// acceptBudget bounds the accepts of one turn (I4); level-triggering
+	// brings the rest back.
+	acceptBudget = 64
+	// A worker that accepts keeps the connection unless another has fewer by
+	// this many: balance is kept, and most connections need no hand-over.
+	acceptSlack = 16
+
+	minBackoff = 10 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// backoff says when a worker listens again after it ran out of descriptors.
+type backoff struct {
+	wait  time.Duration
+	until time.Duration // by Kernel.Now; 0: it listens
+}
+
+// Listen opens a listening socket, to be accepted from by all workers from now
+// on. It returns the bound address, whose port the kernel has chosen if addr's
+// is 0. An unspecified IPv6 address takes IPv4 connections too.
+func (p *Poller) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+	fd, err := p.kernel.Listen(addr)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("netpoll: listen on %v: %w", addr, err)
+	}
+	return p.ListenOn(fd)
+}
+
+// ListenOn is Listen for a non-blocking socket that listens already. The
+// descriptor is the Poller's from now on.
+func (p *Poller) ListenOn(fd int) (netip.AddrPort, error) {
+	l := &listener{fd: fd}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		p.kernel.Close(fd)
+		return netip.AddrPort{}, ErrClosed
+	}
+	bound, err := p.kernel.LocalAddr(fd)
+	if err != nil {
+		p.kernel.Close(fd)
+		return netip.AddrPort{}, fmt.Errorf("netpoll: listen: %w", err)
+	}
+	l.addr = bound
+	for i, w := range p.workers {
+		if err := w.listen(l); err != nil {
+			for _, w := range p.workers[:i+1] {
+				w.epoll.Del(fd)
+			}
+			p.kernel.Close(fd)
+			return netip.AddrPort{}, fmt.Errorf("netpoll: listen: %w", err)
+		}
+	}
+	p.listeners = append(p.listeners, l)
+	return bound, nil
+}
+
+func (w *Worker) listen(l *listener) error {
+	return w.epoll.Add(l.fd, listenerEvents, func(easygo.EpollEvent) { w.accept(l) })
+}
+
+// StopListening closes all listeners: who connects now is refused by the
+// kernel. It returns when no worker accepts any more, so it must not be called
+// from one of them.
+func (p *Poller) StopListening() {
+	p.mu.Lock()
+	listeners := p.listeners
+	p.listeners = nil
+	p.mu.Unlock()
+	for _, l := range listeners {
+		for _, w := range p.workers {
+			gone := make(chan struct{})
+			if w.Ask(func() {
+				delete(w.refused, l)
+				w.epoll.Del(l.fd)
+				close(gone)
+			}) == nil {
+				<-gone
+			}
+		}
+		p.kernel.Close(l.fd)
+	}
+}
+
+func (w *Worker) accept(l *listener) {
+	if w.closing {
+		return
+	}
+	for range acceptBudget {
+		fd, peer, errno := w.kernel.Accept(l.fd)
+		switch errno {
+		case 0:
+			w.stats.Accepted++
+			if b := w.refused[l]; b != nil {
+				delete(w.refused, l)
+			}
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			w.stats.AcceptErrors[errno]++
+			w.outOfDescriptors(l)
+			return
+		default:
+			// accept(2): the connection was gone before it was taken, or the
+			// network reports what it would have on a later call. Try the next.
+			w.stats.AcceptErrors[errno]++
+			continue
+		}
+		if w.poller.Count() >= w.poller.config.MaxConns {
+			w.stats.RefusedForMaximumConns++
+			w.kernel.Close(fd)
+			continue
+		}
+		least := w.poller.leastLoaded()
+		if least == w || w.count.Load() <= least.count.Load()+acceptSlack {
+			w.arrive(fd, peer)
+			continue
+		}
+		if least.post(func() { least.arrivals = append(least.arrivals, arrival{fd, peer}) }) != nil {
+			w.kernel.Close(fd)
+		}
+	}
+}
+
+// arrive makes an accepted socket a connection of this worker and reads it at
+// once: most clients' requests are there by the time they are accepted.
+func (w *Worker) arrive(fd int, peer netip.AddrPort) {
+	c := w.add(fd)
+	if c == nil {
+		w.stats.RefusedForMaximumConns++
+		return
+	}
+	if !w.handler.Accepted(c, peer) {
+		c.discard()
+		return
+	}
+	c.read(0)
+	w.register(c)
+}
+
+// outOfDescriptors refuses one connection with the help of the spare
+// descriptor, and stops listening for a while on this worker: level-triggered
+// readiness would spin.
+func (w *Worker) outOfDescriptors(l *listener) {
+	p := w.poller
+	p.mu.Lock()
+	if p.spare >= 0 {
+		p.kernel.Close(p.spare)
+		if fd, _, errno := p.kernel.Accept(l.fd); errno == 0 {
+			p.kernel.Close(fd)
+			w.stats.RefusedForDescriptors++
+		}
+		p.spare = p.openSpare()
+	} else {
+		p.spare = p.openSpare()
+	}
+	p.mu.Unlock()
+
+	b := w.refused[l]
+	if b == nil {
+		b = &backoff{wait: minBackoff / 2}
+		w.refused[l] = b
+	}
+	b.wait = min(2*b.wait, maxBackoff)
+	b.until = w.kernel.Now() + b.wait
+	w.epoll.Del(l.fd)
+	w.armTimer(b.wait)
+}
+
+func (p *Poller) openSpare() int {
+	fd, err := p.kernel.Spare()
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// armTimer makes the coarse clock tick once in d, and by its period after that.
+func (w *Worker) armTimer(d time.Duration) {
+	tick := w.poller.config.Tick
+	if err := w.kernel.SetTimer(w.timer, min(d, tick), tick); err != nil {
+		w.poller.config.Logger.Error("timer not set", "error", err)
+	}
+}
+
+// retryListeners listens again where the wait is over.
+func (w *Worker) retryListeners() {
+	for l, b := range w.refused {
+		if b.until == 0 {
+			continue
+		}
+		now := w.kernel.Now()
+		if b.until > now {
+			w.armTimer(b.until - now)
+			continue
+		}
+		b.until = 0
+		if err := w.listen(l); err != nil && !errors.Is(err, easygo.ErrRegistered) {
+			w.epoll.Del(l.fd)
+			b.until = now + maxBackoff
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package netpoll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler is what a Poller's user does with connections. Each worker has its
+// own, and calls it on its own goroutine only; so its state needs no locks.
+type Handler interface {
+	// Accepted: c was just accepted from peer. False closes it at once, and
+	// Closed is not called.
+	Accepted(c *Conn, peer netip.AddrPort) bool
+	// Read: b arrived on c. b is the worker's and dies on return (I3); it may
+	// be changed meanwhile.
+	Read(c *Conn, b []byte)
+	// Drained: c's backlog is empty again, so who was paused for it may Resume.
+	Drained(c *Conn)
+	// Stalled: c took nothing of its backlog for Config.StallTimeout, or the
+	// backlog is at its limit. The handler closes it.
+	Stalled(c *Conn)
+	// Sweep: the coarse clock passed by; about once a second for each open
+	// connection that is not closing.
+	Sweep(c *Conn)
+	// Closed: c's descriptor was closed for this cause; its ID is free when
+	// Closed returns. Called once for each connection (I6).
+	Closed(c *Conn, cause Cause)
+}
+
+// Cause is how a connection's descriptor came to be closed, as far as the
+// sockets can tell.
+type Cause uint8
+
+const (
+	// Requested: by Conn.Close, or Conn.Finish and the peer then closed too.
+	Requested Cause = iota
+	// EndOfFile: read(2) returned 0.
+	EndOfFile
+	// Failed: read(2) or an epoll call reported an error (ECONNRESET, ETIMEDOUT, …).
+	Failed
+	// Abandoned: after Conn.Finish the peer did not close within Config.LingerTimeout.
+	Abandoned
+)
+
+// Config says how a Poller works. Zero values mean the defaults.
+type Config struct {
+	// NewHandler makes the handler of one worker. Required.
+	NewHandler func(*Worker) Handler
+	// Workers: how many; default GOMAXPROCS, at most 256.
+	Workers int
+	// MaxConns bounds the connections that exist at once, those above it are
+	// refused with a bare close by the accept path; default 1<<20, at most 1<<24.
+	MaxConns int
+	// ReadBuffer is the size of a worker's read buffer, and so the most that
+	// one turn reads from one socket; default 64 KiB.
+	ReadBuffer int
+	// BacklogLimit bounds the bytes that wait for one receiver; default 256 KiB.
+	BacklogLimit int
+	// StallTimeout: default 15 s. LingerTimeout: default 3 s.
+	StallTimeout, LingerTimeout time.Duration
+	// Tick is the period of the coarse clock; default 250 ms.
+	Tick time.Duration
+	// Kernel: default Linux().
+	Kernel Kernel
+	// Logger: default slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	maxWorkers = 256
+	maxConns   = 1 << 24
+	// sweepTicks: one in so many of a worker's chunks is swept at each tick.
+	sweepTicks = 4
+)
+
+func (c Config) withDefaults() Config {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&c.Workers, runtime.GOMAXPROCS(0))
+	c.Workers = min(c.Workers, maxWorkers)
+	def(&c.MaxConns, 1<<20)
+	c.MaxConns = min(c.MaxConns, maxConns)
+	def(&c.ReadBuffer, 64<<10)
+	def(&c.BacklogLimit, 256<<10)
+	defDuration := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	defDuration(&c.StallTimeout, 15*time.Second)
+	defDuration(&c.LingerTimeout, 3*time.Second)
+	defDuration(&c.Tick, 250*time.Millisecond)
+	if c.Kernel == nil {
+		c.Kernel = Linux()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// Poller is N workers and the listeners they accept from.
+type Poller struct {
+	// Immutable after Open.
+	config  Config
+	kernel  Kernel
+	workers []*Worker
+	idShift uint // a connection's ID is place<<idShift | worker
+
+	// Atomic.
+	open atomic.Int64 // connections
+
+	// Guarded by mu.
+	mu        sync.Mutex
+	listeners []*listener
+	spare     int // a descriptor to give up when there are no others; -1: none
+	closed    bool
+}
+
+// ErrClosed is what a closed Poller answers.
+var ErrClosed = errors.New("netpoll: closed")
+
+// Open starts the workers.
+func Open(config Config) (*Poller, error) {
+	config = config.withDefaults()
+	p := &Poller{
+		config:  config,
+		kernel:  config.Kernel,
+		idShift: uint(bits.Len(uint(config.Workers - 1))),
+		spare:   -1,
+	}
+	spare, err := p.kernel.Spare()
+	if err != nil {
+		return nil, fmt.Errorf("netpoll: open: %w", err)
+	}
+	p.spare = spare
+	for i := range config.Workers {
+		w, err := openWorker(p, i)
+		if err != nil {
+			p.Close()
+			return nil, fmt.Errorf("netpoll: open: %w", err)
+		}
+		p.workers = append(p.workers, w)
+	}
+	return p, nil
+}
+
+// Conn returns the connection that has this ID, or nil. What it is by the time
+// the caller looks is known only under its write lock, see [Conn.Send].
+func (p *Poller) Conn(id uint32) *Conn {
+	index := int(id & (1<<p.idShift - 1))
+	place := id >> p.idShift
+	if index >= len(p.workers) || int(place>>chunkBits) >= len(p.workers[index].chunks) {
+		return nil
+	}
+	k := p.workers[index].chunks[place>>chunkBits].Load()
+	slot := place & (1<<chunkBits - 1)
+	if k == nil || slot < chunkReserved {
+		return nil
+	}
+	return &k.conns[slot-chunkReserved]
+}
+
+// IDs is an upper bound (exclusive) of all IDs.
+func (p *Poller) IDs() int {
+	return len(p.workers[0].chunks) << (chunkBits + p.idShift)
+}
+
+// Count is how many connections there are, closing ones included.
+func (p *Poller) Count() int { return int(p.open.Load()) }
+
+// Workers returns the workers, in the order of their indices.
+func (p *Poller) Workers() []*Worker { return p.workers }
+
+// Adopt gives a non-blocking stream socket to a worker: it becomes a connection
+// as if it had been accepted, except that Handler.Accepted is not called; ready
+// runs in its place, on the worker. The descriptor is the Poller's from now on,
+// whatever comes back.
+func (p *Poller) Adopt(fd int, ready func(h Handler, c *Conn)) error {
+	w := p.leastLoaded()
+	err := w.Ask(func() {
+		if c := w.add(fd); c != nil {
+			ready(w.handler, c)
+			w.register(c)
+		}
+	})
+	if err != nil {
+		p.kernel.Close(fd)
+	}
+	return err
+}
+
+func (p *Poller) leastLoaded() *Worker {
+	least := p.workers[0]
+	for _, w := range p.workers[1:] {
+		if w.count.Load() < least.count.Load() {
+			least = w
+		}
+	}
+	return least
+}
+
+// Each runs f for every connection that is open and not closing, each on its
+// worker, and returns when all workers are through, or ctx is done.
+func (p *Poller) Each(ctx context.Context, f func(h Handler, c *Conn)) error {
+	return p.OnWorkers(ctx, func(w *Worker) {
+		w.each(func(c *Conn) {
+			if !c.has(closing) {
+				f(w.handler, c)
+			}
+		})
+	})
+}
+
+// OnWorkers runs f once on each worker and returns when all are through, or ctx
+// is done.
+func (p *Poller) OnWorkers(ctx context.Context, f func(*Worker)) error {
+	done := make(chan struct{}, len(p.workers))
+	for _, w := range p.workers {
+		if err := w.Ask(func() { f(w); done <- struct{}{} }); err != nil {
+			return err
+		}
+	}
+	for range p.workers {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close stops listening, closes every connection, and ends the workers. It must
+// not be called from one of them.
+func (p *Poller) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return ErrClosed
+	}
+	p.closed = true
+	p.mu.Unlock()
+
+	p.StopListening()
+	var errs []error
+	for _, w := range p.workers {
+		errs = append(errs, w.close())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.spare >= 0 {
+		p.kernel.Close(p.spare)
+		p.spare = -1
+	}
+	return errors.Join(errs...)
+}

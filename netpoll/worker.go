@@ -1,0 +1,336 @@
+package netpoll
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	easygo "github.com/mailru/easygo/netpoll"
+	"golang.org/x/sys/unix"
+)
+
+// Worker is one of the bounded pool: the goroutine that waits in one epoll, and
+// all that belongs to it.
+type Worker struct {
+	// Immutable after openWorker.
+	poller  *Poller
+	kernel  Kernel
+	index   int
+	handler Handler
+	epoll   Epoll
+	timer   int // timerfd: the coarse clock
+	event   int // eventfd: something is in the mailbox
+	chunks  []atomic.Pointer[chunk]
+
+	// Owned by the worker's goroutine.
+	buf       []byte
+	now       uint32 // milliseconds since Open, as of the last tick; wraps
+	tick      uint32
+	firstFree int // no chunk before this one has a free slot
+	lastChunk int // one past the last chunk that exists
+	refused   map[*listener]*backoff
+	stats     Stats
+	closing   bool
+
+	// Atomic.
+	count atomic.Int64 // connections
+
+	// Guarded by mailMu.
+	mailMu     sync.Mutex
+	tasks      []func()
+	arrivals   []arrival // bound: what the other workers' accept turns took (I4)
+	mailClosed bool
+}
+
+// Stats are what a worker has counted since it began. Owned by the worker; read
+// it there ([Poller.OnWorkers]).
+type Stats struct {
+	Accepted               uint64
+	AcceptErrors           map[unix.Errno]uint64
+	Events                 uint64 // callbacks of connections
+	BytesRead, BytesSent   uint64
+	Pauses                 uint64
+	BacklogBytes           int64 // standing now: enqueued less dequeued by this worker
+	BacklogConns           int64 // likewise
+	StallsRecovered        uint64
+	StallsReported         uint64
+	RefusedForDescriptors  uint64
+	RefusedForMaximumConns uint64
+}
+
+func openWorker(p *Poller, index int) (*Worker, error) {
+	perWorker := (p.config.MaxConns + chunkSlots - 1) / chunkSlots
+	w := &Worker{
+		poller:  p,
+		kernel:  p.kernel,
+		index:   index,
+		chunks:  make([]atomic.Pointer[chunk], perWorker+1),
+		buf:     make([]byte, p.config.ReadBuffer),
+		now:     milliseconds(p.kernel.Now()),
+		refused: make(map[*listener]*backoff),
+		stats:   Stats{AcceptErrors: make(map[unix.Errno]uint64)},
+		timer:   -1,
+		event:   -1,
+	}
+	w.handler = p.config.NewHandler(w)
+	if err := w.start(); err != nil {
+		w.release()
+		return nil, fmt.Errorf("worker %d: %w", index, err)
+	}
+	return w, nil
+}
+
+func (w *Worker) start() (err error) {
+	if w.timer, err = w.kernel.Timer(); err != nil {
+		return err
+	}
+	if w.event, err = w.kernel.Event(); err != nil {
+		return err
+	}
+	if w.epoll, err = w.kernel.Epoll(w.waitFailed); err != nil {
+		return err
+	}
+	if err = w.epoll.Add(w.timer, easygo.EPOLLIN, w.onTick); err != nil {
+		return err
+	}
+	if err = w.epoll.Add(w.event, easygo.EPOLLIN, w.onMail); err != nil {
+		return err
+	}
+	tick := w.poller.config.Tick
+	return w.kernel.SetTimer(w.timer, tick, tick)
+}
+
+// waitFailed: without epoll_wait(2) there is nothing left to do.
+func (w *Worker) waitFailed(err error) {
+	panic(fmt.Sprintf("netpoll: worker %d: epoll_wait: %v", w.index, err))
+}
+
+// release gives back what start took.
+func (w *Worker) release() {
+	if w.epoll != nil {
+		w.epoll.Close()
+	}
+	for _, fd := range []int{w.timer, w.event} {
+		if fd >= 0 {
+			w.kernel.Close(fd)
+		}
+	}
+}
+
+// Index is the worker's place among [Poller.Workers].
+func (w *Worker) Index() int { return w.index }
+
+// Now is the coarse clock: milliseconds since the Poller was opened, as of the
+// last tick. It wraps after 49 days: subtract, never compare. Worker only.
+func (w *Worker) Now() uint32 { return w.now }
+
+// Time is the exact clock. Any goroutine.
+func (w *Worker) Time() time.Duration { return w.kernel.Now() }
+
+// Handler returns the worker's handler, whose state is the worker's own.
+func (w *Worker) Handler() Handler { return w.handler }
+
+// Stats returns the worker's counters. Worker only.
+func (w *Worker) Stats() *Stats { return &w.stats }
+
+// Count is how many connections the worker owns. Any goroutine.
+func (w *Worker) Count() int { return int(w.count.Load()) }
+
+func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
+
+// Ask runs f on the worker, soon. Any goroutine. ErrClosed if it never will.
+func (w *Worker) Ask(f func()) error {
+	return w.post(func() { w.tasks = append(w.tasks, f) })
+}
+
+func (w *Worker) post(add func()) error {
+	w.mailMu.Lock()
+	if w.mailClosed {
+		w.mailMu.Unlock()
+		return ErrClosed
+	}
+	first := len(w.tasks)+len(w.arrivals) == 0
+	add()
+	w.mailMu.Unlock()
+	if first {
+		w.kernel.Signal(w.event)
+	}
+	return nil
+}
+
+func (w *Worker) onMail(easygo.EpollEvent) {
+	w.reset(w.event)
+	w.mailMu.Lock()
+	tasks, arrivals := w.tasks, w.arrivals
+	w.tasks, w.arrivals = nil, nil
+	w.mailMu.Unlock()
+	for _, a := range arrivals {
+		w.arrive(a.fd, a.peer)
+	}
+	for _, f := range tasks {
+		f()
+	}
+}
+
+// reset reads the eight bytes that an eventfd or a timerfd has for us.
+func (w *Worker) reset(fd int) {
+	var count [8]byte
+	w.kernel.Read(fd, count[:])
+}
+
+// onTick is the coarse clock: everything that has a deadline is looked at here.
+func (w *Worker) onTick(easygo.EpollEvent) {
+	w.reset(w.timer)
+	w.now = milliseconds(w.kernel.Now())
+	w.retryListeners()
+	w.tick++
+	for i := int(w.tick % sweepTicks); i < w.lastChunk; i += sweepTicks {
+		if k := w.chunks[i].Load(); k != nil {
+			for j := range k.conns {
+				if c := &k.conns[j]; c.fd >= 0 {
+					w.sweep(c)
+				}
+			}
+		}
+	}
+}
+
+func (w *Worker) sweep(c *Conn) {
+	if c.has(closing) {
+		if w.now-c.heard >= milliseconds(w.poller.config.LingerTimeout) {
+			c.close(Abandoned)
+			return
+		}
+	}
+	if c.spill.Load() != nil && !w.sweepBacklog(c) {
+		return
+	}
+	if !c.has(closing) {
+		w.handler.Sweep(c)
+	}
+}
+
+// each calls f for every open connection of the worker; f may close it.
+func (w *Worker) each(f func(*Conn)) {
+	for i := range w.lastChunk {
+		if k := w.chunks[i].Load(); k != nil {
+			for j := range k.conns {
+				if c := &k.conns[j]; c.fd >= 0 {
+					f(c)
+				}
+			}
+		}
+	}
+}
+
+// add makes fd a connection of this worker, or closes it and returns nil if
+// there is no place.
+func (w *Worker) add(fd int) *Conn {
+	c := w.takeSlot()
+	if c == nil {
+		w.kernel.Close(fd)
+		return nil
+	}
+	c.heard, c.opened = w.now, w.now
+	c.Addr, c.Rate = 0, 0
+	c.bits.And(0xff << slotShift)
+	c.Lock()
+	c.fd = int32(fd) // I2: from here on others may write
+	c.Unlock()
+	w.count.Add(1)
+	w.poller.open.Add(1)
+	return c
+}
+
+// register puts c into the epoll, for good. What has arrived before is reported
+// as an event.
+func (w *Worker) register(c *Conn) {
+	if c.fd < 0 {
+		return
+	}
+	if err := w.epoll.Add(int(c.fd), connEvents, c.ready); err != nil {
+		c.close(Failed)
+	}
+}
+
+// takeSlot finds a free slot in the lowest chunk that has one, so that chunks
+// empty out when a crowd has left.
+func (w *Worker) takeSlot() *Conn {
+	for i := w.firstFree; i < len(w.chunks); i++ {
+		k := w.chunks[i].Load()
+		if k == nil {
+			k = newChunk(w, i)
+			w.chunks[i].Store(k)
+			w.lastChunk = max(w.lastChunk, i+1)
+		}
+		if k.next != 0 {
+			w.firstFree = i
+			c := &k.conns[k.next-1]
+			k.next = c.opened
+			k.used++
+			return c
+		}
+	}
+	w.firstFree = len(w.chunks)
+	return nil
+}
+
+// freeSlot gives c's slot back, and its chunk to the garbage collector when it
+// was the last in it.
+func (w *Worker) freeSlot(c *Conn) {
+	k := c.chunk()
+	c.opened = k.next
+	k.next = c.slot() - chunkReserved + 1
+	k.used--
+	i := int(k.number)
+	w.firstFree = min(w.firstFree, i)
+	if k.used == 0 {
+		w.chunks[i].Store(nil)
+		for w.lastChunk > 0 && w.chunks[w.lastChunk-1].Load() == nil {
+			w.lastChunk--
+		}
+	}
+}
+
+func newChunk(w *Worker, number int) *chunk {
+	k := &chunk{worker: w, number: uint32(number), next: 1}
+	for i := range k.conns {
+		c := &k.conns[i]
+		c.fd = -1
+		c.bits.Store(uint32(i+chunkReserved) << slotShift)
+		c.opened = uint32(i + 2)
+	}
+	k.conns[chunkSlots-1].opened = 0
+	return k
+}
+
+// close ends the worker from outside.
+func (w *Worker) close() error {
+	done := make(chan struct{})
+	err := w.Ask(func() {
+		w.closing = true
+		w.each(func(c *Conn) { c.close(Requested) })
+		w.mailMu.Lock()
+		w.mailClosed = true
+		tasks, arrivals := w.tasks, w.arrivals
+		w.tasks, w.arrivals = nil, nil
+		w.mailMu.Unlock()
+		for _, a := range arrivals {
+			w.kernel.Close(a.fd)
+		}
+		for _, f := range tasks {
+			f()
+		}
+		w.each(func(c *Conn) { c.close(Requested) })
+		w.epoll.Del(w.timer)
+		w.epoll.Del(w.event)
+		close(done)
+	})
+	if err != nil {
+		return err
+	}
+	<-done
+	w.release()
+	return nil
+}
