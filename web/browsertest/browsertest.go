@@ -1,0 +1,117 @@
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Timeout is how long one [Wait] waits: long enough for a busy machine, short
+// enough to see in a failed test what it waited for.
+const Timeout = 10 * time.Second
+
+// names are the programs that are looked for on the path, in this order.
+var names = []string{"chromium", "chromium-browser", "google-chrome"}
+
+// Start starts Chromium and returns the context of its first tab, for
+// [chromedp.Do]. The browser ends with the test.
+func Start(t testing.TB) context.Context {
+	t.Helper()
+	program, err := find()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%v, and CI=true: this test must run", err)
+		}
+		t.Skipf("skipped: %v; install Chromium to run this test", err)
+	}
+
+	// Later options win. chromedp adds a fresh profile and removes it at the end.
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.Flag("headless", true),
+		chromedp.Flag("no-sandbox", true), // test machines run as root, which the sandbox refuses
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("no-first-run", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+	)
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancelAllocator)
+	return open(t, allocator)
+}
+
+// NewPerson opens a tab in the browser of ctx for somebody else: storage, cookies
+// and cache are apart from those of every other tab. The tab closes with the test;
+// to close it earlier call [chromedp.Cancel].
+func NewPerson(t testing.TB, ctx context.Context) context.Context {
+	t.Helper()
+	return open(t, ctx, chromedp.WithNewBrowserContext())
+}
+
+// open makes a tab and registers its end.
+func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browsertest: start: %v", err)
+	}
+	return ctx
+}
+
+// find returns the path of the first of names there is.
+func find() (string, error) {
+	for _, name := range names {
+		if program, err := exec.LookPath(name); err == nil {
+			return program, nil
+		}
+	}
+	return "", fmt.Errorf("no browser: none of %q is on the path", names)
+}
+
+// Wait waits until condition, a JavaScript expression, is true in the tab. It is
+// evaluated after every change of the document, and now and then between, for what
+// no change tells of. Unlike [chromedp.Poll] it works on a page whose
+// Content-Security-Policy forbids eval, and in a tab that is not in front.
+func Wait(condition string) chromedp.Action[chromedp.Void] {
+	script := `new Promise((resolve) => {
+		const met = () => ` + condition + `;
+		const look = () => {
+			if (!met()) return;
+			observer.disconnect();
+			clearInterval(timer);
+			resolve(true);
+		};
+		const observer = new MutationObserver(look);
+		observer.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+		const timer = setInterval(look, 50);
+		look();
+	})`
+	wait := chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise)
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		waiting, cancel := context.WithTimeout(ctx, Timeout)
+		defer cancel()
+		if _, err := wait(waiting, tab); err != nil {
+			return fmt.Errorf("browsertest: waiting for %s: %w; the page shows:\n%s", condition, err, visibleText(ctx, tab))
+		}
+		return nil
+	})
+}
+
+// visibleText is what the page in tab shows, to go behind an error.
+func visibleText(ctx context.Context, tab *chromedp.Target) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	text, err := chromedp.Evaluate[string](`document.body.innerText`)(ctx, tab)
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}

@@ -1,0 +1,18 @@
+// Package browsertest runs tests in a real Chromium.
+//
+//	ctx := browsertest.Start(t)          // a browser with one tab
+//	other := browsertest.NewPerson(t, ctx) // a second tab that shares nothing with it
+//
+//	err := chromedp.Do(ctx,
+//		chromedp.Navigate(url),
+//		browsertest.Wait(`document.title === "Roulette"`))
+//
+// The browser runs without a window, talks to nothing but what the test opens, has
+// a profile of its own, and is gone with everything it wrote when the test ends.
+//
+// Where there is no Chromium the test is skipped and says so; where the environment
+// has CI=true it fails, so that a test which must run cannot quietly not run.
+//
+// A context belongs to one tab, and one goroutine at a time may use it (see
+// [chromedp.NewContext]). Only tests import this package.
+package browsertest

@@ -1,0 +1,34 @@
+package browsertest
+
+import (
+	"context"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// Enter presses the Enter key in the focused element, with the given modifiers
+// held, as a keyboard does: one event that is cancelled as a whole. (A "\n" in
+// [chromedp.SendKeys] arrives as two, and a page that handles the first one still
+// gets the line break of the second.)
+func Enter(modifiers ...chromedp.Modifier) chromedp.Action[chromedp.Void] {
+	var held int64
+	for _, modifier := range modifiers {
+		held |= int64(modifier)
+	}
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for _, event := range []input.DispatchKeyEventParams{
+			{Type: input.DispatchKeyEventTypeKeyDown, Text: "\r"},
+			{Type: input.DispatchKeyEventTypeKeyUp},
+		} {
+			event.Key, event.Code = "Enter", "Enter"
+			event.WindowsVirtualKeyCode, event.NativeVirtualKeyCode = 13, 13
+			event.Modifiers = held
+			if _, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
