@@ -1,0 +1,165 @@
+package metrics
+
+import (
+	"sync"
+	"time"
+)
+
+// cacheLine is the unit in which processors share memory, or a multiple of it.
+const cacheLine = 64
+
+// Counters is everything one worker counts. Make it with [NewCounters], or call
+// Init once on one that lies inside another struct. All of it is owned by the
+// worker; a plain copy, made by the worker, is a snapshot.
+//
+// The padding at both ends keeps two workers' Counters off each other's cache
+// lines wherever they are allocated, also as neighbours in a slice.
+type Counters struct {
+	_ [cacheLine]byte
+
+	// Relay, on the byte path. All are counted by the worker that does the work,
+	// which is the sender's.
+	RelayedMessages      [opcodes]uint64
+	RelayedBytes         uint64 // payload
+	UndeliveredMessages  uint64
+	NetworkReceiveBytes  uint64 // all that read(2) brought
+	NetworkTransmitBytes uint64 // all that write(2) took
+	RelayLatency         Histogram
+
+	// The worker's own loop; see Wakeup.
+	Wakeups         uint64
+	Events          uint64
+	BusyNanoseconds uint64
+	EventsPerWakeup Histogram
+
+	// Backpressure.
+	ReadPauses     uint64
+	WriteStalls    [stallResults]uint64
+	LimitsExceeded [limits]uint64
+	// Gauges. Whoever makes a change counts it, whichever worker owns the
+	// connection, so only the sum over all workers means something.
+	BacklogBytes       int64
+	BacklogConnections int64
+
+	// Connections. The gauge is like those above; see MoveConnection.
+	Connections        [connectionStates]int64
+	Accepted           uint64
+	Rejected           [rejectReasons]uint64
+	Closed             [closeCodes][initiators]uint64
+	AcceptErrors       [acceptErrors]uint64
+	Handshakes         [handshakeResults]uint64
+	ConnectionDuration Histogram
+	HandshakeDuration  Histogram
+
+	// Pairing. A pair is counted once, not once per side.
+	PairsCreated uint64
+	PairsEnded   [endReasons]uint64
+	PairingWait  Histogram // one value per client paired, that is two per pair
+	PairDuration Histogram
+
+	_ [cacheLine]byte
+}
+
+// NewCounters returns counters at zero.
+func NewCounters() *Counters {
+	c := new(Counters)
+	c.Init()
+	return c
+}
+
+// Init readies zero counters. It forgets nothing that was counted.
+func (c *Counters) Init() {
+	c.RelayLatency.layout = relayLatencyLayout
+	c.EventsPerWakeup.layout = eventsPerWakeupLayout
+	c.ConnectionDuration.layout = connectionDurationLayout
+	c.HandshakeDuration.layout = handshakeDurationLayout
+	c.PairingWait.layout = pairingWaitLayout
+	c.PairDuration.layout = pairDurationLayout
+}
+
+// Wakeup counts one return from epoll_wait with that many events, and the time
+// it took to serve them.
+func (c *Counters) Wakeup(events int, busy time.Duration) {
+	c.Wakeups++
+	c.Events += uint64(events)
+	c.BusyNanoseconds += uint64(max(busy, 0))
+	c.EventsPerWakeup.Observe(int64(events))
+}
+
+// MoveConnection counts a connection's step from one state to another.
+func (c *Counters) MoveConnection(from, to ConnectionState) {
+	c.Connections[from]--
+	c.Connections[to]++
+}
+
+// Add adds every field of other.
+func (c *Counters) Add(other *Counters) {
+	addAll(c.RelayedMessages[:], other.RelayedMessages[:])
+	c.RelayedBytes += other.RelayedBytes
+	c.UndeliveredMessages += other.UndeliveredMessages
+	c.NetworkReceiveBytes += other.NetworkReceiveBytes
+	c.NetworkTransmitBytes += other.NetworkTransmitBytes
+	c.RelayLatency.Add(&other.RelayLatency)
+
+	c.Wakeups += other.Wakeups
+	c.Events += other.Events
+	c.BusyNanoseconds += other.BusyNanoseconds
+	c.EventsPerWakeup.Add(&other.EventsPerWakeup)
+
+	c.ReadPauses += other.ReadPauses
+	addAll(c.WriteStalls[:], other.WriteStalls[:])
+	addAll(c.LimitsExceeded[:], other.LimitsExceeded[:])
+	c.BacklogBytes += other.BacklogBytes
+	c.BacklogConnections += other.BacklogConnections
+
+	addAll(c.Connections[:], other.Connections[:])
+	c.Accepted += other.Accepted
+	addAll(c.Rejected[:], other.Rejected[:])
+	for code := range c.Closed {
+		addAll(c.Closed[code][:], other.Closed[code][:])
+	}
+	addAll(c.AcceptErrors[:], other.AcceptErrors[:])
+	addAll(c.Handshakes[:], other.Handshakes[:])
+	c.ConnectionDuration.Add(&other.ConnectionDuration)
+	c.HandshakeDuration.Add(&other.HandshakeDuration)
+
+	c.PairsCreated += other.PairsCreated
+	addAll(c.PairsEnded[:], other.PairsEnded[:])
+	c.PairingWait.Add(&other.PairingWait)
+	c.PairDuration.Add(&other.PairDuration)
+}
+
+func addAll[T int64 | uint64](dst, src []T) {
+	for i, v := range src {
+		dst[i] += v
+	}
+}
+
+// Shared is a Counters for goroutines that are no worker: the HTTP pages, a
+// signal handler. The zero value is ready. It costs a lock: never on the byte
+// path.
+type Shared struct {
+	mu sync.Mutex
+
+	// Guarded by mu.
+	counters Counters
+	ready    bool
+}
+
+// Update calls f with the counters. f must not keep them.
+func (s *Shared) Update(f func(*Counters)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		s.counters.Init()
+		s.ready = true
+	}
+	f(&s.counters)
+}
+
+// addTo adds the counters to dst.
+func (s *Shared) addTo(dst *Counters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dst.Add(&s.counters)
+}

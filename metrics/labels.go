@@ -1,0 +1,234 @@
+package metrics
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Each label has one enumeration and, beside it, the closed list of its values.
+// The enumeration is the index into the arrays of Counters.
+
+// ConnectionState is where a connection is in its life.
+type ConnectionState uint8
+
+const (
+	ConnectionHandshaking ConnectionState = iota // accepted, not yet upgraded
+	ConnectionIdle                               // upgraded, neither waiting nor paired
+	ConnectionWaiting                            // in the pool
+	ConnectionPaired                             // has a partner
+	ConnectionClosing                            // close frame sent, waiting for the end
+	connectionStates
+)
+
+var connectionStateLabels = [connectionStates]string{"handshaking", "idle", "waiting", "paired", "closing"}
+
+func (s ConnectionState) String() string { return connectionStateLabels[s] }
+
+// RejectReason is why an accepted socket was refused a chat.
+type RejectReason uint8
+
+const (
+	RejectMaxConnections  RejectReason = iota // the server's own limit
+	RejectPerAddress                          // too many from one address
+	RejectHandshakeRate                       // too fast from one address
+	RejectOrigin                              // a foreign Origin header
+	RejectDraining                            // the server is going down
+	RejectDescriptorLimit                     // EMFILE or ENFILE: refused with the spare descriptor
+	rejectReasons
+)
+
+var rejectReasonLabels = [rejectReasons]string{
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit",
+}
+
+func (r RejectReason) String() string { return rejectReasonLabels[r] }
+
+// CloseCode is a WebSocket close code (RFC 6455, section 7.4) that has a label
+// of its own, or CloseOther.
+type CloseCode uint8
+
+const (
+	CloseNormal         CloseCode = iota // 1000
+	CloseGoingAway                       // 1001: page left, or the server drains
+	CloseProtocolError                   // 1002
+	CloseNoStatus                        // 1005: a close frame without a code
+	CloseAbnormal                        // 1006: TCP ended without a close frame
+	CloseInvalidPayload                  // 1007
+	CloseTooBig                          // 1009
+	CloseTimeout                         // 4408: no pong, or a stalled receiver
+	CloseRateLimited                     // 4429
+	CloseOverloaded                      // 4453
+	CloseOther                           // any other code
+	closeCodes
+)
+
+var closeCodeLabels = [closeCodes]string{
+	"1000", "1001", "1002", "1005", "1006", "1007", "1009", "4408", "4429", "4453", "other",
+}
+
+func (c CloseCode) String() string { return closeCodeLabels[c] }
+
+// CloseCodeOf returns the label for a close code as it stands on the wire. Use
+// 1006 for a connection that TCP lost and 1005 for an empty close frame.
+func CloseCodeOf(code uint16) CloseCode {
+	switch code {
+	case 1000:
+		return CloseNormal
+	case 1001:
+		return CloseGoingAway
+	case 1002:
+		return CloseProtocolError
+	case 1005:
+		return CloseNoStatus
+	case 1006:
+		return CloseAbnormal
+	case 1007:
+		return CloseInvalidPayload
+	case 1009:
+		return CloseTooBig
+	case 4408:
+		return CloseTimeout
+	case 4429:
+		return CloseRateLimited
+	case 4453:
+		return CloseOverloaded
+	}
+	return CloseOther
+}
+
+// Initiator is who ended a connection.
+type Initiator uint8
+
+const (
+	ByClient Initiator = iota
+	ByServer
+	initiators
+)
+
+var initiatorLabels = [initiators]string{"client", "server"}
+
+func (i Initiator) String() string { return initiatorLabels[i] }
+
+// AcceptError is a class of errno that accept4(2) returns.
+type AcceptError uint8
+
+const (
+	AcceptEMFILE       AcceptError = iota // descriptor limit of the process
+	AcceptENFILE                          // descriptor limit of the system
+	AcceptECONNABORTED                    // the peer gave up before we took it
+	AcceptENOBUFS                         // no socket memory
+	AcceptENOMEM                          // no memory
+	AcceptEPERM                           // a firewall rule forbids it
+	AcceptNetwork                         // an error pending on the new socket, see accept(2)
+	AcceptOther
+	acceptErrors
+)
+
+var acceptErrorLabels = [acceptErrors]string{
+	"EMFILE", "ENFILE", "ECONNABORTED", "ENOBUFS", "ENOMEM", "EPERM", "network", "other",
+}
+
+func (e AcceptError) String() string { return acceptErrorLabels[e] }
+
+// AcceptErrorOf returns the class of an error of accept4(2), wrapped or not.
+// EAGAIN and EINTR are no errors of accepting: do not count them.
+func AcceptErrorOf(err error) AcceptError {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return AcceptOther
+	}
+	switch errno {
+	case syscall.EMFILE:
+		return AcceptEMFILE
+	case syscall.ENFILE:
+		return AcceptENFILE
+	case syscall.ECONNABORTED:
+		return AcceptECONNABORTED
+	case syscall.ENOBUFS:
+		return AcceptENOBUFS
+	case syscall.ENOMEM:
+		return AcceptENOMEM
+	case syscall.EPERM:
+		return AcceptEPERM
+	case syscall.ENETDOWN, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
+		syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH, syscall.ETIMEDOUT:
+		return AcceptNetwork
+	}
+	return AcceptOther
+}
+
+// HandshakeResult is how an opening handshake ended.
+type HandshakeResult uint8
+
+const (
+	HandshakeOK         HandshakeResult = iota // 101
+	HandshakeBadRequest                        // 400, 405, 426
+	HandshakeTimeout                           // not whole within the deadline
+	HandshakeTooLarge                          // 431
+	HandshakeOrigin                            // 403
+	HandshakeNotFound                          // 404
+	handshakeResults
+)
+
+var handshakeResultLabels = [handshakeResults]string{
+	"ok", "bad_request", "timeout", "too_large", "origin", "not_found",
+}
+
+func (r HandshakeResult) String() string { return handshakeResultLabels[r] }
+
+// EndReason is why a pair was parted, in the words of the protocol's "left"
+// record. A pair that ends because the server drains is EndDisconnected.
+type EndReason uint8
+
+const (
+	EndNext         EndReason = iota // one of the two went on to the next partner
+	EndStop                          // one of the two stopped chatting
+	EndDisconnected                  // one of the two is gone
+	EndStalled                       // one of the two did not read
+	EndKicked                        // one of the two broke a rule
+	endReasons
+)
+
+var endReasonLabels = [endReasons]string{"next", "stop", "disconnected", "stalled", "kicked"}
+
+func (r EndReason) String() string { return endReasonLabels[r] }
+
+// Opcode is the kind of a relayed message.
+type Opcode uint8
+
+const (
+	OpcodeText Opcode = iota
+	OpcodeBinary
+	opcodes
+)
+
+var opcodeLabels = [opcodes]string{"text", "binary"}
+
+func (o Opcode) String() string { return opcodeLabels[o] }
+
+// StallResult is how a receiver that took nothing went on.
+type StallResult uint8
+
+const (
+	StallRecovered StallResult = iota // it read again in time
+	StallClosed                       // it was closed with 4408
+	stallResults
+)
+
+var stallResultLabels = [stallResults]string{"recovered", "closed"}
+
+func (r StallResult) String() string { return stallResultLabels[r] }
+
+// Limit is a limit that a client ran into.
+type Limit uint8
+
+const (
+	LimitMessageSize Limit = iota
+	LimitMessageRate
+	LimitControlRate
+	limits
+)
+
+var limitLabels = [limits]string{"message_size", "message_rate", "control_rate"}
+
+func (l Limit) String() string { return limitLabels[l] }

@@ -1,0 +1,114 @@
+package metrics
+
+import (
+	"cmp"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// namespace is the prefix of all names of this package's own metrics. The
+// subsystems cluster_, handover_ and tls_ are kept free for later.
+const namespace = "roulette"
+
+// DefaultAnswerTimeout is how long a scrape waits for the workers' copies.
+const DefaultAnswerTimeout = 2 * time.Second
+
+// Config says where a scrape finds its values.
+type Config struct {
+	// Workers is how many workers there are; they are numbered from 0.
+	Workers int
+
+	// Ask arranges that take is called exactly once, on the worker's own
+	// goroutine, with that worker's counters, and returns without waiting for it.
+	// For a worker that has ended for good it may call take itself. take only
+	// copies, never blocks, and does no harm when it is called too late. Called on
+	// the goroutine of a scrape. Needed when Workers is not 0.
+	Ask func(worker int, take func(*Counters))
+
+	// Shared, if not nil, is added to the workers' sum.
+	Shared *Shared
+
+	// Status tells what is the server's and no worker's. Called once per scrape,
+	// on its goroutine; it must not take a lock of the byte path for long. Nil
+	// means a zero Status.
+	Status func() Status
+
+	// AnswerTimeout bounds the wait for the workers; 0 means
+	// DefaultAnswerTimeout.
+	AnswerTimeout time.Duration
+
+	// Version and Revision are the labels of build_info. Empty means what the Go
+	// toolchain stamped into the binary, and "unknown" if it did not.
+	Version, Revision string
+}
+
+// Status is the part of the metrics that is a fact about the whole server at
+// the moment of the scrape.
+type Status struct {
+	// ConnectionsLimit is the number of connections the server will hold.
+	ConnectionsLimit int
+	// Pairs is the number of pairs that are chatting.
+	Pairs int
+	// OldestWait is when the client that has waited longest entered the pool;
+	// zero when nobody waits, which is shown as 0.
+	OldestWait time.Time
+	// Draining is true from the first moment of a shutdown.
+	Draining bool
+}
+
+// NewRegistry returns a registry of its own (never the default one) with all
+// metrics of the server and the usual process_* and go_* ones.
+func NewRegistry(cfg Config) *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		newCollector(cfg),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return reg
+}
+
+// withDefaults returns cfg with every default applied.
+func (cfg Config) withDefaults() Config {
+	if cfg.Workers > 0 && cfg.Ask == nil {
+		panic("metrics: workers, and no Config.Ask to reach them")
+	}
+	if cfg.Status == nil {
+		cfg.Status = func() Status { return Status{} }
+	}
+	if cfg.AnswerTimeout == 0 {
+		cfg.AnswerTimeout = DefaultAnswerTimeout
+	}
+	version, revision := stamped()
+	cfg.Version = cmp.Or(cfg.Version, version, "unknown")
+	cfg.Revision = cmp.Or(cfg.Revision, revision, "unknown")
+	return cfg
+}
+
+// stamped returns the version and the revision that the Go toolchain put into
+// the binary; either may be empty.
+func stamped() (version, revision string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", ""
+	}
+	modified := false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	if revision != "" && modified {
+		revision += "-modified"
+	}
+	return info.Main.Version, revision
+}
+
+func goVersion() string { return runtime.Version() }
