@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -58,12 +61,39 @@ func NewPerson(t testing.TB, ctx context.Context) context.Context {
 // open makes a tab and registers its end.
 func open(t testing.TB, parent context.Context, options ...chromedp.ContextOption) context.Context {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent, options...)
+	ctx, cancel := chromedp.NewContext(parent, append(options, failOnErrors(t))...)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("browsertest: start: %v", err)
 	}
 	return ctx
+}
+
+// failOnErrors fails the test when it is over if a page has thrown an exception that
+// nobody caught, or has tried what its Content-Security-Policy forbids. Failures of
+// the network are not errors of the page: tests cause them on purpose.
+func failOnErrors(t testing.TB) chromedp.ContextOption {
+	var mu sync.Mutex
+	var errors []string
+	t.Cleanup(func() { // runs when the tab is closed: cleanups run last to first
+		mu.Lock()
+		defer mu.Unlock()
+		for _, text := range errors {
+			t.Errorf("browsertest: in the page: %s", text)
+		}
+	})
+	return chromedp.WithListener(func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch event := event.(type) {
+		case *runtime.EventExceptionThrown:
+			errors = append(errors, describe(event.ExceptionDetails))
+		case *log.EventEntryAdded:
+			if event.Entry.Level == log.EntryLevelError && event.Entry.Source != log.EntrySourceNetwork {
+				errors = append(errors, event.Entry.Text)
+			}
+		}
+	})
 }
 
 // find returns the path of the first of names there is.
@@ -114,4 +144,12 @@ func visibleText(ctx context.Context, tab *chromedp.Target) string {
 		return err.Error()
 	}
 	return text
+}
+
+// describe is what an exception says: its stack where it has one.
+func describe(exception *runtime.ExceptionDetails) string {
+	if exception.Exception != nil && exception.Exception.Description != "" {
+		return exception.Exception.Description
+	}
+	return exception.Text
 }

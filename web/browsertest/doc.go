@@ -10,6 +10,9 @@
 // The browser runs without a window, talks to nothing but what the test opens, has
 // a profile of its own, and is gone with everything it wrote when the test ends.
 //
+// A test fails, too, when a page throws an exception that nobody catches or meets its
+// Content-Security-Policy.
+//
 // Where there is no Chromium the test is skipped and says so; where the environment
 // has CI=true it fails, so that a test which must run cannot quietly not run.
 //

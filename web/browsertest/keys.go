@@ -8,6 +8,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// Type enters text into the focused element, whatever its characters, as an input
+// method does.
+func Type(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	})
+}
+
 // Enter presses the Enter key in the focused element, with the given modifiers
 // held, as a keyboard does: one event that is cancelled as a whole. (A "\n" in
 // [chromedp.SendKeys] arrives as two, and a page that handles the first one still
