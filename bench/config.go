@@ -1,0 +1,198 @@
+//go:build linux
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// A Mode says what the clients do.
+type Mode string
+
+const (
+	// PingPong keeps InFlight messages going round in each pair: a message that
+	// arrives is answered at once. It measures throughput.
+	PingPong Mode = "pingpong"
+	// Rate sends Rate messages a second over all connections, whatever the server
+	// does. It measures latency, from the intended time of sending.
+	Rate Mode = "rate"
+	// Stream lets one side of each pair send as fast as its socket takes.
+	Stream Mode = "stream"
+	// Handshakes connects, upgrades and closes as fast as Concurrency allows.
+	Handshakes Mode = "handshakes"
+	// Idle opens the connections and holds them, answering pings. It measures memory.
+	Idle Mode = "idle"
+	// Churn has clients come, find a partner, talk and leave, one after the other.
+	Churn Mode = "churn"
+	// Slow is Stream with every second pair's receiver not reading during the
+	// measurement, and reading again afterwards. It measures what a stall costs.
+	Slow Mode = "slow"
+)
+
+// Modes lists every mode.
+var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow}
+
+// MinSize is the smallest message, in bytes: its head.
+const MinSize = headSize
+
+// Config says what to do to which server. The zero value of each field but URL
+// means the default beside it.
+type Config struct {
+	URL  string // ws://host:port/path; /echo makes every client its own partner
+	Mode Mode   // PingPong, or Rate when Rate is set
+
+	Connections int     // 1000; even, except on /echo
+	Idle        int     // 0: further connections beside the busy ones, opened first
+	Size        int     // 64: bytes of a message
+	Binary      bool    // false: messages are text
+	InFlight    int     // 1: messages under way in each pair, PingPong only
+	Rate        float64 // 10 for each connection: messages a second in all, Rate only
+	Talk        int     // 4: messages each client says before it leaves, Churn only
+
+	Duration    time.Duration // 5 s: of the measurement
+	Warmup      time.Duration // Duration/5, at most 1 s: traffic before it
+	Ramp        time.Duration // 0, as fast as possible: time in which the connections open
+	Concurrency int           // 128: handshakes under way at once
+	Timeout     time.Duration // 30 s beyond Ramp: for everybody to be connected and paired
+	Drain       time.Duration // 3 s: for the messages under way at the end
+
+	Threads int   // 1: event loops
+	CPU     []int // none: the CPUs that the loops may run on
+	Sources int   // one for 2,000 connections: addresses 127.0.0.2 and up to connect from
+	Steps   []int // a quarter, all: connection counts at which Idle measures memory
+
+	// PID is the server's process, for its CPU time and memory. 0: not known.
+	PID int
+
+	// Progress is called every ProgressEvery (1 s) on the goroutine of Run.
+	Progress      func(Progress)
+	ProgressEvery time.Duration
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Phase     string        // connecting, pairing, warming up, measuring, draining, closing
+	Elapsed   time.Duration // since Run began
+	Left      time.Duration // of the measurement, while it lasts
+	Connected int           // connections open now
+	Failed    int           // connections that failed or ended early
+	Messages  uint64        // received since Run began
+	PerSecond float64       // messages, or handshakes, since the last call
+}
+
+// target is a URL resolved.
+type target struct {
+	addr netip.AddrPort
+	host string // for the Host header
+	path string
+}
+
+func (t target) echo() bool { return t.path == "/echo" }
+
+// withDefaults fills in what is zero and refuses what cannot work.
+func (c Config) withDefaults() (Config, target, error) {
+	to, err := resolve(c.URL)
+	if err != nil {
+		return c, to, err
+	}
+	if c.Mode == "" {
+		c.Mode = PingPong
+		if c.Rate > 0 {
+			c.Mode = Rate
+		}
+	}
+	known := false
+	for _, m := range Modes {
+		known = known || m == c.Mode
+	}
+	if !known {
+		return c, to, fmt.Errorf("bench: unknown mode %q", c.Mode)
+	}
+	setInt(&c.Concurrency, 128)
+	setInt(&c.Connections, 1000)
+	if c.Mode == Handshakes {
+		c.Connections = c.Concurrency
+	}
+	setInt(&c.Size, 64)
+	setInt(&c.InFlight, 1)
+	setInt(&c.Talk, 4)
+	setInt(&c.Threads, 1)
+	setInt(&c.Sources, min(1+(c.Connections+c.Idle)/2000, 4096))
+	if c.Mode == Handshakes || c.Mode == Churn {
+		c.Sources = max(c.Sources, 16)
+	}
+	if c.Rate == 0 {
+		c.Rate = 10 * float64(c.Connections)
+	}
+	setTime(&c.Duration, 5*time.Second)
+	setTime(&c.Warmup, min(c.Duration/5, time.Second))
+	setTime(&c.Timeout, 30*time.Second)
+	setTime(&c.Drain, 3*time.Second)
+	setTime(&c.ProgressEvery, time.Second)
+	if len(c.Steps) == 0 {
+		c.Steps = []int{c.Connections / 4, c.Connections}
+	}
+
+	switch {
+	case c.Size < MinSize || c.Size > maxSize:
+		return c, to, fmt.Errorf("bench: size %d is not in %d to %d", c.Size, MinSize, maxSize)
+	case c.Connections < 0 || c.Idle < 0 || c.Rate < 0 || c.InFlight < 0 || c.Threads < 0:
+		return c, to, errors.New("bench: a count is negative")
+	case c.Connections+c.Idle > maxClients:
+		return c, to, fmt.Errorf("bench: more than %d connections", maxClients)
+	case c.Connections%2 != 0 && c.paired() && !to.echo():
+		return c, to, fmt.Errorf("bench: %d connections cannot all have a partner", c.Connections)
+	case c.Idle%2 != 0 && !to.echo():
+		return c, to, fmt.Errorf("bench: %d idle connections cannot all have a partner", c.Idle)
+	case c.Threads > max(1, c.Connections):
+		c.Threads = c.Connections
+	}
+	return c, to, nil
+}
+
+// paired reports whether traffic waits until everybody has a partner.
+func (c *Config) paired() bool {
+	switch c.Mode {
+	case Handshakes, Idle, Churn:
+		return false
+	}
+	return true
+}
+
+func setInt(v *int, def int) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+func setTime(v *time.Duration, def time.Duration) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+func resolve(raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, fmt.Errorf("bench: %w", err)
+	}
+	if u.Scheme != "ws" {
+		return target{}, fmt.Errorf("bench: %q is not a ws:// URL", raw)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return target{}, fmt.Errorf("bench: %w", err)
+	}
+	ap := addr.AddrPort()
+	path := u.RequestURI()
+	return target{addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), host: u.Host, path: path}, nil
+}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Sample is what a process has used at one moment.
+type Sample struct {
+	CPU         time.Duration `json:"cpu_ns"`    // user and system, since it started
+	RSS         int64         `json:"rss_bytes"` // resident memory
+	Descriptors int           `json:"descriptors"`
+}
+
+// clockTick is the unit of /proc/PID/stat on Linux, USER_HZ.
+const clockTick = 10 * time.Millisecond
+
+// ReadSample reads /proc/PID: stat for the CPU time, smaps_rollup or, where that
+// cannot be read, status for the memory.
+func ReadSample(pid int) (Sample, error) {
+	var s Sample
+	cpu, err := readCPU(pid)
+	if err != nil {
+		return s, fmt.Errorf("bench: server: %w", err)
+	}
+	s.CPU = cpu
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	if s.RSS, err = kilobytes(dir+"smaps_rollup", "Rss:"); err != nil {
+		if s.RSS, err = kilobytes(dir+"status", "VmRSS:"); err != nil {
+			return s, fmt.Errorf("bench: server: %w", err)
+		}
+	}
+	if entries, err := os.ReadDir(dir + "fd"); err == nil {
+		s.Descriptors = len(entries)
+	}
+	return s, nil
+}
+
+func readCPU(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name, second, may hold blanks: count from its closing parenthesis.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+	}
+	var ticks int64
+	for _, f := range fields[11:13] { // utime, stime
+		v, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += v
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+func kilobytes(file, key string) (int64, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), key); ok {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("%s: no %s", file, key)
+}
+
+// settle waits until the process has used no CPU for 300 ms, at most 3 s.
+func settle(ctx context.Context, pid int) {
+	var last time.Duration
+	for i, quiet := 0, 0; i < 30 && quiet < 3 && ctx.Err() == nil; i++ {
+		pause(ctx, 100*time.Millisecond)
+		if pid == 0 {
+			quiet++
+			continue
+		}
+		cpu, err := readCPU(pid)
+		if err != nil {
+			return
+		}
+		quiet++
+		if cpu != last {
+			quiet = 0
+		}
+		last = cpu
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
