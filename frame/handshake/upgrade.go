@@ -1,0 +1,225 @@
+package handshake
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/gobwas/ws"
+)
+
+// Config says which requests become chats. The zero value has no chat path.
+type Config struct {
+	// Paths are the chat paths, such as "/ws". Request.Path is an index into
+	// it.
+	Paths []string
+
+	// Subprotocols may be chosen if the client offers them. Others that it
+	// offers are ignored, and it is then served without one.
+	Subprotocols []string
+
+	// AllowedOrigins is an exact list, such as "https://example.org", of the
+	// pages that may open a chat. Empty: those of the same host as the Host
+	// field. "*": all. A request without an Origin, which no browser makes,
+	// always may.
+	AllowedOrigins []string
+}
+
+// Upgrader answers handshakes.
+//
+// It is immutable after New, and for all goroutines.
+type Upgrader struct {
+	paths        []string
+	subprotocols []string
+	origins      []origin
+	anyOrigin    bool
+	gobwas       ws.Upgrader
+	exchanges    sync.Pool // of *exchange
+}
+
+// Request is what is to be known of a request that was accepted.
+type Request struct {
+	// Path is an index into Config.Paths.
+	Path int
+
+	// Subprotocol is the chosen one, an element of Config.Subprotocols, or
+	// empty.
+	Subprotocol string
+
+	// ForwardedFor is the value of X-Forwarded-For, unchecked, several lines
+	// joined with commas; nil if there is none. It lies in the head.
+	ForwardedFor []byte
+}
+
+// New checks the configuration. An error names the entry that is wrong.
+func New(c Config) (*Upgrader, error) {
+	for _, p := range c.Paths {
+		r := request{target: []byte(p)}
+		if p == "" || p[0] != '/' || r.splitTarget() != "" || string(r.path) != p {
+			return nil, fmt.Errorf("handshake: %q is not a path such as /ws", p)
+		}
+	}
+	for _, s := range c.Subprotocols {
+		if s == "" || slices.ContainsFunc([]byte(s), func(c byte) bool { return !isToken(c) }) {
+			return nil, fmt.Errorf("handshake: %q is not a subprotocol", s)
+		}
+	}
+	origins, anyone, err := parseOrigins(c.AllowedOrigins)
+	if err != nil {
+		return nil, err
+	}
+	u := &Upgrader{
+		paths:        slices.Clone(c.Paths),
+		subprotocols: slices.Clone(c.Subprotocols),
+		origins:      origins,
+		anyOrigin:    anyone,
+	}
+	u.gobwas = ws.Upgrader{
+		ReadBufferSize:  512, // for what appendCanonical makes
+		WriteBufferSize: 512,
+		ProtocolCustom:  u.intern,
+	}
+	u.exchanges.New = func() any { return new(exchange) }
+	return u, nil
+}
+
+// Upgrade answers one whole request head, as HeadEnd measured it. The response,
+// 101 or a refusal, is appended to dst; after a refusal the connection is to be
+// closed. With NotChat nothing is appended: net/http answers.
+func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Result) {
+	r, bad := u.scan(head)
+	if bad != "" {
+		return AppendRefusal(dst, BadRequest.Status(), bad, 0), req, BadRequest
+	}
+	if r.major != 1 {
+		return AppendRefusal(dst, BadVersion.Status(), "this server speaks HTTP/1.1", 0), req, BadVersion
+	}
+	req.Path = slices.IndexFunc(u.paths, func(p string) bool { return p == string(r.path) })
+	if req.Path < 0 {
+		return dst, Request{}, NotChat
+	}
+	if res, reason := u.judge(&r); res != OK {
+		return appendRefusal(dst, res.Status(), reason, 0, string(r.method) != "HEAD"), Request{}, res
+	}
+	req.Subprotocol, req.ForwardedFor = r.protocol, r.forwarded
+	return u.accept(dst, &r), req, OK
+}
+
+// judge decides about a well-formed request for a chat path (RFC 6455, section
+// 4.2.1).
+func (u *Upgrader) judge(r *request) (res Result, reason string) {
+	if string(r.method) != "GET" {
+		return MethodNotAllowed, "use GET"
+	}
+
+	// RFC 9112, section 3.2: one Host, which a target in absolute form
+	// outranks.
+	if r.hosts > 1 || r.hosts == 0 && r.minor > 0 {
+		return BadRequest, "one Host header is required"
+	}
+	if r.hosts == 1 {
+		if _, _, ok := splitHostPort(r.host); !ok {
+			return BadRequest, "malformed Host header"
+		}
+	}
+	if r.authority != nil {
+		r.host = r.authority
+	}
+
+	switch {
+	case r.body:
+		return BadRequest, "a handshake has no body"
+	case r.minor == 0 || !r.upgrade:
+		return UpgradeRequired, "this is a WebSocket endpoint"
+	case !r.connection:
+		return BadRequest, "Connection header without upgrade"
+	case r.versions != 1 || len(r.version) == 0:
+		return BadRequest, "one Sec-WebSocket-Version header is required"
+	case string(r.version) != "13":
+		return UpgradeRequired, "this server speaks WebSocket version 13"
+	case r.keys != 1 || !isKey(r.key):
+		return BadRequest, "one Sec-WebSocket-Key header of 16 bytes in base64 is required"
+	case r.badProtocol:
+		return BadRequest, "malformed Sec-WebSocket-Protocol header"
+	case r.origins > 1:
+		return BadRequest, "more than one Origin header"
+	case !u.mayCome(r):
+		return BadOrigin, "this page may not connect here"
+	}
+	return OK, ""
+}
+
+// isKey reports whether b is the base64 of 16 bytes: 22 characters and two of
+// padding.
+func isKey(b []byte) bool {
+	if len(b) != 24 || b[22] != '=' || b[23] != '=' {
+		return false
+	}
+	for _, c := range b[:22] {
+		if !isDigit(c) && (lower(c) < 'a' || lower(c) > 'z') && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// accept appends the response of ws.Upgrader to the request, as far as it
+// matters to that.
+func (u *Upgrader) accept(dst []byte, r *request) []byte {
+	x := u.exchanges.Get().(*exchange)
+	x.request = appendCanonical(x.request[:0], r)
+	x.unread = x.request
+	x.response = dst
+	_, err := u.gobwas.Upgrade(x)
+	dst = x.response
+	x.unread, x.response = nil, nil
+	u.exchanges.Put(x)
+	if err != nil {
+		panic("handshake: gobwas refuses what was scanned: " + err.Error())
+	}
+	return dst
+}
+
+func appendCanonical(b []byte, r *request) []byte {
+	b = append(b, "GET / HTTP/1.1\r\nHost: roulette\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-Websocket-Version: 13\r\nSec-Websocket-Key: "...)
+	b = append(b, r.key...)
+	if r.protocol != "" {
+		b = append(b, "\r\nSec-Websocket-Protocol: "...)
+		b = append(b, r.protocol...)
+	}
+	return append(b, "\r\n\r\n"...)
+}
+
+// intern gives gobwas the one subprotocol that is left, without a new string.
+func (u *Upgrader) intern(name []byte) (string, bool) {
+	for _, s := range u.subprotocols {
+		if string(name) == s {
+			return s, true
+		}
+	}
+	return "", true
+}
+
+// exchange is the connection that ws.Upgrader sees.
+type exchange struct {
+	request  []byte // kept for its capacity
+	unread   []byte
+	response []byte
+}
+
+func (x *exchange) Read(p []byte) (int, error) {
+	if len(x.unread) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, x.unread)
+	x.unread = x.unread[n:]
+	return n, nil
+}
+
+func (x *exchange) Write(p []byte) (int, error) {
+	x.response = append(x.response, p...)
+	return len(p), nil
+}
