@@ -57,6 +57,7 @@ const (
 	connected    = `document.documentElement.dataset.state === 'connected' && document.getElementById('status').innerText === 'Connected'`
 	reconnecting = `document.documentElement.dataset.state === 'reconnecting' && document.getElementById('status').innerText === 'Reconnecting…'`
 	ended        = `document.documentElement.dataset.state === 'ended' && document.getElementById('status').innerText === 'Disconnected'`
+	atEnd        = `((s) => s.scrollHeight - s.scrollTop - s.clientHeight < 2)(document.getElementById('scroller'))`
 	emptyField   = `document.getElementById('field').value === ''`
 	focusedField = `document.activeElement === document.getElementById('field')`
 )
@@ -206,11 +207,18 @@ func testReadingBack(t *testing.T, chat *fakeChat, enter func() person) {
 	long := strings.Repeat("a long story ", 300)
 	anna.do(chromedp.SetValue(chromedp.CSS("#field"), long), browsertest.Enter())
 	ben.see(`document.querySelectorAll('.message').length === 1`)
-	const atEnd = `((s) => s.scrollHeight - s.scrollTop - s.clientHeight < 2)(document.getElementById('scroller'))`
 	ben.see(atEnd)
 
+	// Nor does another layout: a phone is turned, its keyboard opens and closes.
+	for _, size := range [][2]int64{{390, 844}, {844, 390}, {390, 420}, {390, 844}} {
+		ben.do(chromedp.EmulateViewport(size[0], size[1]))
+		ben.see(fmt.Sprintf("innerWidth === %d && innerHeight === %d", size[0], size[1]), atEnd)
+	}
+
 	// Whoever reads back is not torn away, but told.
-	ben.run(`const scroller = document.getElementById('scroller');
+	ben.run(`const frame = () => new Promise(requestAnimationFrame);
+		await frame(), await frame(); // the layout of the last size is done
+		const scroller = document.getElementById('scroller');
 		const scrolled = new Promise((resolve) => scroller.addEventListener('scroll', resolve, { once: true }));
 		scroller.scrollTop = 0;
 		await scrolled`)

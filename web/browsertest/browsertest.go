@@ -135,11 +135,11 @@ func Wait(condition string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// visibleText is what the page in tab shows, to go behind an error.
+// visibleText is the end of what the page in tab shows, to go behind an error.
 func visibleText(ctx context.Context, tab *chromedp.Target) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	text, err := chromedp.Evaluate[string](`document.body.innerText`)(ctx, tab)
+	text, err := chromedp.Evaluate[string](`document.body.innerText.slice(-2000)`)(ctx, tab)
 	if err != nil {
 		return err.Error()
 	}

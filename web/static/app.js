@@ -58,7 +58,7 @@ function show() {
   const { state } = chat;
   if (state !== shown) {
     if (shown === 'connected') {
-      transcript.note(words.lost);
+      transcript.note(state === 'ended' ? explain() : words.lost);
       lost = true;
     } else if (state === 'connected') {
       if (lost) transcript.note(words.back);

@@ -3,13 +3,14 @@
 
 const NEAR_THE_END = 64; // pixels
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 
 export class Transcript {
   #scroller; // what scrolls
   #log; // role="log", inside the scroller
   #jump; // the button that leads to the newest line
-  #atEnd = true;
+  #atEnd = true; // whether the reader is; layout alone does not change it
+  #shape = ''; // of the scroller and its content, when it was last seen to
 
   constructor({ scroller, log, jump }) {
     this.#scroller = scroller;
@@ -17,8 +18,10 @@ export class Transcript {
     this.#jump = jump;
     scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     jump.addEventListener('click', () => this.#toEnd());
-    // A phone's keyboard takes half of the height: what was last stays in sight.
-    new ResizeObserver(() => { if (this.#atEnd) this.#toEnd(); }).observe(scroller);
+    // A phone that is turned, or its keyboard: what was last stays in sight.
+    const observer = new ResizeObserver(() => this.#settle());
+    observer.observe(scroller);
+    observer.observe(log);
   }
 
   /** Appends what somebody said; from is 'you' or 'stranger', name how he is called. */
@@ -52,12 +55,28 @@ export class Transcript {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#atEnd = true;
     this.#jump.hidden = true;
+    this.#shape = this.#measure();
   }
 
   #scrolled() {
+    if (this.#measure() !== this.#shape) {
+      this.#settle(); // new layout moved the text, not the reader
+      return;
+    }
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
     if (this.#atEnd) this.#jump.hidden = true;
+  }
+
+  /** After a change of layout: whoever was at the end is again. */
+  #settle() {
+    if (this.#atEnd) this.#toEnd();
+    this.#shape = this.#measure();
+  }
+
+  #measure() {
+    const { scrollHeight, clientHeight, clientWidth } = this.#scroller;
+    return `${scrollHeight} ${clientHeight} ${clientWidth}`;
   }
 }
 
