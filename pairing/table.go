@@ -26,6 +26,9 @@ type Table struct {
 	chunks    []chunkRef
 	shards    []shard
 	shardMask uint32
+
+	// Atomic.
+	pairs atomic.Int64
 }
 
 // chunkRef is one place in the directory of chunks.
@@ -164,9 +167,10 @@ func (t *Table) leave(id uint32, e *entry, now uint32) (p Parting, was state) {
 			continue
 		}
 		// I5: both ends change while both shards are locked.
-		p = Parting{Survivor: partner, Parted: true, Lasted: now - e.since}
+		p = Parting{Survivor: partner, Parted: true, Lasted: elapsed(e.since, now)}
 		e.link.Store(0)
 		e.state = absent
+		t.pairs.Add(-1)
 		other := t.entry(partner)
 		other.since = now
 		theirs.insert(partner, other)
@@ -195,6 +199,13 @@ func (t *Table) Waiting() (n int) {
 	}
 	return n
 }
+
+// Pairs is how many pairs there are at this moment.
+func (t *Table) Pairs() int { return int(t.pairs.Load()) }
+
+// elapsed is the time between two readings of coarse clocks that may be of
+// different goroutines, and so run behind each other a little.
+func elapsed(since, now uint32) uint32 { return uint32(max(int32(now-since), 0)) }
 
 // match looks for a partner for a client that is among the waiting. One round
 // without a candidate is the end: who comes after the look sees this client.
@@ -260,13 +271,14 @@ func (t *Table) matchIn(id uint32, mine, s *shard, now uint32) (Match, verdict) 
 	}
 	other := s.pool[place]
 	o := t.entry(other)
-	m := Match{A: id, B: other, WaitA: now - e.since, WaitB: now - o.since}
+	m := Match{A: id, B: other, WaitA: elapsed(e.since, now), WaitB: elapsed(o.since, now)}
 	t.remove(mine, e)
 	t.remove(s, o)
 	e.state, o.state = paired, paired
 	e.since, o.since = now, now
 	// I5, and for those who read without a lock: neither is seen to have a
 	// partner that is still in the pool.
+	t.pairs.Add(1)
 	e.link.Store(other + 1)
 	o.link.Store(id + 1)
 	return m, matched

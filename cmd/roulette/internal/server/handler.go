@@ -1,0 +1,258 @@
+package server
+
+import (
+	"net/netip"
+
+	"github.com/gobwas/ws"
+
+	"roulette/frame"
+	"roulette/metrics"
+	"roulette/netpoll"
+)
+
+const (
+	opText   = ws.OpText
+	opBinary = ws.OpBinary
+)
+
+// handler is what one worker does with its connections. It runs on the worker
+// alone.
+type handler struct {
+	// Immutable.
+	server *Server
+	worker *netpoll.Worker
+
+	// Owned by the worker.
+	decoder  *partial // for connections that are between messages: all the others hold their own
+	free     []*partial
+	reply    []byte // scratch: what goes back to who sent
+	counters metrics.Counters
+	sample   uint32
+	swept    uint32 // Worker.Now at the last look at the address table
+}
+
+// partial is a message that is not whole yet.
+type partial struct {
+	frame.Decoder
+	since uint32 // Worker.Now when it began
+}
+
+func newHandler(s *Server, w *netpoll.Worker) *handler {
+	h := &handler{server: s, worker: w}
+	h.counters.Init()
+	h.decoder = h.newPartial()
+	return h
+}
+
+// maxFree bounds the partials a worker keeps for later.
+const maxFree = 64
+
+func (h *handler) newPartial() *partial {
+	if n := len(h.free); n > 0 {
+		p := h.free[n-1]
+		h.free = h.free[:n-1]
+		return p
+	}
+	return &partial{Decoder: frame.Decoder{Limit: h.server.config.MaxMessageSize}}
+}
+
+func (h *handler) releasePartial(p *partial) {
+	p.Release()
+	if len(h.free) < maxFree {
+		h.free = append(h.free, p)
+	}
+}
+
+// Accepted implements [netpoll.Handler].
+func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
+	s := h.server
+	h.counters.Accepted++
+	h.counters.Connections[metrics.ConnectionHandshaking]++
+	var refusal uint16
+	if s.poller.Count() > s.config.MaxConnections {
+		refusal = turnAway
+		h.counters.Rejected[metrics.RejectMaxConnections]++
+	} else if key, ok := s.addresses.key(peer.Addr()); ok {
+		c.Addr = key
+		if s.addresses.enter(key) {
+			setFlag(c, counted)
+		} else {
+			refusal = turnAway | turnAwayFor
+			h.counters.Rejected[metrics.RejectPerAddress]++
+		}
+	}
+	if refusal != 0 {
+		if s.turnedAway.Add(1) > maxTurnedAway {
+			s.turnedAway.Add(-1)
+			h.counters.Connections[metrics.ConnectionHandshaking]--
+			return false
+		}
+		setFlag(c, refusal)
+	}
+	return true
+}
+
+// Read implements [netpoll.Handler].
+func (h *handler) Read(c *netpoll.Conn, b []byte) {
+	switch phaseOf(c) {
+	case plain, echo:
+		h.messages(c, b)
+	case handshaking:
+		h.handshake(c, b)
+	}
+}
+
+// Drained implements [netpoll.Handler].
+func (h *handler) Drained(c *netpoll.Conn) {
+	h.counters.WriteStalls[metrics.StallRecovered]++
+	if partner := h.partner(c); partner != nil {
+		partner.Resume()
+	}
+}
+
+// Stalled implements [netpoll.Handler].
+func (h *handler) Stalled(c *netpoll.Conn) {
+	h.counters.WriteStalls[metrics.StallClosed]++
+	if phaseOf(c) == handshaking {
+		c.Close()
+		return
+	}
+	h.end(c, stalled)
+}
+
+// Sweep implements [netpoll.Handler]: it looks at c's deadlines.
+func (h *handler) Sweep(c *netpoll.Conn) {
+	now, config := h.worker.Now(), &h.server.config
+	switch phaseOf(c) {
+	case handshaking:
+		if now-c.Opened() >= milliseconds(config.HandshakeTimeout) {
+			h.handshakeTimeout(c)
+		}
+		return
+	case ended:
+		return
+	}
+	silence := now - c.Heard()
+	ping := milliseconds(config.PingInterval)
+	// Up to a quarter earlier, each connection by its own amount, so that the
+	// pings of those that came together spread out.
+	ping -= uint32(place(c.ID()) * float64(ping) / 4)
+	switch {
+	case silence < ping:
+		clearFlag(c, pinged)
+	case !has(c, pinged):
+		setFlag(c, pinged)
+		h.send(c, pingFrame)
+	case silence >= ping+milliseconds(config.PongTimeout):
+		h.end(c, noPong)
+		return
+	}
+	if p, ok := c.Held().(*partial); ok && now-p.since >= milliseconds(messageTimeout) {
+		h.end(c, messageLate)
+	}
+}
+
+var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
+
+// Closed implements [netpoll.Handler]: c's descriptor is closed.
+func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
+	switch phaseOf(c) {
+	case handshaking:
+		h.counters.Connections[metrics.ConnectionHandshaking]--
+	case ended:
+		h.counters.Connections[metrics.ConnectionClosing]--
+	default: // without a closing handshake
+		why := clientVanished
+		if cause == netpoll.Requested {
+			why = serverStopped
+		}
+		h.account(c, why)
+		h.counters.Connections[metrics.ConnectionClosing]--
+		h.part(c, why)
+	}
+	h.releaseHeld(c)
+	h.releaseAddress(c)
+}
+
+// releaseHeld gives back what c holds of an unfinished read.
+func (h *handler) releaseHeld(c *netpoll.Conn) {
+	switch held := c.Held().(type) {
+	case *partial:
+		h.releasePartial(held)
+	case *request:
+		held.release()
+	}
+	c.Hold(nil)
+}
+
+// releaseAddress uncounts c's address (I6).
+func (h *handler) releaseAddress(c *netpoll.Conn) {
+	if has(c, counted) {
+		clearFlag(c, counted)
+		h.server.addresses.leave(c.Addr, h.worker.Now())
+	}
+	if has(c, turnAway) {
+		clearFlag(c, turnAway)
+		h.server.turnedAway.Add(-1)
+	}
+}
+
+// leave says goodbye because the server drains.
+func (h *handler) leave(c *netpoll.Conn) {
+	switch phaseOf(c) {
+	case handshaking:
+		c.Close()
+	case plain, echo:
+		h.end(c, draining)
+	}
+}
+
+// end ends a connection for the reason why: the closing handshake's frame is
+// the last that is written, and the partner is free at once. Whatever the
+// client still sends is thrown away.
+func (h *handler) end(c *netpoll.Conn, why reason) {
+	e := &endings[why]
+	h.finish(c, why, frame.AppendClose(h.reply[:0], e.code, e.text))
+}
+
+func (h *handler) finish(c *netpoll.Conn, why reason, last []byte) {
+	h.account(c, why)
+	h.releaseHeld(c)
+	// First nobody can write to it any more, then the table forgets it: a
+	// partner that was about to write finds one or the other (I7).
+	c.Finish(last)
+	h.part(c, why)
+}
+
+// account counts the end of a WebSocket connection, once (I6).
+func (h *handler) account(c *netpoll.Conn, why reason) {
+	if phaseOf(c) == echo {
+		h.counters.Connections[metrics.ConnectionIdle]--
+	}
+	h.counters.Connections[metrics.ConnectionClosing]++
+	c.SetState(uint16(ended)|uint16(why)<<reasonShift, phaseMask|reasonMask)
+	e := &endings[why]
+	h.counters.Closed[e.label][e.by]++
+	h.counters.ConnectionDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
+}
+
+// collect completes the worker's counters with what netpoll has counted.
+func (h *handler) collect() *metrics.Counters {
+	stats, pairs := h.worker.Stats(), h.server.pairs
+	if h.worker.Index() == 0 { // the table is no worker's: this one reports it
+		h.counters.Connections[metrics.ConnectionWaiting] = int64(pairs.Waiting())
+		h.counters.Connections[metrics.ConnectionPaired] = int64(2 * pairs.Pairs())
+	}
+	h.counters.NetworkReceiveBytes = stats.BytesRead
+	h.counters.NetworkTransmitBytes = stats.BytesSent
+	h.counters.Events = stats.Events
+	h.counters.ReadPauses = stats.Pauses
+	h.counters.BacklogBytes = stats.BacklogBytes
+	h.counters.BacklogConnections = stats.BacklogConns
+	h.counters.Rejected[metrics.RejectDescriptorLimit] = stats.RefusedForDescriptors
+	clear(h.counters.AcceptErrors[:])
+	for errno, n := range stats.AcceptErrors {
+		h.counters.AcceptErrors[metrics.AcceptErrorOf(errno)] += n
+	}
+	return &h.counters
+}

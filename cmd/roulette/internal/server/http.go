@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/frame/handshake"
+	"roulette/netpoll"
+	"roulette/web"
+)
+
+// maxHTTP bounds the connections that net/http serves at once (I4): each has a
+// goroutine and buffers.
+const maxHTTP = 1024
+
+// httpServer serves, on the public port, what is not a chat: the descriptors
+// that the workers hand over, through an in-process listener, with the bytes
+// that were read from them.
+type httpServer struct {
+	// Immutable.
+	server  *Server
+	std     *http.Server
+	arrived chan net.Conn
+	done    chan struct{}
+	ended   sync.Once
+
+	// Atomic.
+	open atomic.Int32
+}
+
+func newHTTPServer(s *Server) *httpServer {
+	hs := &httpServer{
+		server:  s,
+		arrived: make(chan net.Conn, maxHTTP), // never full: admit bounds it
+		done:    make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Handler())
+	for _, path := range chatPaths {
+		mux.HandleFunc(path, hs.upgrade)
+	}
+	hs.std = &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: s.config.HandshakeTimeout,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    maxRequest,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	go hs.std.Serve(hs)
+	return hs
+}
+
+// admit takes a place among the connections; serve or release must follow.
+func (hs *httpServer) admit() bool {
+	if hs.open.Add(1) > maxHTTP {
+		hs.release()
+		return false
+	}
+	return true
+}
+
+func (hs *httpServer) release() { hs.open.Add(-1) }
+
+// serve makes fd, which is its own now, a connection of net/http; read is what
+// was read from it already.
+func (hs *httpServer) serve(fd int, read []byte) {
+	f := os.NewFile(uintptr(fd), "")
+	conn, err := net.FileConn(f) // a duplicate
+	f.Close()
+	if err != nil {
+		hs.release()
+		hs.server.log.Warn("connection not handed to net/http", "error", err)
+		return
+	}
+	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read}
+}
+
+// Accept, Close and Addr implement [net.Listener].
+func (hs *httpServer) Accept() (net.Conn, error) {
+	select {
+	case c := <-hs.arrived:
+		return c, nil
+	case <-hs.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (hs *httpServer) Close() error {
+	hs.ended.Do(func() { close(hs.done) })
+	return nil
+}
+
+func (hs *httpServer) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (hs *httpServer) shutdown(ctx context.Context) error { return hs.std.Shutdown(ctx) }
+
+func (hs *httpServer) close() error {
+	err := hs.std.Close()
+	hs.Close() // if Serve had not begun
+	for {
+		select {
+		case c := <-hs.arrived:
+			c.Close()
+		default:
+			return err
+		}
+	}
+}
+
+// httpConn is a connection that net/http serves.
+type httpConn struct {
+	*net.TCPConn
+	server *httpServer
+	read   []byte // what comes before the socket's bytes
+	closed atomic.Bool
+}
+
+func (c *httpConn) Read(b []byte) (int, error) {
+	if len(c.read) > 0 {
+		n := copy(b, c.read)
+		if c.read = c.read[n:]; len(c.read) == 0 {
+			c.read = nil
+		}
+		return n, nil
+	}
+	return c.TCPConn.Read(b)
+}
+
+func (c *httpConn) Close() error {
+	if !c.closed.Swap(true) {
+		c.server.release()
+	}
+	return c.TCPConn.Close()
+}
+
+// upgrade takes a request for a chat path that came through net/http, on a
+// connection that had others before: it is answered by the same code as those
+// that come first, and the descriptor goes home to a worker.
+func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	head := handshake.HeadFromRequest(nil, r)
+	rest, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	tcp := conn.(*httpConn)
+	rest = append(append([]byte(nil), rest...), tcp.read...)
+	fd, err := duplicate(tcp.TCPConn)
+	if err == nil {
+		err = hs.server.adopt(fd, conn.RemoteAddr(), head, rest)
+	}
+	if err != nil {
+		hs.server.log.Warn("connection not taken back from net/http", "error", err)
+		response := handshake.AppendRefusal(nil, http.StatusServiceUnavailable, "too busy", 10)
+		_, _ = conn.Write(response)
+	}
+}
+
+// adopt makes a connection that net/http had one of a worker's, with a request
+// head that was read from it and what came behind.
+func (s *Server) adopt(fd int, peer net.Addr, head, rest []byte) error {
+	return s.poller.Adopt(fd, func(nh netpoll.Handler, c *netpoll.Conn) {
+		h := nh.(*handler)
+		addr, _ := netip.ParseAddrPort(peer.String())
+		if !h.Accepted(c, addr) {
+			c.Detach()
+			unix.Close(fd)
+			return
+		}
+		h.counters.Accepted-- // it was counted when it came first
+		h.upgrade(c, fromHTTP, head, rest)
+	})
+}
+
+// duplicate returns a descriptor of its own for conn's socket. (TCPConn.File
+// would put the socket into blocking mode.)
+func duplicate(conn *net.TCPConn) (fd int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	ctlErr := raw.Control(func(orig uintptr) {
+		fd, err = unix.FcntlInt(orig, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	return fd, errors.Join(ctlErr, err)
+}

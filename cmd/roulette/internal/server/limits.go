@@ -1,0 +1,174 @@
+package server
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+)
+
+// rateUnit is the resolution of the two rate limits below, in parts of a
+// millisecond. A reading wraps after 74 hours, which looks like a fresh bucket.
+const rateUnit = 16
+
+// rate is a limit of so many a second with a burst, as the generic cell rate
+// algorithm (ATM Forum TM 4.0, 4.4.2) has it: all the state there is for one
+// client is one number, the theoretical arrival time.
+type rate struct {
+	interval uint32 // between two at the steady rate, in 1/rateUnit ms; 0: no limit
+	burst    uint32 // in intervals, the same unit
+	grace    uint32 // how far beyond burst one may go before it is too much
+}
+
+func newRate(perSecond, burst int) rate {
+	if perSecond <= 0 {
+		return rate{}
+	}
+	interval := max(uint32(1000*rateUnit/perSecond), 1)
+	return rate{interval: interval, burst: interval * uint32(max(burst, 1)), grace: interval * uint32(max(burst, 1)/2+1)}
+}
+
+type rateVerdict uint8
+
+const (
+	within  rateVerdict = iota
+	over                // beyond the burst, to be warned of
+	tooMuch             // and the grace is used up
+)
+
+// take counts one at the time now, in milliseconds, against the arrival time
+// that *tat holds.
+func (r rate) take(tat *uint32, now uint32) rateVerdict {
+	if r.interval == 0 {
+		return within
+	}
+	now *= rateUnit
+	ahead := int32(*tat - now)
+	if ahead < 0 || uint32(ahead) > r.burst+r.grace+r.interval { // long ago, or so long that it wrapped
+		ahead = 0
+	}
+	next := uint32(ahead) + r.interval
+	*tat = now + next
+	switch {
+	case next <= r.burst:
+		return within
+	case next <= r.burst+r.grace:
+		return over
+	}
+	return tooMuch
+}
+
+// addresses counts the connections and the handshakes of each address: an IPv4
+// address, or an IPv6 /64. An address is kept as a 32-bit number, so that a
+// connection has room for it: IPv4 as it is, IPv6 as a keyed hash; two that
+// collide share their limits.
+type addresses struct {
+	// Immutable.
+	seed       maphash.Seed
+	maxConns   int32 // per address; 0: no limit
+	handshakes rate
+
+	shards [64]addressShard
+}
+
+type addressShard struct {
+	mu    sync.Mutex
+	known map[uint32]addressEntry // guarded by mu
+}
+
+type addressEntry struct {
+	conns int32
+	tat   uint32 // handshakes: theoretical arrival time
+}
+
+func newAddresses(maxConns, handshakesPerSecond int) *addresses {
+	return &addresses{
+		seed:       maphash.MakeSeed(),
+		maxConns:   int32(maxConns),
+		handshakes: newRate(handshakesPerSecond, 4*handshakesPerSecond),
+	}
+}
+
+// key is the number of an address; ok is false for those that are not counted.
+func (a *addresses) key(addr netip.Addr) (key uint32, ok bool) {
+	addr = addr.Unmap()
+	if a.maxConns == 0 && a.handshakes.interval == 0 || !addr.IsValid() || addr.IsLoopback() {
+		return 0, false
+	}
+	if addr.Is4() {
+		b := addr.As4()
+		return binary.BigEndian.Uint32(b[:]), true
+	}
+	b := addr.As16()
+	return uint32(maphash.Bytes(a.seed, b[:8])), true
+}
+
+func (a *addresses) shard(key uint32) *addressShard { return &a.shards[key*2654435761>>26] }
+
+// enter counts a connection, if there may be another.
+func (a *addresses) enter(key uint32) bool {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.known[key]
+	if a.maxConns > 0 && e.conns >= a.maxConns {
+		return false
+	}
+	e.conns++
+	if s.known == nil {
+		s.known = make(map[uint32]addressEntry)
+	}
+	s.known[key] = e
+	return true
+}
+
+// leave uncounts a connection. An address nobody is connected from is
+// forgotten, its handshake rate with it when that has recovered.
+func (a *addresses) leave(key, now uint32) {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.known[key]
+	e.conns--
+	if e.conns <= 0 && a.recovered(e, now) {
+		delete(s.known, key)
+		if len(s.known) == 0 {
+			s.known = nil // a map never shrinks
+		}
+		return
+	}
+	s.known[key] = e
+}
+
+// handshake counts a handshake, if there may be another now.
+func (a *addresses) handshake(key, now uint32) bool {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.known[key]
+	ok := a.handshakes.take(&e.tat, now) == within
+	if ok {
+		s.known[key] = e
+	}
+	return ok
+}
+
+func (a *addresses) recovered(e addressEntry, now uint32) bool {
+	return int32(e.tat-now*rateUnit) <= 0
+}
+
+// sweep forgets, in one shard, the addresses whose handshake rate has recovered
+// and from which nobody is connected.
+func (a *addresses) sweep(shard int, now uint32) {
+	s := &a.shards[shard%len(a.shards)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, e := range s.known {
+		if e.conns <= 0 && a.recovered(e, now) {
+			delete(s.known, key)
+		}
+	}
+	if len(s.known) == 0 {
+		s.known = nil
+	}
+}

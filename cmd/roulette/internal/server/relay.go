@@ -1,0 +1,272 @@
+package server
+
+import (
+	"github.com/gobwas/ws"
+
+	"roulette/frame"
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// batch is what one read brought for the receiver: frames that lie one behind
+// the other, to be written at once, and what they count for.
+type batch struct {
+	frames   []byte
+	messages [2]uint64 // by metrics.Opcode
+	payload  uint64
+}
+
+// sampleEvery: the latency of one read in so many is measured.
+const sampleEvery = 64
+
+// messages takes what arrived on a chat: parses, relays, answers.
+func (h *handler) messages(c *netpoll.Conn, b []byte) {
+	d, own := c.Held().(*partial)
+	if !own {
+		d = h.decoder
+	}
+	if h.sample++; h.sample%sampleEvery == 0 {
+		begin := h.worker.Time()
+		defer func() { h.counters.RelayLatency.Observe(int64(h.worker.Time() - begin)) }()
+	}
+	var out batch
+	h.reply = h.reply[:0]
+	for {
+		m, rest, err := d.Next(b)
+		if err != nil {
+			h.deliver(c, &out)
+			h.offend(c, err.(*frame.Error), d, own)
+			return
+		}
+		b = rest
+		if m.Op == ws.OpContinuation {
+			break
+		}
+		if !h.take(c, m, &out) {
+			h.settle(c, d, own)
+			return
+		}
+	}
+	h.deliver(c, &out)
+	h.answer(c)
+	h.settle(c, d, own)
+}
+
+// take deals with one message. False: c has ended.
+func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
+	if !h.withinRate(c, m.Op) {
+		h.deliver(c, out)
+		h.end(c, rateExceeded)
+		return false
+	}
+	switch m.Op {
+	case ws.OpText, ws.OpBinary:
+		joined, ok := frame.Join(out.frames, m.Frame)
+		if !ok {
+			h.deliver(c, out)
+			joined = m.Frame
+		}
+		out.frames = joined
+		out.messages[opcodeOf(m.Op)]++
+		out.payload += uint64(len(m.Payload))
+		if m.Gathered { // lives only until the next call of Next
+			h.deliver(c, out)
+		}
+	case ws.OpPing:
+		h.reply = frame.AppendMessage(h.reply, ws.OpPong, m.Payload)
+		h.answerSome(c)
+	case ws.OpPong: // that something was heard is all there is to it
+	case ws.OpClose:
+		h.deliver(c, out)
+		h.answer(c)
+		h.clientCloses(c, m.Payload)
+		return false
+	}
+	return true
+}
+
+func opcodeOf(op ws.OpCode) metrics.Opcode {
+	if op == ws.OpBinary {
+		return metrics.OpcodeBinary
+	}
+	return metrics.OpcodeText
+}
+
+// withinRate counts one message or control frame against c's rate limit. Who
+// exceeds the burst is warned; who goes on is out.
+func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode) bool {
+	switch h.server.rate.take(&c.Rate, h.worker.Now()) {
+	case within:
+		clearFlag(c, rateWarned)
+	case over:
+		if !has(c, rateWarned) {
+			setFlag(c, rateWarned)
+			h.exceeded(op)
+		}
+	case tooMuch:
+		h.exceeded(op)
+		return false
+	}
+	return true
+}
+
+func (h *handler) exceeded(op ws.OpCode) {
+	limit := metrics.LimitMessageRate
+	if op.IsControl() {
+		limit = metrics.LimitControlRate
+	}
+	h.counters.LimitsExceeded[limit]++
+}
+
+// settle puts the decoder back where it belongs: to the worker when nothing is
+// held, to the connection when something is.
+func (h *handler) settle(c *netpoll.Conn, d *partial, own bool) {
+	if phaseOf(c) == ended {
+		if !own {
+			d.Release()
+		} // else it was released with c
+		return
+	}
+	switch empty := d.Empty(); {
+	case empty && own:
+		c.Hold(nil)
+		h.releasePartial(d)
+	case !empty && !own:
+		d.since = h.worker.Now()
+		c.Hold(d)
+		h.decoder = h.newPartial()
+	}
+}
+
+// offend ends c, which has broken the protocol.
+func (h *handler) offend(c *netpoll.Conn, offence *frame.Error, d *partial, own bool) {
+	if offence.Code == ws.StatusMessageTooBig {
+		h.counters.LimitsExceeded[metrics.LimitMessageSize]++
+	}
+	h.answer(c)
+	why := reasonOf(offence)
+	h.finish(c, why, frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
+	h.settle(c, d, own)
+}
+
+// clientCloses answers the client's close frame.
+func (h *handler) clientCloses(c *netpoll.Conn, payload []byte) {
+	code, _, err := frame.ParseClose(payload)
+	if err != nil {
+		offence := err.(*frame.Error)
+		h.finish(c, reasonOf(offence), frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
+		return
+	}
+	h.finish(c, clientClosed, frame.AppendClose(h.reply[:0], code, ""))
+}
+
+// deliver writes a batch to the partner, or back if c is on /echo, and empties
+// it.
+func (h *handler) deliver(c *netpoll.Conn, out *batch) {
+	if len(out.frames) == 0 {
+		return
+	}
+	outcome := netpoll.Gone
+	if phaseOf(c) == echo {
+		c.Lock()
+		outcome = c.Send(h.worker, out.frames, c)
+		c.Unlock()
+	} else if partner, ok := h.server.pairs.Partner(c.ID()); ok {
+		outcome = h.relay(c, partner, out.frames)
+	}
+	n := out.messages[metrics.OpcodeText] + out.messages[metrics.OpcodeBinary]
+	if outcome == netpoll.Gone {
+		h.undelivered(c, n)
+	} else {
+		for op, n := range out.messages {
+			h.counters.RelayedMessages[op] += n
+		}
+		h.counters.RelayedBytes += out.payload
+	}
+	*out = batch{}
+}
+
+// relay writes frames to the partner, if it still is c's partner when nobody
+// else can write to it (I2, I7).
+func (h *handler) relay(c *netpoll.Conn, partner uint32, frames []byte) netpoll.Outcome {
+	s := h.server
+	p := s.poller.Conn(partner)
+	if p == nil {
+		return netpoll.Gone
+	}
+	p.Lock()
+	defer p.Unlock()
+	if back, ok := s.pairs.Partner(partner); !ok || back != c.ID() {
+		return netpoll.Gone
+	}
+	return p.Send(h.worker, frames, c)
+}
+
+// undelivered tells c that n messages of it have reached nobody.
+func (h *handler) undelivered(c *netpoll.Conn, n uint64) {
+	h.counters.UndeliveredMessages += n
+	if phaseOf(c) != plain {
+		return
+	}
+	for range n {
+		h.reply = append(h.reply, h.server.sorry...)
+		h.answerSome(c)
+	}
+}
+
+// answerLimit bounds the scratch buffer of answers (I4).
+const answerLimit = 16 << 10
+
+func (h *handler) answerSome(c *netpoll.Conn) {
+	if len(h.reply) >= answerLimit {
+		h.answer(c)
+	}
+}
+
+// answer writes to c what has been put together for it. c does not read while
+// it does not take it.
+func (h *handler) answer(c *netpoll.Conn) {
+	if len(h.reply) > 0 {
+		h.send(c, h.reply)
+		h.reply = h.reply[:0]
+	}
+}
+
+func (h *handler) send(c *netpoll.Conn, b []byte) {
+	c.Lock()
+	c.Send(h.worker, b, c)
+	c.Unlock()
+}
+
+// matched counts a new pair.
+func (h *handler) matched(m pairing.Match) {
+	h.counters.PairsCreated++
+	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
+	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+}
+
+// part takes c, to which nobody can write any more, out of the table. The
+// partner's reading goes on, and it may have a new partner already.
+func (h *handler) part(c *netpoll.Conn, why reason) {
+	p := h.server.pairs.Leave(c.ID(), h.worker.Now())
+	if !p.Parted {
+		return
+	}
+	h.counters.PairsEnded[endings[why].paired]++
+	h.counters.PairDuration.Observe(int64(p.Lasted) * 1e6)
+	if survivor := h.server.poller.Conn(p.Survivor); survivor != nil {
+		survivor.Resume()
+	}
+	if p.Matched {
+		h.matched(p.Match)
+	}
+}
+
+// partner is the connection that c is paired with, nil if none.
+func (h *handler) partner(c *netpoll.Conn) *netpoll.Conn {
+	if id, ok := h.server.pairs.Partner(c.ID()); ok {
+		return h.server.poller.Conn(id)
+	}
+	return nil
+}

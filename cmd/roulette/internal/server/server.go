@@ -1,0 +1,265 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"roulette/frame"
+	"roulette/frame/handshake"
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// Config says how a Server works. Zero values mean the defaults, except where a
+// field says that zero switches something off.
+type Config struct {
+	Workers                  int           // default GOMAXPROCS
+	MaxConnections           int           // default what the descriptor limit leaves
+	MaxConnectionsPerAddress int           // 0: no limit
+	HandshakesPerAddress     int           // a second; 0: no limit
+	MaxMessageSize           int           // bytes; default 64 KiB
+	MessageRate              int           // a second and connection; 0: no limit
+	MessageBurst             int           // default three times the rate
+	HandshakeTimeout         time.Duration // default 5 s
+	PingInterval             time.Duration // default 25 s
+	PongTimeout              time.Duration // default 10 s
+	StallTimeout             time.Duration // default 15 s
+	AllowedOrigins           []string      // default: the same host as the request's
+	Version                  string        // for build_info
+	Logger                   *slog.Logger  // default slog.Default()
+	Kernel                   netpoll.Kernel
+}
+
+const (
+	// messageTimeout bounds how long a message may be under way.
+	messageTimeout = 60 * time.Second
+	lingerTimeout  = 3 * time.Second
+	// reserve is how many descriptors are kept free of chat connections: for
+	// listeners, epolls, the admin side, and for refusing in good order.
+	reserve = 64
+	// maxTurnedAway bounds the connections over a limit that are kept until
+	// their request can be answered (I4); they live on the reserve.
+	maxTurnedAway = 32
+)
+
+func (c Config) withDefaults() (Config, error) {
+	limit, err := raiseDescriptorLimit()
+	if err != nil {
+		return c, err
+	}
+	if c.MaxConnections <= 0 || c.MaxConnections > limit-reserve {
+		c.MaxConnections = limit - reserve
+	}
+	if c.MaxConnections <= 0 {
+		return c, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
+	}
+	if c.MaxMessageSize <= 0 {
+		c.MaxMessageSize = frame.DefaultLimit
+	}
+	if c.MessageBurst <= 0 {
+		c.MessageBurst = 3 * c.MessageRate
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.HandshakeTimeout, 5 * time.Second},
+		{&c.PingInterval, 25 * time.Second},
+		{&c.PongTimeout, 10 * time.Second},
+		{&c.StallTimeout, 15 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.def
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+// tick is the period of the coarse clock: a connection is looked at every
+// fourth tick, so four times within the shortest deadline, and once a second at
+// the least.
+func (c Config) tick() time.Duration {
+	shortest := min(c.HandshakeTimeout, c.PingInterval, c.PongTimeout, c.StallTimeout)
+	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
+}
+
+// Server is a chat roulette.
+type Server struct {
+	// Immutable after New.
+	config    Config
+	log       *slog.Logger
+	poller    *netpoll.Poller
+	pairs     *pairing.Table
+	addresses *addresses
+	upgrader  *handshake.Upgrader
+	http      *httpServer
+	registry  *prometheus.Registry
+	rate      rate
+	sorry     []byte // the frame a plain client without a partner gets back
+
+	// Atomic.
+	draining   atomic.Bool
+	turnedAway atomic.Int32 // connections with the flag turnAway
+}
+
+// chatPaths are the paths of PROTOCOL's endpoints, by handshake.Request.Path.
+var chatPaths = []string{"/ws", "/echo"}
+
+var chatPhases = []phase{plain, echo}
+
+// sorryText is what the original of 2016 answers, to the letter.
+const sorryText = "Sorry you dont have partner yet, check back in a minute"
+
+// New makes a Server and starts its workers; it listens to nothing yet.
+func New(config Config) (*Server, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:    config,
+		log:       config.Logger,
+		addresses: newAddresses(config.MaxConnectionsPerAddress, config.HandshakesPerAddress),
+		rate:      newRate(config.MessageRate, config.MessageBurst),
+		sorry:     frame.AppendMessage(nil, opText, []byte(sorryText)),
+	}
+	s.upgrader, err = handshake.New(handshake.Config{Paths: chatPaths, AllowedOrigins: config.AllowedOrigins})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.poller, err = netpoll.Open(netpoll.Config{
+		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
+		Workers:       config.Workers,
+		MaxConns:      config.MaxConnections + maxTurnedAway,
+		StallTimeout:  config.StallTimeout,
+		LingerTimeout: lingerTimeout,
+		Tick:          config.tick(),
+		Kernel:        config.Kernel,
+		Logger:        config.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.pairs = pairing.New(pairing.Config{IDs: s.poller.IDs()})
+	s.registry = s.newRegistry()
+	s.http = newHTTPServer(s)
+	return s, nil
+}
+
+// Listen serves the public port on addr, and returns the address it got.
+func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+	return s.poller.Listen(addr)
+}
+
+// MaxConnections is the limit in force.
+func (s *Server) MaxConnections() int { return s.config.MaxConnections }
+
+// Ready tells whether new clients are welcome.
+func (s *Server) Ready() bool {
+	return !s.draining.Load() && s.poller.Count() < s.config.MaxConnections
+}
+
+// Registry holds the server's metrics.
+func (s *Server) Registry() *prometheus.Registry { return s.registry }
+
+const drainStep = 50 * time.Millisecond
+
+// Shutdown lets everybody go: not ready, no new connections, 1001 to all,
+// spread over most of the time there is. It returns nil as soon as all have
+// gone, ctx's error if some had to be cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	s.poller.StopListening()
+	go s.http.shutdown(ctx) // serves who is being served; ends with ctx at the latest
+
+	err := s.drain(ctx)
+	return errors.Join(err, s.Close())
+}
+
+func (s *Server) drain(ctx context.Context) error {
+	begin := time.Now()
+	spread := s.drainSpread(ctx)
+	ticker := time.NewTicker(drainStep)
+	defer ticker.Stop()
+	for {
+		share := 1.0
+		if spread > 0 {
+			share = min(float64(time.Since(begin))/float64(spread), 1)
+		}
+		err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) {
+			if place(c.ID()) <= share {
+				h.(*handler).leave(c)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if s.poller.Count() == 0 {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("server: %d connections cut: %w", s.poller.Count(), ctx.Err())
+		}
+	}
+}
+
+// drainSpread is how long the 1001s take: a millisecond each, for a handful of
+// clients should not hold up a restart, but no more than the time there is, less
+// what the closing handshakes want.
+func (s *Server) drainSpread(ctx context.Context) time.Duration {
+	spread := time.Duration(s.poller.Count()) * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, time.Until(deadline)*7/10)
+	}
+	return spread
+}
+
+// place spreads consecutive ids evenly over (0, 1].
+func place(id uint32) float64 {
+	return float64(id*2654435769+1<<31) / (1 << 32) // Fibonacci hashing
+}
+
+// Close ends everything now.
+func (s *Server) Close() error {
+	s.draining.Store(true)
+	return errors.Join(s.http.close(), s.poller.Close())
+}
+
+// newRegistry wires the workers' counters to Prometheus.
+func (s *Server) newRegistry() *prometheus.Registry {
+	workers := s.poller.Workers()
+	return metrics.NewRegistry(metrics.Config{
+		Workers: len(workers),
+		Ask: func(i int, take func(*metrics.Counters)) {
+			h := workers[i].Handler().(*handler)
+			if workers[i].Ask(func() { take(h.collect()) }) != nil {
+				take(h.collect()) // it has ended, so nobody else touches them
+			}
+		},
+		Status: func() metrics.Status {
+			return metrics.Status{
+				ConnectionsLimit: s.config.MaxConnections,
+				Pairs:            s.pairs.Pairs(),
+				Draining:         s.draining.Load(),
+			}
+		},
+		Version: s.config.Version,
+	})
+}
+
+// MetricsHandler serves /metrics.
+func (s *Server) MetricsHandler() http.Handler { return metrics.Handler(s.registry) }
