@@ -34,12 +34,14 @@ func parseOrigin(b []byte) (o origin, ok bool) {
 	return o, true
 }
 
+var httpPort, httpsPort = []byte("80"), []byte("443")
+
 func (o origin) defaultPort() []byte {
 	switch {
 	case equalFold(o.scheme, "http"):
-		return []byte("80")
+		return httpPort
 	case equalFold(o.scheme, "https"):
-		return []byte("443")
+		return httpsPort
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func AppendRefusal(dst []byte, status int, reason string, retryAfter int) []byte
 	return appendRefusal(dst, status, reason, retryAfter, true)
 }
 
-// appendRefusal leaves the body out where the answer to a HEAD has none.
+// appendRefusal is AppendRefusal that can leave the body out.
 func appendRefusal(dst []byte, status int, reason string, retryAfter int, body bool) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(status), 10)

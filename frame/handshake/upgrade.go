@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -89,18 +90,23 @@ func New(c Config) (*Upgrader, error) {
 // closed. With NotChat nothing is appended: net/http answers.
 func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Result) {
 	r, bad := u.scan(head)
-	if bad != "" {
-		return AppendRefusal(dst, BadRequest.Status(), bad, 0), req, BadRequest
+	var reason string
+	switch {
+	case bad != "":
+		res, reason = BadRequest, bad
+	case r.major != 1:
+		res, reason = BadVersion, "this server speaks HTTP/1.1"
+	default:
+		req.Path = slices.IndexFunc(u.paths, func(p string) bool { return p == string(r.path) })
+		if req.Path < 0 {
+			return dst, Request{}, NotChat
+		}
+		res, reason = u.judge(&r)
 	}
-	if r.major != 1 {
-		return AppendRefusal(dst, BadVersion.Status(), "this server speaks HTTP/1.1", 0), req, BadVersion
-	}
-	req.Path = slices.IndexFunc(u.paths, func(p string) bool { return p == string(r.path) })
-	if req.Path < 0 {
-		return dst, Request{}, NotChat
-	}
-	if res, reason := u.judge(&r); res != OK {
-		return appendRefusal(dst, res.Status(), reason, 0, string(r.method) != "HEAD"), Request{}, res
+	if res != OK {
+		// The answer to a HEAD has no body, however bad the rest is.
+		body := !bytes.HasPrefix(head, []byte("HEAD "))
+		return appendRefusal(dst, res.Status(), reason, 0, body), Request{}, res
 	}
 	req.Subprotocol, req.ForwardedFor = r.protocol, r.forwarded
 	return u.accept(dst, &r), req, OK

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -294,4 +295,22 @@ func TestNoSubprotocols(t *testing.T) {
 	if res != OK || req.Subprotocol != "" || bytes.Contains(resp, []byte("Protocol:")) {
 		t.Errorf("%v %+v %q", res, req, resp)
 	}
+}
+
+// One Upgrader serves all workers.
+func TestUpgradeConcurrently(t *testing.T) {
+	u := newUpgrader(t)
+	var wg sync.WaitGroup
+	for _, c := range clients {
+		wg.Go(func() {
+			for range 200 {
+				resp, req, res := u.Upgrade(nil, []byte(c.head))
+				if res != OK || !reflect.DeepEqual(req, c.want) || !bytes.Contains(resp, []byte(acceptKey)) {
+					t.Errorf("%s: %v %+v %q", c.desc, res, req, resp)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
