@@ -17,7 +17,7 @@ import (
 type cli struct {
 	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the chat (what roulette does without a command)."`
 
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 }
 
 func main() {
@@ -38,8 +38,8 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("roulette"),
 		kong.Description("A chat roulette: anonymous people are paired at random over WebSocket, and whatever one sends reaches the other."),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Help(help),
 		kong.DefaultEnvars("ROULETTE"),
 		kong.ExplicitGroups(flagGroups),
 		kong.Vars{"version": version()},
@@ -67,6 +67,21 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// help prints kong's help; that of the program itself goes on with the flags of
+// serve, which is what most people want of it.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Empty() == false {
+		return err
+	}
+	serve, err := kong.Trace(ctx.Kong, []string{"serve"})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(ctx.Stdout)
+	options.NoAppSummary = true
+	return kong.DefaultHelpPrinter(options, serve)
 }
 
 // usageError is a mistake in what the program was told.
