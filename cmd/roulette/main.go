@@ -72,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 // help prints kong's help; that of the program itself goes on with the flags of
 // serve, which is what most people want of it.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Empty() == false {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
 		return err
 	}
 	serve, err := kong.Trace(ctx.Kong, []string{"serve"})

@@ -128,7 +128,7 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 		if err != nil {
 			return errors.Join(err, s.Close())
 		}
-		fmt.Fprintf(stdout, "roulette: listening on http://%s/\n", forHumans(bound))
+		fmt.Fprintf(stdout, "roulette: listening on http://%s\n", forHumans(bound))
 	}
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
