@@ -116,7 +116,7 @@ func (d *Decoder) Next(b []byte) (m Message, rest []byte, err error) {
 // is not whole; its bytes are then in d.head.
 func (d *Decoder) header(b []byte) (h header, n int, offence *Error) {
 	room := d.limit()
-	if d.op != 0 && d.buf != nil {
+	if d.buf != nil { // there were fragments
 		room -= len(d.buf) - headRoom
 	}
 	if d.headLen == 0 {
@@ -140,7 +140,7 @@ func (d *Decoder) begin(h header) {
 	d.left, d.mask, d.maskAt = h.length, h.mask, 0
 	d.frameOp, d.fin = h.op, h.fin
 	if h.op == ws.OpText || h.op == ws.OpBinary {
-		d.op, d.tail = h.op, 0
+		d.op = h.op
 	}
 }
 

@@ -228,11 +228,26 @@ func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, code ws.St
 				t.Fatalf("message %q changed before its buffer died", h.f.payload)
 			}
 		}
+		if m, _, err := d.Next(nil); m.Op != 0 || err != nil {
+			t.Fatalf("opcode %#x, %v, made of nothing", m.Op, err)
+		}
+		scribble()
 		if d.op == 0 && d.control == 0 && d.Held() != 0 {
 			t.Fatalf("holds %d bytes at a message boundary", d.Held())
 		}
 	}
 	return list, 0, at
+}
+
+// scribble writes over the pooled buffers, which nobody may still use.
+func scribble() {
+	for n := 64; n <= 512; n *= 2 {
+		b := getBuffer(n)
+		for i := range b[:cap(b)] {
+			b[:cap(b)][i] = 0xee
+		}
+		putBuffer(b)
+	}
 }
 
 // sameAsReference decodes the parts and compares with the reference on the
