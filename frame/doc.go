@@ -45,8 +45,8 @@
 // byte that makes it certain: a reserved bit in the first byte of a header,
 // a length above the limit in the length field, a text that cannot become UTF-8
 // at the byte where it cannot, however the stream was cut. So no client can
-// make its partner's browser hang up, and none can make the server hold more
-// than it has sent.
+// make its partner's browser hang up, and none can make the server hold memory by
+// announcing what it does not send.
 //
 // # Who may call what
 //
