@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"roulette/cmd/roulette/internal/servertest"
 )
 
-// start serves on a free port of the loopback, and checks at the end that
-// everything ends.
+// start serves on a free port of the loopback. When the test and its later
+// cleanups are through, it stops, and no goroutine and no descriptor may be left
+// that was not there before: so a test that starts a server is not parallel.
 func start(t *testing.T, config Config) (s *Server, addr string) {
 	t.Helper()
+	servertest.CheckLeaks(t)
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +32,14 @@ func start(t *testing.T, config Config) (s *Server, addr string) {
 		t.Fatal(err)
 	}
 	return s, bound.String()
+}
+
+// awaitNobody waits until every connection is gone.
+func awaitNobody(t *testing.T, s *Server) {
+	t.Helper()
+	servertest.Await(t, "every connection to be gone", func() bool {
+		return s.poller.Count() == 0 && s.pairs.Waiting() == 0 && s.pairs.Pairs() == 0
+	})
 }
 
 func testContext(t *testing.T) context.Context {

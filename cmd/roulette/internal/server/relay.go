@@ -62,6 +62,12 @@ func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
+		if len(h.reply) > 0 {
+			// The pong of a ping that came before this message, between its
+			// fragments perhaps, goes before what the message brings back.
+			h.deliver(c, out)
+			h.answer(c)
+		}
 		joined, ok := frame.Join(out.frames, m.Frame)
 		if !ok {
 			h.deliver(c, out)
