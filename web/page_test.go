@@ -70,9 +70,7 @@ func last(class, text string) string {
 
 func (p person) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if err := chromedp.Do(p.tab, steps...); err != nil {
-		p.t.Fatal(err)
-	}
+	browsertest.Do(p.t, p.tab, steps...)
 }
 
 // see waits until each of the conditions is true.
@@ -94,10 +92,8 @@ func (p person) check(conditions ...string) {
 // run runs JavaScript statements in the page, which may await.
 func (p person) run(statements string) {
 	p.t.Helper()
-	script := "(async () => {" + statements + "; return true })()"
-	if _, err := chromedp.Run(p.tab, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise)); err != nil {
-		p.t.Fatal(err)
-	}
+	script := "(async () => {" + statements + "})()"
+	p.do(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
 }
 
 // write types into the field, which has the focus unless the page took it away.
@@ -276,12 +272,14 @@ func testOnline(t *testing.T, chat *fakeChat, enter func() person) {
 	chat.cut()
 	anna.see(reconnecting)
 	chat.refuse(false)
-	anna.do(chromedp.Click(chromedp.CSS("#retry"))) // waits until it is visible
+	anna.see(`!document.getElementById('retry').hidden`)
+	anna.run(`document.getElementById('retry').click()`) // the mouse could come too late: it tries by itself
 	anna.see(connected, focusedField)
 }
 
 func testRestart(t *testing.T, chat *fakeChat, enter func() person) {
 	anna := enter()
+	anna.run(`Math.random = () => 1`) // the longest wait: an attempt that fails has another explanation
 	chat.refuse(true)
 	chat.dismiss(websocket.StatusGoingAway)
 	anna.see(reconnecting, `document.getElementById('explanation').innerText.includes('restarting')`)

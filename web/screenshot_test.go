@@ -60,7 +60,9 @@ func TestScreenshots(t *testing.T) {
 	anna.do(browsertest.Enter())
 	anna.shoot(folder, "reconnecting")
 	chat.refuse(false)
-	anna.do(chromedp.Click(chromedp.CSS("#retry")), browsertest.Wait(connected))
+	anna.see(`!document.getElementById('retry').hidden`)
+	anna.run(`document.getElementById('retry').click()`)
+	anna.see(connected)
 	chat.dismiss(websocket.StatusPolicyViolation)
 	anna.see(ended)
 	anna.shoot(folder, "ended")
@@ -87,14 +89,14 @@ func (p person) shoot(folder, name string) {
 				p.see(atEnd)
 			}
 			p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)
-			picture, err := chromedp.Run(p.tab, chromedp.CaptureScreenshot())
-			if err != nil {
-				p.t.Fatal(err)
-			}
 			file := fmt.Sprintf("%s-%dx%d-%s.png", name, screen.width, screen.height, scheme)
-			if err := os.WriteFile(filepath.Join(folder, file), picture, 0o644); err != nil {
-				p.t.Fatal(err)
-			}
+			p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+				picture, err := chromedp.CaptureScreenshot()(ctx, tab)
+				if err != nil {
+					return err
+				}
+				return os.WriteFile(filepath.Join(folder, file), picture, 0o644)
+			}))
 		}
 	}
 }

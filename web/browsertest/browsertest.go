@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Timeout is how long one [Wait] waits: long enough for a busy machine, short
-// enough to see in a failed test what it waited for.
+// Timeout is how long one [Wait], or one step of [Do], may take: long enough for a
+// busy machine, short enough to see in a failed test what it waited for.
 const Timeout = 10 * time.Second
 
 // names are the programs that are looked for on the path, in this order.
@@ -104,6 +104,25 @@ func find() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no browser: none of %q is on the path", names)
+}
+
+// Do runs the steps in the tab of ctx, one after the other, and fails the test at the
+// first that fails or does not end. (Many steps of chromedp wait without end for an
+// element that never comes.)
+func Do(t testing.TB, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	for _, step := range steps {
+		if err := do(ctx, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func do(ctx context.Context, step chromedp.Action[chromedp.Void]) error {
+	// A little longer than Wait, which has more to say when it fails.
+	ctx, cancel := context.WithTimeout(ctx, Timeout+2*time.Second)
+	defer cancel()
+	return chromedp.Do(ctx, step)
 }
 
 // Wait waits until condition, a JavaScript expression, is true in the tab. It is

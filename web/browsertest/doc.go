@@ -1,11 +1,13 @@
 // Package browsertest runs tests in a real Chromium.
 //
-//	ctx := browsertest.Start(t)          // a browser with one tab
+//	ctx := browsertest.Start(t)            // a browser with one tab
 //	other := browsertest.NewPerson(t, ctx) // a second tab that shares nothing with it
 //
-//	err := chromedp.Do(ctx,
+//	browsertest.Do(t, ctx,
 //		chromedp.Navigate(url),
-//		browsertest.Wait(`document.title === "Roulette"`))
+//		browsertest.Wait(`document.readyState === "complete"`),
+//		browsertest.Type("Hello"), // into the focused element
+//		browsertest.Enter())
 //
 // The browser runs without a window, talks to nothing but what the test opens, has
 // a profile of its own, and is gone with everything it wrote when the test ends.
@@ -17,5 +19,6 @@
 // has CI=true it fails, so that a test which must run cannot quietly not run.
 //
 // A context belongs to one tab, and one goroutine at a time may use it (see
-// [chromedp.NewContext]). Only tests import this package.
+// [chromedp.NewContext]); its steps may be any of package chromedp. Only tests import
+// this package.
 package browsertest
