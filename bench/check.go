@@ -2,6 +2,8 @@
 
 package bench
 
+import "time"
+
 // Faults counts what must never happen. A server that relays in order, whole, to
 // the partner and to nobody else has none.
 type Faults struct {
@@ -66,6 +68,7 @@ const anySequence = ^uint64(0)
 // alone takes the server's word that the client has no partner.
 func (l *loop) alone(c *client) {
 	l.sorry++
+	c.since -= int64(200 * time.Millisecond) // ask again sooner
 	if c.ready && l.run.config.Mode != Churn {
 		l.faults.NoPartner++
 	}

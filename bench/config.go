@@ -61,6 +61,12 @@ type Config struct {
 	Timeout     time.Duration // 30 s beyond Ramp: for everybody to be connected and paired
 	Drain       time.Duration // 3 s: for the messages under way at the end
 
+	// SocketBuffer is the size asked for each client's two socket buffers. 0: the
+	// kernel's choice, except 256 KiB for Stream, where a thousand sockets that are
+	// always full would take more memory than the kernel grants TCP, and it, not
+	// the server, would be measured.
+	SocketBuffer int
+
 	Threads int   // 1: event loops
 	CPU     []int // none: the CPUs that the loops may run on
 	Sources int   // one for 2,000 connections: addresses 127.0.0.2 and up to connect from
@@ -134,6 +140,9 @@ func (c Config) withDefaults() (Config, target, error) {
 	setTime(&c.Timeout, 30*time.Second)
 	setTime(&c.Drain, 3*time.Second)
 	setTime(&c.ProgressEvery, time.Second)
+	if c.Mode == Stream {
+		setInt(&c.SocketBuffer, 256<<10)
+	}
 	if len(c.Steps) == 0 {
 		c.Steps = []int{c.Connections / 4, c.Connections}
 	}

@@ -40,7 +40,7 @@ func (l *loop) source(i uint64) netip.Addr {
 // connect begins a connection in slot c.
 func (l *loop) connect(c *client, now int64) {
 	l.dialed++
-	fd, done, err := dial(l.run.target.addr, l.source(l.dialed))
+	fd, done, err := dial(l.run.target.addr, l.source(l.dialed), l.run.config.SocketBuffer)
 	if err != nil {
 		l.errors["connect: "+err.Error()]++
 		l.failed++

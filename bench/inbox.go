@@ -44,28 +44,32 @@ func (l *loop) feed(c *client, p []byte, now int64) {
 	}
 }
 
+// headerSize is how long the present frame's header is, as far as is known.
+func (in *inbox) headerSize() int {
+	if in.headerLen >= 2 {
+		switch in.header[1] & 127 {
+		case 126:
+			return 4
+		case 127:
+			return 10
+		}
+	}
+	return 2
+}
+
 // piece takes one step of what feed does not take at once, and returns the rest.
 func (l *loop) piece(c *client, p []byte, now int64) []byte {
 	in := &c.in
 	if !in.inFrame {
-		need := 2
-		for {
-			n := copy(in.header[in.headerLen:need], p)
+		for int(in.headerLen) < in.headerSize() {
+			if len(p) == 0 {
+				return nil
+			}
+			n := copy(in.header[in.headerLen:in.headerSize()], p)
 			in.headerLen += uint8(n)
 			p = p[n:]
-			if int(in.headerLen) < need {
-				return p
-			}
-			switch in.header[1] & 127 {
-			case 126:
-				need = 4
-			case 127:
-				need = 10
-			}
-			if int(in.headerLen) == need {
-				break
-			}
 		}
+		need := in.headerSize()
 		in.headerLen = 0
 		if !l.frame(c, need) {
 			return nil

@@ -56,12 +56,14 @@ type loop struct {
 
 // counts is what Run sees of a loop while it runs. Atomic.
 type counts struct {
+	phase                                        atomic.Int32
 	underway, open, ready, next                  atomic.Int64
 	failed, handshakes, sessions, sent, received atomic.Uint64
 }
 
 func (l *loop) publish() {
 	p := &l.counts
+	p.phase.Store(int32(l.phase))
 	p.underway.Store(int64(l.underway))
 	p.open.Store(int64(l.open))
 	p.ready.Store(int64(l.ready))
@@ -113,15 +115,15 @@ func (l *loop) serve() {
 	var busy time.Duration
 	for {
 		now := l.now()
-		if p := l.run.phase(); p != l.phase {
-			switch {
-			case p == measuring:
+		for p := l.run.phase(); l.phase < p; { // none is left out, however short
+			l.phase++
+			switch l.phase {
+			case measuring:
 				busy = threadCPU()
-			case l.phase == measuring:
+			case draining:
 				l.cpu = threadCPU() - busy
 			}
-			l.phase = p
-			l.mode.enter(p, now)
+			l.mode.enter(l.phase, now)
 		}
 		if l.phase == closing {
 			for i := range l.clients {

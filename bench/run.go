@@ -102,14 +102,16 @@ func (r *run) openBy(l *loop, now int64) int {
 
 // total is the sum of the loops' counts.
 type total struct {
+	phase                                        phase // that all have reached
 	underway, open, ready, next                  int
 	failed, handshakes, sessions, sent, received uint64
 }
 
 func (r *run) total() total {
-	var t total
+	t := total{phase: closing}
 	for _, l := range r.loops {
 		p := &l.counts
+		t.phase = min(t.phase, phase(p.phase.Load()))
 		t.underway += int(p.underway.Load())
 		t.open += int(p.open.Load())
 		t.ready += int(p.ready.Load())
@@ -273,14 +275,16 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		if t.received != last {
 			last, moved = t.received, time.Now()
 		}
-		return c.Mode == Churn || t.sent <= t.received || time.Since(moved) > c.Drain
+		drained := c.Mode == Churn || t.sent <= t.received
+		return t.phase == draining && drained || time.Since(moved) > c.Drain
 	})
 	return ctx.Err()
 }
 
-// forget waits until the server has noticed that everybody is gone.
+// forget waits until the server has noticed that everybody is gone, 3 s at least if
+// it does not let go of every descriptor.
 func (r *run) forget(ctx context.Context, res *Result) {
-	for range 50 {
+	for range 10 {
 		settle(ctx, r.config.PID)
 		s, err := ReadSample(r.config.PID)
 		if err != nil {

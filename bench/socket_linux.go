@@ -45,9 +45,9 @@ func closeSocket(fd int32, abrupt bool) {
 	syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
-// dial begins to connect. done reports that it has already happened, as it mostly
-// has on the loopback.
-func dial(to netip.AddrPort, from netip.Addr) (fd int32, done bool, err error) {
+// dial begins to connect, from an address and with a buffer size if they are given.
+// done reports that it has already happened, as it mostly has on the loopback.
+func dial(to netip.AddrPort, from netip.Addr, buffer int) (fd int32, done bool, err error) {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
@@ -59,6 +59,11 @@ func dial(to netip.AddrPort, from netip.Addr) (fd int32, done bool, err error) {
 	if err := unix.SetsockoptInt(s, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		unix.Close(s)
 		return -1, false, err
+	}
+	if buffer > 0 {
+		// Best effort: the kernel may grant less.
+		_ = unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer)
+		_ = unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
 	}
 	if from.IsValid() {
 		// The port is chosen by connect, which may share it among destinations.

@@ -1,0 +1,161 @@
+// Command compare builds the relays of this module and the server itself, measures
+// them beside each other and prints the table that stands in the README.
+//
+//	cd bench/peers
+//	go run ./cmd/compare                                       everything, three rounds
+//	go run ./cmd/compare --servers epoll,roulette --tests pingpong --rounds 1
+//	go run ./cmd/compare --extra 'mine=/usr/local/bin/mine --port {port}'
+//
+// The rounds are interleaved: in each, every test is run against one server after
+// the other, in an order that turns from round to round, so that what else the
+// machine does falls on all of them. Each run has a server process of its own. A
+// figure is the median of the rounds; a ratio is the median of the rounds' ratios
+// to the lower bound, the relay in C.
+//
+// Servers run on CPU 0 and the generator on CPU 1, except where latency is measured
+// and with --pin=false.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"roulette/bench"
+)
+
+// options are the flags.
+type options struct {
+	rounds, conns, rate int
+	duration            time.Duration
+	binary, pin         bool
+	only, tests, json   string
+	extra               []string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 3, "interleaved rounds")
+	flag.IntVar(&o.conns, "conns", 1000, "connections of the tests with traffic")
+	flag.IntVar(&o.rate, "rate", 20000, "messages a second of the latency tests")
+	flag.DurationVar(&o.duration, "duration", 4*time.Second, "of each measurement")
+	flag.BoolVar(&o.binary, "binary", false, "send binary messages instead of text")
+	flag.BoolVar(&o.pin, "pin", true, "server on CPU 0, generator on CPU 1")
+	flag.StringVar(&o.only, "servers", "", "names, by commas (default all)")
+	flag.StringVar(&o.tests, "tests", "pingpong,latency,stream64,stream16k,handshakes,idle",
+		"names, by commas: "+strings.Join(testNames(), " "))
+	flag.StringVar(&o.json, "json", "", "file to write every result to, one object a line")
+	flag.Func("extra", "`name=command` of a further server, its address at {listen} or {port}; may be repeated", func(s string) error {
+		if name, command, ok := strings.Cut(s, "="); !ok || name == "" || command == "" {
+			return errors.New("want name=command")
+		}
+		o.extra = append(o.extra, s)
+		return nil
+	})
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := compare(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func compare(ctx context.Context, o options) error {
+	tests, err := pickTests(o)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "compare")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	servers, err := build(ctx, o, dir)
+	if err != nil {
+		return err
+	}
+	if o.pin && runtime.NumCPU() < 2 {
+		fmt.Fprintln(os.Stderr, "one CPU only: nothing is pinned")
+		o.pin = false
+	}
+	var log *json.Encoder
+	if o.json != "" {
+		f, err := os.Create(o.json)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		log = json.NewEncoder(f)
+	}
+
+	t := newTable(servers, tests)
+	for round := range o.rounds {
+		order := slices.Concat(servers[round%len(servers):], servers[:round%len(servers)])
+		for _, test := range tests {
+			for _, s := range order {
+				res, err := measure(ctx, o, s, test)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					fmt.Fprintf(os.Stderr, "round %d  %-11s %-10s %v\n", round+1, test.name, s.name, err)
+					continue
+				}
+				fmt.Fprintf(os.Stderr, "round %d  %-11s %-10s %s\n", round+1, test.name, s.name, test.line(res))
+				t.add(round, s, test, res)
+				if log != nil {
+					entry := record{round, s.name, test.name, res}
+					if err := log.Encode(entry); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	fmt.Println(t.markdown(o))
+	return nil
+}
+
+// record is one line of --json.
+type record struct {
+	Round  int           `json:"round"`
+	Server string        `json:"server"`
+	Test   string        `json:"test"`
+	Result *bench.Result `json:"result"`
+}
+
+// measure starts the server for this one run.
+func measure(ctx context.Context, o options, s server, t test) (*bench.Result, error) {
+	var cpus, loops []int
+	if o.pin && !t.unpinned {
+		cpus, loops = []int{0}, []int{1}
+	}
+	p, err := s.start(ctx, cpus)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	c := t.config
+	c.URL, c.PID, c.CPU = "ws://"+p.Addr+"/ws", p.PID, loops
+	c.Duration, c.Binary = o.duration, o.binary
+	res, err := bench.Run(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := res.Err(); err != nil {
+		fmt.Fprintf(os.Stderr, "         %-11s %-10s WRONG: %v\n", t.name, s.name, err)
+	}
+	return res, nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"roulette/bench"
+	"roulette/bench/peers"
+)
+
+// A server is a command that prints where it listens.
+type server struct {
+	name    string
+	title   string
+	command []string
+}
+
+// bound is the server that ratios are taken of.
+const bound = "epoll"
+
+var goPeers = []struct{ name, title string }{
+	{"gorilla", "gorilla"},
+	{"gws", "gws"},
+	{"coder", "coder"},
+	{"article", "gobwas + epoll, the way of the well-known article"},
+}
+
+// build makes the binaries in dir. A server that cannot be built is left out with
+// a word why.
+func build(ctx context.Context, o options, dir string) ([]server, error) {
+	var names []string
+	if o.only != "" {
+		names = strings.Split(o.only, ",")
+	}
+	wanted := func(name string) bool { return names == nil || slices.Contains(names, name) }
+	var servers []server
+	add := func(name, title string, command []string, err error) {
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", name, err)
+			return
+		}
+		servers = append(servers, server{name, title, command})
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	local := []string{"--listen", "127.0.0.1:0"}
+
+	if wanted(bound) {
+		add(bound, "C epoll relay, the limit", append([]string{at(bound)}, local...), buildC(ctx, at(bound)))
+	}
+	if wanted("roulette") {
+		command := append([]string{at("roulette"), "serve"}, local...)
+		command = append(command, "--admin", "127.0.0.1:0", "--message-rate", "0")
+		add("roulette", "**roulette**", command, buildRoulette(ctx, at("roulette")))
+	}
+	for _, e := range o.extra {
+		name, command, _ := strings.Cut(e, "=")
+		add(name, name, strings.Fields(command), nil)
+	}
+	for _, p := range goPeers {
+		if wanted(p.name) {
+			err := run(ctx, "", "go", "build", "-o", at(p.name), "roulette/bench/peers/"+p.name)
+			add(p.name, p.title, append([]string{at(p.name)}, local...), err)
+		}
+	}
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("no server to measure")
+	}
+	return servers, nil
+}
+
+func buildC(ctx context.Context, to string) error {
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		return fmt.Errorf("there is no C compiler: %w", err)
+	}
+	source := to + ".c"
+	if err := os.WriteFile(source, peers.Epoll, 0o600); err != nil {
+		return err
+	}
+	return run(ctx, "", cc, "-O2", "-o", to, source)
+}
+
+// buildRoulette builds the server in its own module, with its own dependencies.
+func buildRoulette(ctx context.Context, to string) error {
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "roulette").Output()
+	if err != nil {
+		return fmt.Errorf("not run inside bench/peers: %w", err)
+	}
+	return run(ctx, strings.TrimSpace(string(dir)), "go", "build", "-o", to, "./cmd/roulette")
+}
+
+func run(ctx context.Context, dir, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir = dir
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)
+	}
+	return nil
+}
+
+// start runs the server on a free port.
+func (s server) start(ctx context.Context, cpus []int) (*bench.Process, error) {
+	args := slices.Clone(s.command[1:])
+	for i, a := range args {
+		if strings.Contains(a, "{port}") || strings.Contains(a, "{listen}") {
+			addr, err := freeAddress()
+			if err != nil {
+				return nil, err
+			}
+			_, port, _ := net.SplitHostPort(addr)
+			args[i] = strings.NewReplacer("{port}", port, "{listen}", addr).Replace(a)
+		}
+	}
+	return bench.Start(ctx, cpus, s.command[0], args...)
+}
+
+// freeAddress is one that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
