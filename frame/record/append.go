@@ -1,0 +1,142 @@
+package record
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendHello appends the first record of a connection. maxMessage is in bytes.
+func AppendHello(dst []byte, session string, online, maxMessage int) []byte {
+	dst = appendText(begin(dst, TypeHello), "session", session)
+	dst = appendInt(dst, "online", int64(online))
+	dst = appendInt(dst, "max_message", int64(maxMessage))
+	return end(dst)
+}
+
+// AppendWaiting appends that the client is in the pool.
+func AppendWaiting(dst []byte) []byte { return end(begin(dst, TypeWaiting)) }
+
+// AppendPaired appends that a partner was found, who shares the interests in
+// common.
+func AppendPaired(dst []byte, pair uint32, common []string) []byte {
+	dst = appendInt(begin(dst, TypePaired), "pair", int64(pair))
+	return end(appendList(dst, "common", common))
+}
+
+// AppendLeft appends that the partner is gone.
+func AppendLeft(dst []byte, pair uint32, reason Reason) []byte {
+	dst = appendInt(begin(dst, TypeLeft), "pair", int64(pair))
+	return end(appendText(dst, "reason", string(reason)))
+}
+
+// AppendTyping appends whether the partner is typing.
+func AppendTyping(dst []byte, pair uint32, on bool) []byte {
+	dst = appendInt(begin(dst, TypeTyping), "pair", int64(pair))
+	return end(appendBool(dst, "on", on))
+}
+
+// AppendOnline appends how many are connected.
+func AppendOnline(dst []byte, n int) []byte {
+	return end(appendInt(begin(dst, TypeOnline), "n", int64(n)))
+}
+
+// AppendUndelivered appends that n messages were dropped, as the pairing had
+// ended, or none had begun if pair is 0.
+func AppendUndelivered(dst []byte, pair uint32, n uint64) []byte {
+	dst = appendInt(begin(dst, TypeUndelivered), "pair", int64(pair))
+	dst = strconv.AppendUint(appendKey(dst, "n"), n, 10)
+	return end(dst)
+}
+
+// AppendError appends why a record was refused.
+func AppendError(dst []byte, e *Error) []byte {
+	dst = appendText(begin(dst, TypeError), "code", e.Code)
+	return end(appendText(dst, "message", e.Message))
+}
+
+// AppendNext appends a client's wish for a new partner. With interests nil the
+// server keeps those it has, with an empty slice it forgets them. pair is the
+// pairing that shall end, or 0 for whichever it is.
+func AppendNext(dst []byte, interests []string, pair uint32) []byte {
+	dst = begin(dst, kinds[Next])
+	if interests != nil {
+		dst = appendList(dst, "interests", interests)
+	}
+	if pair != 0 {
+		dst = appendInt(dst, "pair", int64(pair))
+	}
+	return end(dst)
+}
+
+// AppendStop appends a client's wish for no partner.
+func AppendStop(dst []byte) []byte { return end(begin(dst, kinds[Stop])) }
+
+// AppendTypingCommand appends whether the client is typing.
+func AppendTypingCommand(dst []byte, on bool) []byte {
+	return end(appendBool(begin(dst, TypeTyping), "on", on))
+}
+
+func begin(dst []byte, typ string) []byte {
+	dst = append(dst, Separator)
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, typ...)
+	return append(dst, '"')
+}
+
+func end(dst []byte) []byte { return append(dst, '}', '\n') }
+
+// appendKey appends all of a field but its value. key needs no escapes.
+func appendKey(dst []byte, key string) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	return append(dst, '"', ':')
+}
+
+func appendInt(dst []byte, key string, n int64) []byte {
+	return strconv.AppendInt(appendKey(dst, key), n, 10)
+}
+
+func appendBool(dst []byte, key string, v bool) []byte {
+	return strconv.AppendBool(appendKey(dst, key), v)
+}
+
+func appendText(dst []byte, key, text string) []byte {
+	return appendString(appendKey(dst, key), text)
+}
+
+func appendList(dst []byte, key string, list []string) []byte {
+	dst = append(appendKey(dst, key), '[')
+	for i, text := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, text)
+	}
+	return append(dst, ']')
+}
+
+// appendString appends text as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD, so that no text, whatever it is, makes a message that the receiver has
+// to refuse; and no separator is left in it that would begin another record.
+func appendString(dst []byte, text string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+		default:
+			r, size := utf8.DecodeRuneInString(text[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += size
+			continue
+		}
+		i++
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,182 @@
+// Package record is the control records with which a client and the server talk
+// about a chat: parsed strictly on the server's side, leniently on the client's,
+// and appended on both. It knows no sockets, starts no goroutines and keeps no
+// state.
+//
+// This comment is the specification of the protocol, for people who write a
+// client of their own.
+//
+// # Endpoints
+//
+//	GET /    the client for browsers
+//	/ws      WebSocket: the chat
+//	/echo    WebSocket: every message comes back as it was, nobody is paired
+//
+// What goes wrong before the WebSocket is open is answered as HTTP: 400
+// malformed, 403 foreign Origin, 404 no such path, 405 not GET, 426 no upgrade
+// to WebSocket version 13, 429 too many from one address, 431 request too large,
+// 503 full or draining (see Retry-After).
+//
+// # Two kinds of client
+//
+// A client that offers the subprotocol "roulette.v1" ([Subprotocol]) is rich: it
+// is told what happens, and says what it wants. One that does not is plain: any
+// WebSocket tool will do. Both are in one pool and may be partners of each other.
+// Sec-WebSocket-Protocol is in the response if the client is rich, and only then.
+//
+// Chat is the same for both. A text or binary message reaches the partner
+// verbatim, with its opcode, in order, whole or not at all; a sender's fragments
+// arrive as one frame. There is no envelope. A message may have up to 64 KiB
+// (a rich client reads the limit in hello).
+//
+// A plain client looks for a partner as soon as it is connected, and again as
+// soon as its partner has left, and is told neither. A message it sends while it
+// has no partner is dropped and answered with the text
+//
+//	Sorry you dont have partner yet, check back in a minute
+//
+// so its next message may reach a new partner; a rich client's cannot.
+//
+// # Records
+//
+// A text message whose first character is U+001E is control; every other
+// message is chat, also a binary one that begins with that byte. A control
+// message is one or more records, as in RFC 7464:
+//
+//	U+001E  { one JSON object }  LF       the LF may be missing
+//
+// The rule is about the whole message, however it was cut into fragments. The
+// server relays no control message, whoever sent it, and builds every record it
+// sends from its own state: so a record from the server is true, and a partner
+// can forge none. A client has to look at the very first character for that;
+// let nothing remove a byte order mark or white space before.
+//
+// The server's records:
+//
+//	{"type":"hello","session":"…","online":12573,"max_message":65536}
+//	                            the first, at once after the handshake
+//	{"type":"waiting"}          in the pool, nobody found yet
+//	{"type":"paired","pair":7,"common":["go","music"]}
+//	                            a partner was found. pair counts this
+//	                            connection's pairings: 1, 2, 3 …; common is
+//	                            what both are interested in, perhaps nothing
+//	{"type":"left","pair":7,"reason":"next"}
+//	                            the partner is gone: it went on (next), stopped
+//	                            (stop), lost its connection (disconnected),
+//	                            read nothing any more (stalled), was thrown
+//	                            out (kicked)
+//	{"type":"typing","pair":7,"on":true}
+//	                            the partner is typing, or no longer
+//	{"type":"online","n":12600} how many are connected; a sample, when it
+//	                            changed, at most every 5 s
+//	{"type":"undelivered","pair":7,"n":1}
+//	                            n messages were dropped, as they came after
+//	                            this pairing had ended (pair 0: before the
+//	                            first one)
+//	{"type":"error","code":"bad_record","message":"…"}
+//	                            a record was refused; message is for people
+//
+// A client ignores types, fields and reasons that it does not know. The codes of
+// errors, none of which closes the connection:
+//
+//	bad_record            malformed, unknown type, or a value out of range
+//	too_many_interests    more than 10
+//	rate_limited          dropped; send less
+//
+// A client's records:
+//
+//	{"type":"next","interests":["go"],"pair":7}
+//	                            leave the partner, if there is one, and look
+//	                            for a new one
+//	{"type":"stop"}             leave the partner or the pool, and be idle
+//	{"type":"typing","on":true} for the partner. Ends by itself with a message,
+//	                            with the pairing, and after 10 s
+//
+// In next, both fields may be missing. Without interests, those of the last next
+// stay; [] clears them. With pair, the record counts only while that is the
+// present pairing, so that pressing a key twice does not skip the new partner.
+//
+// A rich client is idle until its first next. The order of a chat, then:
+//
+//	server  hello
+//	client          next
+//	server  waiting                  not if somebody was there already
+//	server  paired 1
+//	both            chat, typing
+//	server  left 1                   idle again
+//	client          next …
+//
+// # The fence
+//
+// After left, a rich client is idle until its own next. What it sent for the old
+// partner and what crossed left on the way is counted in undelivered and reaches
+// nobody, and what comes behind its next is meant for the new partner. That
+// holds by the order of the stream alone: messages need no numbers.
+//
+// # What the server refuses
+//
+// [Parse] takes the records of one message in order; a refused one does not harm
+// those behind it. It refuses, with bad_record unless said otherwise:
+//
+//   - what is not exactly one JSON object, with nothing but JSON's white space
+//     around it; an empty record
+//   - bytes that are not UTF-8, half surrogate pairs
+//   - the same key twice in one object, also spelled with different escapes
+//   - more than 4 KiB, more than 32 fields in an object, nesting more than 4
+//     deep, the record itself included
+//   - no type, an unknown one, a field of a wrong type or null; typing
+//     without on; a pair that is not an integer from 1 to 4294967295 in plain
+//     digits
+//   - an interest that is empty, longer than 32 characters, or has control
+//     characters
+//   - more than 10 interests (too_many_interests)
+//   - the 17th record of a message, and all behind it, with one error
+//
+// Keys are case-sensitive. Fields that a record does not have are ignored,
+// whatever their value.
+//
+// # Interests
+//
+// An interest is compared, and shown in common, in this form: white space
+// trimmed, and inside of it made one space; each character made upper case and
+// then lower case by the simple mappings of Unicode. So "  Board\tGAMES" is
+// "board games", "ΣΊΣΥΦΟΣ" and "Σίσυφος" are the same, and so are the Turkish
+// dotted and dotless i. Equal interests count once; the first one's place is
+// kept. What the mappings do not join stays different: "straße" and "strasse",
+// and a letter with its accent as one character or as two.
+//
+// Characters that are not seen and can change how the text around them looks,
+// the categories Cc and Cf, are refused; except white space, and the joiners and
+// tags that scripts and emoji are made with, but these cannot stand alone.
+//
+// # Matching
+//
+// Among the compatible, chance decides. Who shares an interest comes first; who
+// has interests and finds nobody to share them takes anyone after 5 s, who has
+// none takes anyone at once. The last partner is avoided while there is another
+// choice, for 5 s of waiting at most. Whoever lost a partner keeps its place.
+//
+// # Limits and closing
+//
+// A connection may send 20 messages a second, records and WebSocket control
+// frames included, and 60 at once; it is warned with rate_limited before it is
+// closed. The server pings a silent client and expects an answer within 10 s.
+// Codes from 4400 to 4499 mean that the client may connect again, 4500 to 4599
+// that it shall not.
+//
+//	1000   the answer to the client's own close
+//	1001   the server goes down; connect again after a random delay
+//	1002   protocol error; do not try again
+//	1007   text that is not UTF-8; do not try again
+//	1009   message too big; do not try again
+//	4408   no answer to a ping, or nothing read for 15 s; again, with backoff
+//	4429   too many messages, in spite of warnings; again after 10 to 60 s
+//	4453   full or shedding load; again, with backoff
+//
+// # Who may call what
+//
+// Everything here is a function without state, for all goroutines. Parse and
+// ParseEvents keep nothing of the payload they are given. The Append functions
+// append one record each, without a frame header, and allocate nothing if dst
+// has room; several calls in a row make a message of several records.
+package record

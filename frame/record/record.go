@@ -1,0 +1,89 @@
+package record
+
+// Subprotocol is what a rich client offers in Sec-WebSocket-Protocol.
+const Subprotocol = "roulette.v1"
+
+// Separator, the character U+001E, begins every record and so every control
+// message. JSON has no place for it but in escaped form, so inside of a message
+// it can be nothing but the beginning of a record.
+const Separator = 0x1E
+
+// What one control message may bring.
+const (
+	maxRecord    = 4 << 10 // bytes, separator and LF included
+	maxRecords   = 16      // in one message
+	maxFields    = 32      // in one object
+	maxDepth     = 4       // objects and arrays in each other, the record included
+	maxInterests = 10
+	maxInterest  = 32 // runes
+)
+
+// IsControl reports whether the text message with this payload is a control
+// message, which is never relayed. payload must be the whole message, or its
+// beginning if that is not empty: an empty fragment says nothing. Binary
+// messages are always chat; the opcode is the caller's to check.
+func IsControl(payload []byte) bool {
+	return len(payload) > 0 && payload[0] == Separator
+}
+
+// Error is why a record was refused, as [AppendError] tells the client. Errors
+// with the same code are the same to errors.Is.
+type Error struct {
+	Code    string
+	Message string // for people
+}
+
+func (e *Error) Error() string { return "record: " + e.Message + " (" + e.Code + ")" }
+
+// Is reports whether target is an Error with the same code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// One for each code. [Parse] may give a bad record another message; tell it with
+// errors.Is.
+var (
+	ErrBadRecord        = &Error{"bad_record", "malformed record"}
+	ErrTooManyInterests = &Error{"too_many_interests", "more than 10 interests"}
+	ErrRateLimited      = &Error{"rate_limited", "too many messages"}
+)
+
+// Bad records that a client's author will want to know more about.
+var (
+	errUTF8            = &Error{ErrBadRecord.Code, "not UTF-8"}
+	errTooBig          = &Error{ErrBadRecord.Code, "record of more than 4096 bytes"}
+	errTooManyRecords  = &Error{ErrBadRecord.Code, "more than 16 records in one message"}
+	errType            = &Error{ErrBadRecord.Code, "type is missing or not a string"}
+	errUnknownType     = &Error{ErrBadRecord.Code, "unknown type"}
+	errPair            = &Error{ErrBadRecord.Code, "pair is not an integer from 1 to 4294967295"}
+	errOn              = &Error{ErrBadRecord.Code, "on is missing or neither true nor false"}
+	errInterests       = &Error{ErrBadRecord.Code, "interests is not an array of strings"}
+	errInterestEmpty   = &Error{ErrBadRecord.Code, "empty interest"}
+	errInterestLong    = &Error{ErrBadRecord.Code, "interest of more than 32 characters"}
+	errInterestControl = &Error{ErrBadRecord.Code, "control character in an interest"}
+)
+
+// The types of the server's records, see [Event].
+const (
+	TypeHello       = "hello"
+	TypeWaiting     = "waiting"
+	TypePaired      = "paired"
+	TypeLeft        = "left"
+	TypeTyping      = "typing" // also a client's
+	TypeOnline      = "online"
+	TypeUndelivered = "undelivered"
+	TypeError       = "error"
+)
+
+// Reason is why a partner left.
+type Reason string
+
+// A client must expect others.
+const (
+	LeftNext         Reason = "next"         // it went on to somebody else
+	LeftStop         Reason = "stop"         // it wants nobody for now
+	LeftDisconnected Reason = "disconnected" // its connection ended
+	LeftStalled      Reason = "stalled"      // it read nothing any more
+	LeftKicked       Reason = "kicked"       // the server threw it out
+)
