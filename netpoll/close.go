@@ -12,7 +12,9 @@ func (c *Conn) Finish(last []byte) {
 	}
 	w := c.Worker()
 	c.Lock()
-	if len(last) > 0 {
+	if s := c.spill.Load(); s != nil && s.backlog != nil {
+		c.enqueue(w, s, last, nil, nil) // also beyond the limit: it is the last
+	} else if len(last) > 0 {
 		c.Send(w, last, nil)
 	}
 	c.bits.Or(closing) // under the lock: nobody writes behind last

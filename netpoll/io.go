@@ -203,8 +203,11 @@ func (c *Conn) backlogStalled(w *Worker) bool {
 	c.Lock()
 	defer c.Unlock()
 	s := c.spill.Load()
-	return s != nil && s.backlog != nil &&
-		w.now-s.progress >= milliseconds(w.poller.config.StallTimeout)
+	if s == nil || s.backlog == nil {
+		return false
+	}
+	// Signed: the clock of the worker that made the backlog may be ahead.
+	return int32(w.now-s.progress) >= int32(milliseconds(w.poller.config.StallTimeout))
 }
 
 // sweepBacklog tries again what waits for c, and reports who takes nothing.

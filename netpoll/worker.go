@@ -206,6 +206,9 @@ func (w *Worker) sweep(c *Conn) {
 	if c.spill.Load() != nil && !w.sweepBacklog(c) {
 		return
 	}
+	if c.has(paused) {
+		c.heard = w.now // who is not read cannot be heard
+	}
 	if !c.has(closing) {
 		w.handler.Sweep(c)
 	}
@@ -225,8 +228,12 @@ func (w *Worker) each(f func(*Conn)) {
 }
 
 // add makes fd a connection of this worker, or closes it and returns nil if
-// there is no place.
+// there is no place, or the worker is at its end.
 func (w *Worker) add(fd int) *Conn {
+	if w.closing {
+		w.kernel.Close(fd)
+		return nil
+	}
 	c := w.takeSlot()
 	if c == nil {
 		w.kernel.Close(fd)

@@ -1,0 +1,5 @@
+package netpoll
+
+const exhaustedEnv = "NETPOLL_TEST_EXHAUSTED"
+
+func serveExhausted() {}
