@@ -24,12 +24,22 @@ type Conn struct {
 // Connect opens a connection and says nothing. It is closed with the test.
 func Connect(t testing.TB, addr string) *Conn {
 	t.Helper()
-	tcp, err := net.Dial("tcp", addr)
+	c, err := TryConnect(t, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// TryConnect is Connect for goroutines that are not the test's own, and for
+// those who expect to be refused.
+func TryConnect(t testing.TB, addr string) (*Conn, error) {
+	tcp, err := net.DialTimeout("tcp", addr, Patience)
+	if err != nil {
+		return nil, err
+	}
 	t.Cleanup(func() { tcp.Close() })
-	return &Conn{TCP: tcp.(*net.TCPConn), r: bufio.NewReaderSize(tcp, 4<<10), t: t}
+	return &Conn{TCP: tcp.(*net.TCPConn), r: bufio.NewReaderSize(tcp, 4<<10), t: t}, nil
 }
 
 // Key is the nonce of section 1.3, Accept what answers it.
