@@ -180,7 +180,8 @@ func looseLoop(t *testing.T, size int) (*loop, *client) {
 	t.Cleanup(func() { closeSocket(int32(l.ep), false) })
 	c := &l.clients[0]
 	c.reset(0, 0)
-	c.state, c.partner, c.ready = open, 1, true
+	c.state, c.ready = open, true
+	l.join(c, 1)
 	return l, c
 }
 

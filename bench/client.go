@@ -31,6 +31,7 @@ type client struct {
 	id      uint32
 	partner uint32 // nobody, or whose hello came last
 	word    uint64 // the first word of its messages
+	peer    uint64 // the first word of its partner's
 	since   int64  // ns: connect begun, then hello last said, then, in Churn, joined
 
 	sent    uint64 // messages, which is also the next sequence number
@@ -49,6 +50,12 @@ func (c *client) reset(slot int32, id uint32) {
 		fd: -1, slot: slot, generation: c.generation + 1, id: id, partner: nobody,
 		out: c.out[:0], in: inbox{control: c.in.control[:0]},
 	}
+}
+
+// join takes id for the partner.
+func (l *loop) join(c *client, id uint32) {
+	c.partner = id
+	c.peer = firstWord(chat, l.run.nonce, id)
 }
 
 // interest asks for exactly these events, level-triggered.

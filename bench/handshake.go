@@ -107,7 +107,7 @@ func (l *loop) upgraded(c *client, p []byte) []byte {
 	c.since = now
 	c.word = firstWord(chat, l.run.nonce, c.id)
 	if l.run.target.echo() {
-		c.partner = c.id
+		l.join(c, c.id)
 	}
 	l.mode.opened(c, now)
 	return p[end+4:]

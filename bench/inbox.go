@@ -33,10 +33,11 @@ func (l *loop) feed(c *client, p []byte, now int64) {
 		// Nearly always: a whole message of the kind that was sent.
 		if !in.inFrame && !in.inMessage && in.headerLen == 0 &&
 			len(p) >= whole && bytes.Equal(p[:len(s.reply)], s.reply) {
-			m := p[len(s.reply):whole]
-			h, ok := parseHead(m)
-			ok = ok && bytes.Equal(m[headSize:], s.body(s.slot(h.id, h.seq)))
-			l.message(c, h, ok, now)
+			if m := p[len(s.reply):whole]; !l.expected(c, m, now) {
+				h, ok := parseHead(m)
+				ok = ok && bytes.Equal(m[headSize:], s.body(s.slot(h.id, h.seq)))
+				l.message(c, h, ok, now)
+			}
 			p = p[whole:]
 			continue
 		}

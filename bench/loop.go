@@ -21,6 +21,7 @@ type loop struct {
 	request []byte
 	accept  []byte
 	mode    mode
+	every   bool // the latency of every message counts, not of every 64th
 
 	// Owned by the loop; read by Run once it has ended.
 	clients   []client
@@ -94,6 +95,7 @@ func newLoop(r *run, index int) (*loop, error) {
 	}
 	l.request, l.accept = request(r.target, r.seed*31+uint64(index))
 	l.mode = newMode(l)
+	l.every = r.config.Mode != Stream && r.config.Mode != Slow
 	return l, nil
 }
 

@@ -11,14 +11,14 @@ import (
 
 // A mode is what the clients of one loop do. All methods are called by the loop.
 type mode interface {
-	enter(p phase, now int64)                 // a new phase begins
-	opened(c *client, now int64)              // the handshake is done
-	met(c *client, now int64)                 // the partner is known, and knows
-	message(c *client, sent int64, now int64) // one has come from the partner
-	writable(c *client)                       // asked for, and nothing waits to go out
-	tick(now int64) time.Duration             // before each wait; returns when to call again
-	look(c *client, now int64)                // every 100 ms, each open client
-	gone(c *client)                           // the connection has ended
+	enter(p phase, now int64)     // a new phase begins
+	opened(c *client, now int64)  // the handshake is done
+	met(c *client, now int64)     // the partner is known, and knows
+	message(c *client, now int64) // one has come from the partner
+	writable(c *client)           // asked for, and nothing waits to go out
+	tick(now int64) time.Duration // before each wait; returns when to call again
+	look(c *client, now int64)    // every 100 ms, each open client
+	gone(c *client)               // the connection has ended
 }
 
 func newMode(l *loop) mode {
@@ -55,11 +55,11 @@ func (m pairs) opened(c *client, now int64) {
 	m.sayHello(c, now)
 }
 
-func (m pairs) met(*client, int64)            {}
-func (m pairs) message(*client, int64, int64) {}
-func (m pairs) tick(int64) time.Duration      { return time.Hour }
-func (m pairs) gone(*client)                  {}
-func (m pairs) writable(c *client)            { m.interest(c, unix.EPOLLIN) }
+func (m pairs) met(*client, int64)       {}
+func (m pairs) message(*client, int64)   {}
+func (m pairs) tick(int64) time.Duration { return time.Hour }
+func (m pairs) gone(*client)             {}
+func (m pairs) writable(c *client)       { m.interest(c, unix.EPOLLIN) }
 
 func (m pairs) look(c *client, now int64) {
 	if !c.ready && !c.bystander && now-c.since > int64(300*time.Millisecond) {
@@ -84,7 +84,7 @@ func (m *pingPong) enter(p phase, now int64) {
 	}
 }
 
-func (m *pingPong) message(c *client, _, _ int64) {
+func (m *pingPong) message(c *client, _ int64) {
 	if m.phase < draining {
 		c.owed++
 	}
@@ -226,7 +226,7 @@ func (m *churn) met(c *client, now int64) {
 	}
 }
 
-func (m *churn) message(c *client, _, now int64) {
+func (m *churn) message(c *client, now int64) {
 	c.since = now
 	left := m.run.config.Talk - int(c.sent) - c.owed
 	switch {

@@ -89,7 +89,7 @@ type stencil struct {
 	size    int // payload bytes
 	header  int // bytes before the payload, mask included
 	frame   int // bytes in all
-	slots   int
+	slots   int // a power of two
 	most    int // frames that one write may carry
 	key     uint64
 	mask    [4]byte
@@ -119,7 +119,10 @@ func newStencil(size int, binaryMessages bool, seed uint64) *stencil {
 	s.header = len(s.reply) + 4
 	s.frame = s.header + size
 	s.most = max(1, batchBytes/s.frame)
-	s.slots = min(max(batchBytes/s.frame, 8), 64)
+	s.slots = 64
+	for s.slots > 8 && s.slots*s.frame > batchBytes {
+		s.slots /= 2
+	}
 
 	// The pattern is the same for every loop and every run: a receiver of another
 	// loop must know it.
@@ -143,7 +146,7 @@ func newStencil(size int, binaryMessages bool, seed uint64) *stencil {
 
 // slot is the place in the pattern of a message's body.
 func (s *stencil) slot(id uint32, seq uint64) int {
-	return int((seq + uint64(id)) % uint64(s.slots))
+	return int(seq+uint64(id)) & (s.slots - 1)
 }
 
 func (s *stencil) body(slot int) []byte {

@@ -24,7 +24,7 @@ type Result struct {
 	Messages     uint64   `json:"messages"` // received in the measurement
 	PerSecond    float64  `json:"messages_per_second"`
 	MiBPerSecond float64  `json:"mib_per_second"`    // payload
-	Latency      *Latency `json:"latency,omitempty"` // one way, from the intended time of sending
+	Latency      *Latency `json:"latency,omitempty"` // one way, from the intended time of sending; every 64th of a Stream
 
 	Handshakes          uint64   `json:"handshakes"` // in the measurement for Handshakes and Churn, else of all
 	HandshakesPerSecond float64  `json:"handshakes_per_second,omitempty"`

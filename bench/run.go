@@ -259,14 +259,17 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		r.watch(ctx, "warming up", c.Warmup, never)
 	}
 
-	from := time.Since(r.began)
-	before, sample := r.total(), r.sample()
+	sample := r.sample()
+	if sample.CPU > 0 { // again: reading the memory takes its time
+		sample.CPU, _ = readCPU(c.PID)
+	}
+	before, from := r.total(), time.Since(r.began)
 	r.measureTo.Store(int64(from + c.Duration))
 	r.measureFrom.Store(int64(from))
 	r.current.Store(int32(measuring))
 	r.watch(ctx, "measuring", c.Duration, never)
-	after, sample2 := r.total(), r.sample()
-	took := time.Since(r.began) - from
+	after, took := r.total(), time.Since(r.began)-from
+	sample2 := r.sample()
 	r.current.Store(int32(draining))
 	res.measured(before, after, sample, sample2, took)
 

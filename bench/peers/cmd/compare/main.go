@@ -30,6 +30,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"roulette/bench"
 )
 
@@ -148,8 +150,10 @@ func measure(ctx context.Context, o options, s server, t test) (*bench.Result, e
 	}
 	defer p.Stop()
 	c := t.config
+	c.Steps = slices.Clone(c.Steps)
 	c.URL, c.PID, c.CPU = "ws://"+p.Addr+"/ws", p.PID, loops
 	c.Duration, c.Binary = o.duration, o.binary
+	fit(&c, s.perConn)
 	res, err := bench.Run(ctx, c)
 	if err != nil {
 		return nil, err
@@ -158,4 +162,23 @@ func measure(ctx context.Context, o options, s server, t test) (*bench.Result, e
 		fmt.Fprintf(os.Stderr, "         %-11s %-10s WRONG: %v\n", t.name, s.name, err)
 	}
 	return res, nil
+}
+
+// fit scales the connections down to what the descriptor limit, of each of the two
+// processes, leaves room for.
+func fit(c *bench.Config, perConn int) {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil || lim.Max > 1<<30 {
+		return
+	}
+	room := (int(lim.Max) - 500) / perConn
+	total := c.Connections + c.Idle
+	if total <= room {
+		return
+	}
+	scale := func(n int) int { return n * room / total &^ 1 }
+	c.Connections, c.Idle = scale(c.Connections), scale(c.Idle)
+	for i, n := range c.Steps {
+		c.Steps[i] = scale(n)
+	}
 }

@@ -19,6 +19,7 @@ type server struct {
 	name    string
 	title   string
 	command []string
+	perConn int // descriptors that it needs for a connection
 }
 
 // bound is the server that ratios are taken of.
@@ -45,7 +46,7 @@ func build(ctx context.Context, o options, dir string) ([]server, error) {
 			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", name, err)
 			return
 		}
-		servers = append(servers, server{name, title, command})
+		servers = append(servers, server{name, title, command, 1})
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	local := []string{"--listen", "127.0.0.1:0"}
@@ -66,6 +67,9 @@ func build(ctx context.Context, o options, dir string) ([]server, error) {
 		if wanted(p.name) {
 			err := run(ctx, "", "go", "build", "-o", at(p.name), "roulette/bench/peers/"+p.name)
 			add(p.name, p.title, append([]string{at(p.name)}, local...), err)
+			if p.name == "article" && err == nil {
+				servers[len(servers)-1].perConn = 2 // netpoll duplicates each
+			}
 		}
 	}
 	if len(servers) == 0 {
