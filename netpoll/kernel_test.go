@@ -99,6 +99,13 @@ func (k *faultyKernel) fault(n int) (way int, ok bool) {
 	return k.rand.IntN(n), true
 }
 
+// count is how many faults there have been.
+func (k *faultyKernel) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.faults
+}
+
 // part draws a number in [1, n].
 func (k *faultyKernel) part(n int) int {
 	k.mu.Lock()
