@@ -2,62 +2,90 @@ package pairing
 
 import "fmt"
 
-// ConsistencyCheck looks at the whole table with all shards locked and returns
-// the first breach of an invariant that it finds. For tests.
-func (t *Table) ConsistencyCheck() error {
+// ConsistencyCheck looks at the whole table with everything locked and returns
+// the first breach of an invariant that it finds, liveness included when no call
+// is under way: no two compatible clients wait. For tests.
+func (t *Table) ConsistencyCheck(now uint32) error {
 	for i := range t.shards {
 		t.shards[i].mu.Lock()
+		defer t.shards[i].mu.Unlock()
 	}
-	defer func() {
-		for i := range t.shards {
-			t.shards[i].mu.Unlock()
-		}
-	}()
-	clients := 0
+	var waits []uint32
+	open, interested := 0, 0
 	for c := range t.chunks {
 		entries := t.chunks[c].entries.Load()
 		if entries == nil {
 			continue
 		}
 		for i := range entries {
-			id := uint32(c<<chunkBits + i)
-			if err := t.checkEntry(id, &entries[i]); err != nil {
+			id, e := uint32(c<<chunkBits+i), &entries[i]
+			if err := t.checkEntry(id, e); err != nil {
 				return err
 			}
-			if entries[i].state == waiting {
-				clients++
+			if e.state == waiting {
+				waits = append(waits, id)
+			}
+			if e.link.Load()&openBit != 0 {
+				open++
+			}
+			if t.shardOf(id).seekers[id] != nil {
+				interested++
 			}
 		}
 	}
 	for i := range t.shards {
-		clients -= len(t.shards[i].pool)
+		open -= len(t.shards[i].open)
+		interested -= len(t.shards[i].seekers)
 	}
-	if clients != 0 {
-		return fmt.Errorf("%d more clients wait than stand in the pools", clients)
+	if open != 0 || interested != 0 {
+		return fmt.Errorf("%d more clients are open than stand in the pools, %d more have interests than are kept", open, interested)
 	}
-	return nil
+	return t.checkWaiting(waits, now)
 }
 
 func (t *Table) checkEntry(id uint32, e *entry) error {
-	link := e.link.Load()
+	link, s := e.link.Load(), t.shardOf(id)
+	k := s.seekers[id]
 	switch e.state {
-	case absent:
-		if link != 0 {
-			return fmt.Errorf("client %d is absent and linked to %#x", id, link)
+	case absent, idle:
+		if link != 0 || k != nil {
+			return fmt.Errorf("client %d is in state %d, linked to %#x, with interests %v", id, e.state, link, k)
 		}
 	case waiting:
-		pool := t.shardOf(id).pool
-		place := link &^ waitingBit
-		if link&waitingBit == 0 || int(place) >= len(pool) || pool[place] != id {
+		if link == 0 && k != nil {
+			break
+		}
+		place := link &^ openBit
+		if link&openBit == 0 || int(place) >= len(s.open) || s.open[place] != id {
 			return fmt.Errorf("client %d waits, but not at its place %#x", id, link)
 		}
 	case paired:
-		if link == 0 || link&waitingBit != 0 || link-1 == id {
+		if link == 0 || link&openBit != 0 || link-1 == id {
 			return fmt.Errorf("client %d is paired with %#x", id, link)
 		}
 		other := t.entry(link - 1)
 		if other == nil || other.state != paired || other.link.Load() != id+1 {
 			return fmt.Errorf("client %d is paired with %d, which does not point back", id, link-1) // I5
+		}
+	}
+	return nil
+}
+
+// checkWaiting looks for two who should have been paired. Whoever has an
+// appointment that Relax has not kept yet is as it was before.
+func (t *Table) checkWaiting(waits []uint32, now uint32) error {
+	for i, a := range waits {
+		ea, sa := t.entry(a), t.shardOf(a)
+		for _, b := range waits[i+1:] {
+			eb, sb := t.entry(b), t.shardOf(b)
+			bothOpen := ea.link.Load()&openBit != 0 && eb.link.Load()&openBit != 0
+			if !bothOpen && len(shared(sa.seekers[a], sb.seekers[b])) == 0 {
+				continue
+			}
+			const late = 2 << slotBits
+			if !t.avoids(a, ea, b, eb, now-late) {
+				return fmt.Errorf("clients %d and %d wait side by side", a, b)
+			}
 		}
 	}
 	return nil

@@ -1,20 +1,26 @@
 package pairing
 
 import (
+	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
 // Config says how a Table works. Zero values mean the defaults.
 type Config struct {
-	// IDs is the exclusive upper bound of all client numbers; default 1<<20.
+	// IDs is the exclusive upper bound of all client numbers, at most 1<<24;
+	// default 1<<20.
 	IDs int
 	// Shards: how many locks; rounded up to a power of two; default four for
 	// each processor, at most 64.
 	Shards int
+	// Patience is how long a client insists on its interests, and avoids its
+	// last partner; default 5 s, at most 16 s.
+	Patience time.Duration
 	// Rand returns a random number in [0, n); default math/rand/v2.
 	Rand func(n uint32) uint32
 }
@@ -23,9 +29,12 @@ type Config struct {
 type Table struct {
 	// Immutable after New.
 	rand      func(n uint32) uint32
+	patience  uint32 // milliseconds
+	seed      maphash.Seed
 	chunks    []chunkRef
 	shards    []shard
 	shardMask uint32
+	topics    [topicStripes]topics
 
 	// Atomic.
 	pairs atomic.Int64
@@ -41,23 +50,39 @@ type chunkRef struct {
 const (
 	chunkBits = 9
 	chunkSize = 1 << chunkBits
+	maxIDs    = 1 << 24
 )
 
-// entry is one client. Guarded by its shard's lock; link may be read without.
+// entry is one client. Guarded by its shard's lock; what is atomic may be read
+// without.
 type entry struct {
-	link  atomic.Uint32 // paired: the partner's id + 1; waiting: waitingBit | place in the pool; else 0
-	since uint32        // milliseconds: when the wait or the pair began
-	_     uint32        // room for the last partner
-	state state
-	_     [3]byte
+	link   atomic.Uint32 // paired: the partner's id + 1; open: openBit | place in the pool; else 0
+	number atomic.Uint32 // of its pairings so far
+	since  uint32        // milliseconds: when the wait or the pair began
+	last   uint32        // the last partner: id<<8 | its generation; 0: none
+	state  state
+	auto   bool  // looks for a partner by itself whenever it has none
+	life   uint8 // generation of the id, never 0: tells who has a number from who had it
+	credit uint8 // the age of its place before this wait began, in creditUnits
 }
 
-const waitingBit = 1 << 31
+// waited is how long this wait has lasted.
+func (e *entry) waited(now uint32) uint32 { return elapsed(e.since, now) }
+
+// age is that of the client's place: earlier waits count too, if what ended
+// them was not its own doing.
+func (e *entry) age(now uint32) uint32 { return e.waited(now) + uint32(e.credit)*creditUnit }
+
+const openBit = 1 << 31
+
+// creditUnit is how coarsely the age of a place is kept, in milliseconds.
+const creditUnit = 64
 
 type state uint8
 
 const (
 	absent state = iota
+	idle
 	waiting
 	paired
 )
@@ -65,10 +90,13 @@ const (
 type shard struct {
 	mu sync.Mutex
 	// Guarded by mu.
-	pool []uint32 // ids of the waiting, in no order
-	// Atomic: len(pool).
+	open    []uint32           // ids of the waiting who take anybody, in no order
+	seekers map[uint32]*seeker // of the waiting and paired who have interests
+	due     wheel              // who is to be looked at again by Relax
+
+	// Atomic: len(open).
 	size atomic.Int32
-	_    [64 - 36]byte // a cache line each
+	_    [64]byte // so that no two shards share a cache line
 }
 
 // New makes an empty table.
@@ -76,8 +104,12 @@ func New(config Config) *Table {
 	if config.IDs <= 0 {
 		config.IDs = 1 << 20
 	}
+	config.IDs = min(config.IDs, maxIDs)
 	if config.Shards <= 0 {
 		config.Shards = min(4*runtime.GOMAXPROCS(0), 64)
+	}
+	if config.Patience <= 0 {
+		config.Patience = 5 * time.Second
 	}
 	if config.Rand == nil {
 		config.Rand = rand.Uint32N
@@ -88,77 +120,124 @@ func New(config Config) *Table {
 	}
 	return &Table{
 		rand:      config.Rand,
+		patience:  uint32(min(config.Patience, 255*creditUnit*time.Millisecond) / time.Millisecond),
+		seed:      maphash.MakeSeed(),
 		chunks:    make([]chunkRef, (config.IDs+chunkSize-1)/chunkSize),
 		shards:    make([]shard, shards),
 		shardMask: uint32(shards - 1),
 	}
 }
 
-// Match is a pair that has just come to be, and how long each has waited for
-// it, in milliseconds.
+// Match is a pair that has just come to be.
 type Match struct {
-	A, B         uint32
-	WaitA, WaitB uint32
+	A, B             uint32
+	NumberA, NumberB uint32 // the how-manieth pairing it is of either
+	WaitA, WaitB     uint32 // how long each has waited for it, in milliseconds
 }
 
-// Parting is what Leave has changed.
-type Parting struct {
-	// Survivor is who was left, when Parted; Lasted how long that pair was one,
-	// in milliseconds.
-	Survivor uint32
+// Change is what a call has changed. The caller's own client comes first.
+type Change struct {
+	// Survivor is who was left, when Parted; Number the how-manieth pairing of
+	// the survivor that was, Lasted how long, in milliseconds.
 	Parted   bool
+	Survivor uint32
+	Number   uint32
 	Lasted   uint32
-	// Match is the survivor's next pair, when Matched.
-	Match   Match
-	Matched bool
+
+	found   int
+	matches [2]Match
 }
 
-// Enter brings a client into the pool and pairs it at once if anybody waits.
-// now is in milliseconds of any clock; it may wrap.
-func (t *Table) Enter(id, now uint32) (m Match, ok bool) {
+// Matches are the pairs that came to be: at most one of the caller's client, and
+// one of the survivor, if that looks for a partner by itself. The slice is c's.
+func (c *Change) Matches() []Match { return c.matches[:c.found] }
+
+func (c *Change) add(m Match, ok bool) {
+	if ok {
+		c.matches[c.found] = m
+		c.found++
+	}
+}
+
+// Enter brings a client into the table, idle. auto says that it looks for a
+// partner by itself whenever it is left by one.
+func (t *Table) Enter(id uint32, auto bool) {
 	e := t.create(id)
 	s := t.shardOf(id)
 	s.mu.Lock()
-	e.since = now
-	s.insert(id, e)
-	s.mu.Unlock()
-	return t.match(id, now)
+	defer s.mu.Unlock()
+	e.state, e.auto = idle, auto
+	e.number.Store(0)
+	e.last, e.credit = 0, 0
+	if e.life++; e.life == 0 {
+		e.life = 1
+	}
 }
 
-// Leave takes a client out of the table, whatever it was doing. A partner that
-// it leaves behind goes back to the pool, and may be paired anew at once.
-func (t *Table) Leave(id, now uint32) (p Parting) {
+// Seek has a client leave its partner, if it has one, and look for a new one.
+// interests are compared as they are; the table keeps the slice. now is in
+// milliseconds of any clock; it may wrap.
+func (t *Table) Seek(id, now uint32, interests []string) (c Change) {
 	e := t.entry(id)
 	if e == nil {
-		return Parting{}
+		return c
 	}
-	p, was := t.leave(id, e, now)
-	if was == absent {
-		return p
-	}
-	t.release(id)
-	if p.Parted {
-		p.Match, p.Matched = t.match(p.Survivor, now)
-	}
-	return p
+	t.abandon(id, e, idle, now, &c)
+	c.add(t.wait(id, e, now, interests))
+	t.reseat(&c, now)
+	return c
 }
 
-func (t *Table) leave(id uint32, e *entry, now uint32) (p Parting, was state) {
+// Stop has a client leave its partner or the pool.
+func (t *Table) Stop(id, now uint32) (c Change) {
+	if e := t.entry(id); e != nil {
+		t.abandon(id, e, idle, now, &c)
+		t.reseat(&c, now)
+	}
+	return c
+}
+
+// Leave takes a client out of the table, whatever it was doing.
+func (t *Table) Leave(id, now uint32) (c Change) {
+	e := t.entry(id)
+	if e == nil || t.abandon(id, e, absent, now, &c) == absent {
+		return c
+	}
+	t.release(id)
+	t.reseat(&c, now)
+	return c
+}
+
+// reseat finds the survivor a new partner, if it was put back into the pool.
+func (t *Table) reseat(c *Change, now uint32) {
+	if c.Parted {
+		c.add(t.match(c.Survivor, now))
+	}
+}
+
+// abandon makes a client idle or absent, and tells what it was.
+func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change) (was state) {
 	s := t.shardOf(id)
 	for {
-		partner, wasPaired := t.Partner(id)
-		if !wasPaired {
+		partner, isPaired := t.Partner(id)
+		if !isPaired {
 			s.mu.Lock()
 			if was = e.state; was == paired { // just now
 				s.mu.Unlock()
 				continue
 			}
-			if was == waiting {
-				t.remove(s, e)
+			if was == absent {
+				s.mu.Unlock()
+				return was
 			}
-			e.state = absent
+			if was == waiting {
+				e.credit = 0
+			}
+			k := s.withdraw(t, id, e)
+			e.state = become
 			s.mu.Unlock()
-			return Parting{}, was
+			t.forget(k)
+			return was
 		}
 		theirs := t.shardOf(partner)
 		lockBoth(s, theirs)
@@ -167,15 +246,22 @@ func (t *Table) leave(id uint32, e *entry, now uint32) (p Parting, was state) {
 			continue
 		}
 		// I5: both ends change while both shards are locked.
-		p = Parting{Survivor: partner, Parted: true, Lasted: elapsed(e.since, now)}
-		e.link.Store(0)
-		e.state = absent
-		t.pairs.Add(-1)
 		other := t.entry(partner)
-		other.since = now
-		theirs.insert(partner, other)
+		c.Parted, c.Survivor, c.Number = true, partner, other.number.Load()
+		c.Lasted = e.waited(now) // since is when the pair began
+		t.pairs.Add(-1)
+		e.link.Store(0)
+		other.link.Store(0)
+		e.last, other.last = partner<<8|uint32(other.life), id<<8|uint32(e.life)
+		s.drop(id)
+		theirs.drop(partner)
+		e.state, e.credit = become, 0
+		other.state = idle
+		if other.auto {
+			theirs.await(t, partner, other, false, now)
+		}
 		unlockBoth(s, theirs)
-		return p, paired
+		return paired
 	}
 }
 
@@ -186,18 +272,19 @@ func (t *Table) Partner(id uint32) (partner uint32, ok bool) {
 		return 0, false
 	}
 	link := e.link.Load()
-	if link == 0 || link&waitingBit != 0 {
+	if link == 0 || link&openBit != 0 {
 		return 0, false
 	}
 	return link - 1, true
 }
 
-// Waiting is how many clients wait at this moment.
-func (t *Table) Waiting() (n int) {
-	for i := range t.shards {
-		n += int(t.shards[i].size.Load())
+// Number is how many pairings a client has had, the present one included. It
+// takes no lock.
+func (t *Table) Number(id uint32) uint32 {
+	if e := t.entry(id); e != nil {
+		return e.number.Load()
 	}
-	return n
+	return 0
 }
 
 // Pairs is how many pairs there are at this moment.
@@ -207,109 +294,8 @@ func (t *Table) Pairs() int { return int(t.pairs.Load()) }
 // different goroutines, and so run behind each other a little.
 func elapsed(since, now uint32) uint32 { return uint32(max(int32(now-since), 0)) }
 
-// match looks for a partner for a client that is among the waiting. One round
-// without a candidate is the end: who comes after the look sees this client.
-func (t *Table) match(id, now uint32) (Match, bool) {
-	others := t.Waiting() - 1
-	if others <= 0 {
-		return Match{}, false
-	}
-	// A uniform draw among the others says in which shard to begin.
-	mine := t.shardOf(id)
-	first, draw := 0, int32(t.rand(uint32(others)))
-	for ; first < len(t.shards)-1; first++ {
-		s := &t.shards[first]
-		draw -= s.size.Load()
-		if s == mine {
-			draw++
-		}
-		if draw < 0 {
-			break
-		}
-	}
-	for n := range t.shards {
-		s := &t.shards[(first+n)&int(t.shardMask)]
-		if s.size.Load() == 0 {
-			continue
-		}
-		switch m, verdict := t.matchIn(id, mine, s, now); verdict {
-		case matched:
-			return m, true
-		case nobodyLooking:
-			return Match{}, false
-		}
-	}
-	return Match{}, false
-}
-
-type verdict uint8
-
-const (
-	nobodyHere    verdict = iota
-	nobodyLooking         // the client itself waits no longer
-	matched
-)
-
-// matchIn pairs id with a random client of the pool of s.
-func (t *Table) matchIn(id uint32, mine, s *shard, now uint32) (Match, verdict) {
-	lockBoth(mine, s)
-	defer unlockBoth(mine, s)
-	e := t.entry(id)
-	if e == nil || e.state != waiting {
-		return Match{}, nobodyLooking
-	}
-	others := uint32(len(s.pool))
-	if mine == s {
-		others-- // it stands there itself
-	}
-	if others == 0 {
-		return Match{}, nobodyHere
-	}
-	place := t.rand(others)
-	if mine == s && place >= e.link.Load()&^waitingBit {
-		place++
-	}
-	other := s.pool[place]
-	o := t.entry(other)
-	m := Match{A: id, B: other, WaitA: elapsed(e.since, now), WaitB: elapsed(o.since, now)}
-	t.remove(mine, e)
-	t.remove(s, o)
-	e.state, o.state = paired, paired
-	e.since, o.since = now, now
-	// I5, and for those who read without a lock: neither is seen to have a
-	// partner that is still in the pool.
-	t.pairs.Add(1)
-	e.link.Store(other + 1)
-	o.link.Store(id + 1)
-	return m, matched
-}
-
-// insert puts a client among the waiting of its shard, which is locked.
-func (s *shard) insert(id uint32, e *entry) {
-	e.state = waiting
-	e.link.Store(waitingBit | uint32(len(s.pool)))
-	s.pool = append(s.pool, id)
-	s.size.Store(int32(len(s.pool)))
-}
-
-// remove takes a client from the waiting of its shard, which is locked.
-func (t *Table) remove(s *shard, e *entry) {
-	place := e.link.Load() &^ waitingBit
-	last := len(s.pool) - 1
-	if moved := s.pool[last]; int(place) != last {
-		s.pool[place] = moved
-		t.entry(moved).link.Store(waitingBit | place)
-	}
-	s.pool = s.pool[:last]
-	if cap(s.pool) > 1024 && len(s.pool) < cap(s.pool)/4 {
-		s.pool = append(make([]uint32, 0, cap(s.pool)/2), s.pool...)
-	}
-	s.size.Store(int32(last))
-	e.link.Store(0)
-}
-
 func (t *Table) shardOf(id uint32) *shard {
-	// Four entries share a cache line, so they share a shard.
+	// Neighbours share cache lines, so they share a shard.
 	return &t.shards[id>>2&t.shardMask]
 }
 
@@ -351,6 +337,12 @@ func (t *Table) create(id uint32) *entry {
 	entries := ref.entries.Load()
 	if entries == nil {
 		entries = new([chunkSize]entry)
+		// Who has a number of the new chunk as the last partner means
+		// somebody of an old one.
+		life := uint8(t.rand(256))
+		for i := range entries {
+			entries[i].life = life
+		}
 		ref.entries.Store(entries)
 	}
 	ref.used++

@@ -2,53 +2,63 @@ package pairing
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
-func check(t *testing.T, table *Table) {
+func check(t *testing.T, table *Table, now uint32) {
 	t.Helper()
-	if err := table.ConsistencyCheck(); err != nil {
+	if err := table.ConsistencyCheck(now); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// enter brings a plain client in, as the server does.
+func enter(table *Table, id, now uint32) []Match {
+	table.Enter(id, true)
+	c := table.Seek(id, now, nil)
+	return c.Matches()
+}
+
 func TestTwoMeetAndPart(t *testing.T) {
 	table := New(Config{IDs: 100})
-	if _, ok := table.Enter(7, 1000); ok {
+	if m := enter(table, 7, 1000); len(m) != 0 {
 		t.Fatal("paired with nobody")
 	}
 	if p, ok := table.Partner(7); ok {
 		t.Fatalf("waits and has partner %d", p)
 	}
-	m, ok := table.Enter(9, 1500)
-	if !ok || m != (Match{A: 9, B: 7, WaitA: 0, WaitB: 500}) {
-		t.Fatalf("got %+v, %v", m, ok)
+	m := enter(table, 9, 1500)
+	if len(m) != 1 || m[0] != (Match{A: 9, B: 7, NumberA: 1, NumberB: 1, WaitA: 0, WaitB: 500}) {
+		t.Fatalf("got %+v", m)
 	}
 	for _, pair := range [][2]uint32{{7, 9}, {9, 7}} {
 		if p, ok := table.Partner(pair[0]); !ok || p != pair[1] {
 			t.Fatalf("partner of %d is %d, %v", pair[0], p, ok)
 		}
 	}
-	check(t, table)
+	check(t, table, 1500)
 
-	p := table.Leave(7, 2500)
-	if !p.Parted || p.Survivor != 9 || p.Lasted != 1000 || p.Matched {
-		t.Fatalf("got %+v", p)
+	c := table.Leave(7, 2500)
+	if !c.Parted || c.Survivor != 9 || c.Number != 1 || c.Lasted != 1000 || len(c.Matches()) != 0 {
+		t.Fatalf("got %+v", c)
 	}
 	if _, ok := table.Partner(9); ok || table.Waiting() != 1 {
 		t.Fatal("the survivor does not wait")
 	}
-	if m, ok := table.Enter(7, 2600); !ok || m.B != 9 || m.WaitB != 100 {
-		t.Fatalf("the survivor was not paired again: %+v, %v", m, ok)
+	// The number 7 is somebody else now, so nobody to avoid.
+	if m := enter(table, 7, 2600); len(m) != 1 || m[0].B != 9 || m[0].WaitB != 100 || m[0].NumberB != 2 {
+		t.Fatalf("the survivor was not paired again: %+v", m)
 	}
-	check(t, table)
+	check(t, table, 2600)
 }
 
 func TestSurvivorsOfTwoPairsMeet(t *testing.T) {
 	table := New(Config{IDs: 100})
 	for id := range uint32(4) {
-		table.Enter(id, 0)
+		enter(table, id, 0)
 	}
 	a := uint32(0)
 	b, _ := table.Partner(a)
@@ -57,122 +67,343 @@ func TestSurvivorsOfTwoPairsMeet(t *testing.T) {
 		c++
 	}
 	d, _ := table.Partner(c)
-	if p := table.Leave(a, 10); p.Matched {
+	if p := table.Leave(a, 10); len(p.Matches()) != 0 {
 		t.Fatalf("nobody waited, and yet %+v", p)
 	}
 	p := table.Leave(c, 20)
-	if !p.Matched || p.Match != (Match{A: d, B: b, WaitA: 0, WaitB: 10}) {
+	if m := p.Matches(); len(m) != 1 || m[0].A != d || m[0].B != b || m[0].WaitB != 10 {
 		t.Fatalf("want %d and %d to meet, got %+v", d, b, p)
 	}
-	check(t, table)
+	check(t, table, 20)
 }
 
-func TestLeaveOfStrangersToTheTable(t *testing.T) {
-	table := New(Config{IDs: 10_000})
-	for _, id := range []uint32{0, 5, 9_999, 1 << 30} {
-		if p := table.Leave(id, 0); p != (Parting{}) {
-			t.Errorf("Leave(%d) of nobody = %+v", id, p)
+func TestSurvivorThatDoesNotSeek(t *testing.T) {
+	table := New(Config{IDs: 100})
+	table.Enter(1, false)
+	table.Enter(2, false)
+	table.Seek(1, 0, nil)
+	if c := table.Seek(2, 0, nil); len(c.Matches()) != 1 {
+		t.Fatal("not paired")
+	}
+	c := table.Seek(1, 100, nil)
+	if !c.Parted || c.Survivor != 2 || len(c.Matches()) != 0 {
+		t.Fatalf("got %+v", c)
+	}
+	if table.Waiting() != 1 {
+		t.Fatal("who was left waits without having asked for it")
+	}
+	check(t, table, 100)
+}
+
+func TestLastPartnerIsAvoided(t *testing.T) {
+	table := New(Config{IDs: 100, Patience: 5 * time.Second})
+	for id := range uint32(2) {
+		table.Enter(id, false)
+		table.Seek(id, 0, nil)
+	}
+	table.Seek(0, 1000, nil)
+	if c := table.Seek(1, 1000, nil); len(c.Matches()) != 0 {
+		t.Fatal("the same two met again at once")
+	}
+	check(t, table, 1000)
+	table.Relax(5000, func(m Match) { t.Errorf("the same two met too soon: %+v", m) })
+
+	t.Run("anybody else is taken", func(t *testing.T) {
+		table.Enter(2, false)
+		if c := table.Seek(2, 5500, nil); len(c.Matches()) != 1 {
+			t.Fatal("nobody met")
 		}
+		table.Leave(2, 5600)
+		table.Seek(0, 5600, nil) // one of both waits already, the other anew
+		table.Seek(1, 5600, nil)
+	})
+	var met []Match
+	for now := uint32(5600); now < 20_000; now += 250 {
+		table.Relax(now, func(m Match) { met = append(met, m) })
+		check(t, table, now)
 	}
-	table.Enter(5, 0)
-	table.Leave(5, 0)
-	if p := table.Leave(5, 0); p != (Parting{}) {
-		t.Errorf("second Leave = %+v", p)
+	if len(met) > 1 || table.Waiting() != 0 {
+		t.Fatalf("two lone people do meet again, but %+v, %d wait", met, table.Waiting())
 	}
+}
+
+func TestInterests(t *testing.T) {
+	goMusic, chess := []string{"go", "music"}, []string{"chess"}
+	for _, test := range []struct {
+		desc         string
+		first, then  []string
+		at           uint32 // when the second comes
+		paired       bool
+		common       []string
+		pairedLaterB bool // by patience of both
+	}{
+		{desc: "one in common", first: goMusic, then: []string{"music", "tea"}, paired: true, common: []string{"music"}},
+		{desc: "two in common", first: goMusic, then: []string{"music", "go"}, paired: true, common: goMusic},
+		{desc: "nothing in common", first: goMusic, then: chess, pairedLaterB: true},
+		{desc: "the first has none", first: nil, then: chess, pairedLaterB: true},
+		{desc: "the second has none", first: chess, then: nil, pairedLaterB: true},
+		{desc: "the second has none, the first has waited", first: chess, then: nil, at: 6000, paired: true},
+		{desc: "nobody has any", paired: true},
+	} {
+		t.Run(test.desc, func(t *testing.T) {
+			table := New(Config{IDs: 100, Patience: 5 * time.Second})
+			table.Enter(1, false)
+			table.Enter(2, false)
+			table.Seek(1, 0, test.first)
+			for now := uint32(250); now <= test.at; now += 250 {
+				table.Relax(now, func(m Match) { t.Fatalf("%+v", m) })
+			}
+			c := table.Seek(2, test.at, test.then)
+			if got := len(c.Matches()) == 1; got != test.paired {
+				t.Fatalf("paired: %v", got)
+			}
+			check(t, table, test.at)
+			later := false
+			for now := test.at; now <= test.at+6000; now += 250 {
+				table.Relax(now, func(Match) { later = true })
+				check(t, table, now)
+				if later && now < 5000 {
+					t.Fatal("paired before the patience was over")
+				}
+			}
+			if later != test.pairedLaterB {
+				t.Fatalf("paired later: %v", later)
+			}
+			for _, id := range []uint32{1, 2} {
+				common := table.Common(id)
+				slices.Sort(common)
+				if !slices.Equal(common, test.common) {
+					t.Errorf("client %d has in common %q, want %q", id, common, test.common)
+				}
+			}
+			table.Leave(1, 9000)
+			table.Leave(2, 9000)
+			empty(t, table)
+		})
+	}
+}
+
+// empty checks that a table without clients holds nothing.
+func empty(t *testing.T, table *Table) {
+	t.Helper()
 	for i := range table.chunks {
 		if table.chunks[i].entries.Load() != nil || table.chunks[i].used != 0 {
 			t.Errorf("chunk %d is kept for nobody", i)
 		}
 	}
+	for i := range table.shards {
+		if s := &table.shards[i]; len(s.open) != 0 || s.seekers != nil {
+			t.Errorf("shard %d keeps %v, %v", i, s.open, s.seekers)
+		}
+	}
+	for i := range table.topics {
+		if table.topics[i].wishers != nil {
+			t.Errorf("stripe %d keeps %v", i, table.topics[i].wishers)
+		}
+	}
+	if table.Pairs() != 0 {
+		t.Errorf("%d pairs of nobody", table.Pairs())
+	}
 }
 
-// TestModel plays random steps against a model so simple that it is right.
+func TestSharedInterestIsPreferred(t *testing.T) {
+	for range 50 {
+		table := New(Config{IDs: 2000})
+		table.Enter(1, false)
+		table.Seek(1, 0, []string{"chess"})
+		table.Relax(10_000, func(Match) {}) // takes anybody now
+		// Many others wait too, who met nobody by hand.
+		for id := uint32(100); id < 600; id++ {
+			table.Enter(id, false)
+			e := table.entry(id)
+			e.state = waiting
+			table.shardOf(id).insert(id, e)
+		}
+		table.Enter(2, false)
+		c := table.Seek(2, 10_000, []string{"chess"})
+		if m := c.Matches(); len(m) != 1 || m[0].B != 1 {
+			t.Fatalf("got %+v", m)
+		}
+	}
+}
+
+func TestWhoWasLeftKeepsItsAge(t *testing.T) {
+	table := New(Config{IDs: 100, Patience: 5 * time.Second})
+	for id := range uint32(3) {
+		table.Enter(id, false)
+	}
+	table.Seek(0, 0, []string{"chess"})
+	for now := uint32(0); now < 6000; now += 250 {
+		table.Relax(now, func(Match) {})
+	}
+	table.Seek(1, 6000, nil)
+	table.Leave(1, 7000) // 0 has waited 6 s for somebody who left
+	table.Seek(0, 7100, []string{"chess"})
+	if c := table.Seek(2, 7200, nil); len(c.Matches()) != 1 {
+		t.Fatal("who was left began all over again")
+	}
+	table.Seek(0, 8000, []string{"chess"}) // leaves by itself: a new place
+	if c := table.Seek(2, 8000, nil); len(c.Matches()) != 0 {
+		t.Fatal("who left kept its place")
+	}
+	check(t, table, 8000)
+}
+
+func TestLeaveOfStrangersToTheTable(t *testing.T) {
+	table := New(Config{IDs: 10_000})
+	for _, id := range []uint32{0, 5, 9_999, 1 << 30} {
+		if c := table.Leave(id, 0); c.Parted || len(c.Matches()) != 0 {
+			t.Errorf("Leave(%d) of nobody = %+v", id, c)
+		}
+	}
+	enter(table, 5, 0)
+	table.Leave(5, 0)
+	if c := table.Leave(5, 0); c.Parted {
+		t.Errorf("second Leave = %+v", c)
+	}
+	empty(t, table)
+}
+
+// TestModel plays random steps against a model so simple that it is right, and
+// has the table check its rules after each.
 func TestModel(t *testing.T) {
-	seed := rand.Uint64()
+	for range 4 {
+		testModel(t, rand.Uint64())
+	}
+}
+
+func testModel(t *testing.T, seed uint64) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	const clients = 200
+	const clients = 60
 	table := New(Config{IDs: 4096, Shards: 8, Rand: r.Uint32N})
-	in := map[uint32]bool{}
-	partner := map[uint32]uint32{}
+	type client struct {
+		auto, waits bool
+		partner     uint32
+		number      uint32
+	}
+	in := map[uint32]*client{}
+	now := r.Uint32() // wraps in some runs
 	pair := func(m Match) {
-		for _, id := range []uint32{m.A, m.B} {
-			if !in[id] {
-				t.Fatalf("%d was paired and is not there", id)
-			}
-			if _, has := partner[id]; has {
-				t.Fatalf("%d was paired twice", id)
-			}
+		a, b := in[m.A], in[m.B]
+		if a == nil || b == nil || a == b || !a.waits || !b.waits {
+			t.Fatalf("%+v: %+v and %+v", m, a, b)
 		}
-		if m.A == m.B {
-			t.Fatalf("%d was paired with itself", m.A)
+		a.waits, b.waits = false, false
+		a.partner, b.partner = m.B, m.A
+		a.number++
+		b.number++
+		if m.NumberA != a.number || m.NumberB != b.number {
+			t.Fatalf("%+v: numbers %d and %d", m, a.number, b.number)
 		}
-		partner[m.A], partner[m.B] = m.B, m.A
 	}
-	for step := range uint32(20_000) {
-		id := r.Uint32N(clients) * 17 % 4096
-		if !in[id] {
-			in[id] = true
-			if m, ok := table.Enter(id, step); ok {
-				pair(m)
+	const nobody = ^uint32(0)
+	interests := []string{"go", "music", "chess", "tea"}
+	for step := range 6000 {
+		now += r.Uint32N(400)
+		id := r.Uint32N(clients) * 67
+		me := in[id]
+		var c Change
+		var had uint32 = nobody
+		if me != nil {
+			had = me.partner
+		}
+		switch {
+		case me == nil:
+			in[id] = &client{auto: r.IntN(2) == 0, partner: nobody}
+			table.Enter(id, in[id].auto)
+			if in[id].auto {
+				in[id].waits = true
+				c = table.Seek(id, now, nil)
 			}
-		} else {
-			p := table.Leave(id, step)
-			other, had := partner[id]
-			if p.Parted != had || had && p.Survivor != other {
-				t.Fatalf("step %d: %d left %d (%v), got %+v", step, id, other, had, p)
-			}
+		case r.IntN(3) == 0:
 			delete(in, id)
-			if had {
-				delete(partner, id)
-				delete(partner, other)
+			c = table.Leave(id, now)
+		case r.IntN(4) == 0 && !me.auto:
+			me.waits, me.partner = false, nobody
+			c = table.Stop(id, now)
+		case !me.auto:
+			me.waits, me.partner = true, nobody
+			var mine []string
+			for _, interest := range interests {
+				if r.IntN(3) == 0 {
+					mine = append(mine, interest)
+				}
 			}
-			if p.Matched {
-				pair(p.Match)
+			c = table.Seek(id, now, mine)
+		default:
+			continue
+		}
+		if c.Parted != (had != nobody) || c.Parted && c.Survivor != had {
+			t.Fatalf("step %d: %d had %d, got %+v", step, id, had, c)
+		}
+		if c.Parted {
+			other := in[had]
+			other.partner = nobody
+			other.waits = other.auto
+			if c.Number != other.number {
+				t.Fatalf("step %d: number %d, want %d", step, c.Number, other.number)
 			}
 		}
-		check(t, table)
-		waiting := 0
-		for id := range in {
+		for _, m := range c.Matches() {
+			pair(m)
+		}
+		table.Relax(now, pair)
+		check(t, table, now)
+		for id, c := range in {
 			got, ok := table.Partner(id)
-			if want, has := partner[id]; ok != has || got != want {
-				t.Fatalf("step %d: partner of %d is %d (%v), want %d (%v)", step, id, got, ok, want, has)
+			if ok != (c.partner != nobody) || ok && got != c.partner {
+				t.Fatalf("step %d: partner of %d is %d (%v), want %d", step, id, got, ok, c.partner)
 			}
-			if !ok {
-				waiting++
-			}
-		}
-		if waiting > 1 || table.Waiting() != waiting {
-			t.Fatalf("step %d: %d wait side by side, Waiting() = %d", step, waiting, table.Waiting())
 		}
 	}
+	for id := range in {
+		table.Leave(id, now)
+	}
+	empty(t, table)
 }
 
-// TestConcurrent lets many goroutines come and go, and looks at what is left.
+// TestConcurrent lets many goroutines come, seek and go, and looks at what is
+// left.
 func TestConcurrent(t *testing.T) {
 	table := New(Config{IDs: 8 * 1024, Shards: 16})
+	interests := [][]string{nil, {"go"}, {"music", "go"}, {"chess"}}
 	var wg sync.WaitGroup
 	for g := range uint32(8) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(g), 1))
-			for step := range uint32(20_000) {
+			for step := range uint32(10_000) {
 				id := g*1024 + r.Uint32N(50)
 				if step%2 == 0 {
 					id = g*1024 + 100 // one that comes and goes all the time
 				}
-				table.Enter(id, step)
+				table.Enter(id, step%3 == 0)
+				table.Seek(id, step, interests[r.IntN(4)])
 				if p, ok := table.Partner(id); ok && p == id {
 					t.Errorf("%d is its own partner", id)
 				}
+				if r.IntN(2) == 0 {
+					table.Seek(id, step, nil)
+				}
+				if step%64 == 0 {
+					table.Relax(step, func(Match) {})
+				}
 				table.Leave(id, step)
-			}
-			for id := range uint32(51) { // an odd number stays
-				table.Enter(g*1024+id, 0)
 			}
 		})
 	}
 	wg.Wait()
-	check(t, table)
+	check(t, table, 10_000)
+	empty(t, table)
+	for g := range uint32(8) {
+		wg.Go(func() {
+			for id := range uint32(51) {
+				enter(table, g*1024+id, 0)
+			}
+		})
+	}
+	wg.Wait()
+	check(t, table, 0)
 	if n := table.Waiting(); n != 0 { // 8·51 is even, and no two may wait
 		t.Errorf("%d clients wait for each other", n)
 	}
@@ -186,16 +417,18 @@ func TestTheChoiceIsUniform(t *testing.T) {
 	var hits [others]float64
 	for range rounds {
 		table := New(Config{IDs: 512, Shards: 8, Rand: r.Uint32N})
-		// Put them into the pool by hand: Enter would pair them.
+		// Put them into the pool by hand: Seek would pair them.
 		for id := range uint32(others) {
-			e := table.create(id * 3)
+			table.Enter(id*3, true)
+			e := table.entry(id * 3)
+			e.state = waiting
 			table.shardOf(id*3).insert(id*3, e)
 		}
-		m, ok := table.Enter(400, 0)
-		if !ok {
+		m := enter(table, 400, 0)
+		if len(m) != 1 {
 			t.Fatal("nobody found")
 		}
-		hits[m.B/3]++
+		hits[m[0].B/3]++
 	}
 	chi := 0.0
 	for _, n := range hits {
@@ -209,51 +442,13 @@ func TestTheChoiceIsUniform(t *testing.T) {
 
 func TestNoAllocationPerMatch(t *testing.T) {
 	table := New(Config{IDs: 512})
-	table.Enter(1, 0)
-	table.Enter(300, 0)
+	enter(table, 1, 0)
+	enter(table, 300, 0)
 	if n := testing.AllocsPerRun(1000, func() {
 		table.Leave(1, 0)
-		table.Enter(1, 0)
+		table.Enter(1, true)
+		table.Seek(1, 0, nil)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// BenchmarkMatch is one Leave and one Enter, with one match, in a table that
-// holds a million pairs' halves.
-func BenchmarkMatch(b *testing.B) {
-	const clients = 1 << 20
-	table := New(Config{IDs: clients})
-	for id := range uint32(clients) {
-		table.Enter(id, 0)
-	}
-	b.ReportAllocs()
-	var g sync.Mutex
-	next := uint32(0)
-	b.RunParallel(func(pb *testing.PB) {
-		g.Lock()
-		id := next
-		next += 1 << 16
-		g.Unlock()
-		for pb.Next() {
-			table.Leave(id, 0)
-			table.Enter(id, 0)
-			id = (id + 4) % clients
-		}
-	})
-}
-
-func BenchmarkPartner(b *testing.B) {
-	const clients = 1 << 20
-	table := New(Config{IDs: clients})
-	for id := range uint32(clients) {
-		table.Enter(id, 0)
-	}
-	id := uint32(0)
-	for b.Loop() {
-		if _, ok := table.Partner(id); !ok {
-			b.Fatal("no partner")
-		}
-		id = (id + 4099) % clients
 	}
 }

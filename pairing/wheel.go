@@ -1,0 +1,42 @@
+package pairing
+
+// wheel holds appointments: clients that are to be looked at again when they
+// have waited long enough. Guarded by its shard. An appointment is not called
+// off; who keeps it looks whether it still means anything.
+type wheel struct {
+	slots   [wheelSlots][]uint32
+	next    uint32 // the first slot, counted from time 0, that was not taken yet
+	started bool   // next has a meaning
+}
+
+const (
+	wheelSlots = 128 // 32 s: twice the longest patience
+	slotBits   = 8   // 256 ms each
+)
+
+// add makes an appointment for a time, in milliseconds, at most half a turn
+// ahead. It is kept up to a slot late, never early.
+func (w *wheel) add(id, at uint32) {
+	slot := &w.slots[at>>slotBits%wheelSlots]
+	*slot = append(*slot, id)
+}
+
+// take returns the clients whose time has come.
+func (w *wheel) take(now uint32) (due []uint32) {
+	const wrap = 1<<(32-slotBits) - 1 // slots are counted modulo this much and one
+	now >>= slotBits
+	if !w.started {
+		w.started, w.next = true, now-wheelSlots
+	}
+	passed := (now - w.next) & wrap
+	if passed > wrap/2 { // an earlier time than that of the last call
+		return nil
+	}
+	for i := range min(passed, wheelSlots) {
+		slot := &w.slots[(w.next+i)%wheelSlots]
+		due = append(due, *slot...)
+		*slot = nil
+	}
+	w.next = now
+	return due
+}
