@@ -168,7 +168,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 		}
 		h.account(c, why)
 		h.counters.Connections[metrics.ConnectionClosing]--
-		h.part(c, why)
+		h.remove(c, why)
 	}
 	h.releaseHeld(c)
 	h.releaseAddress(c)
@@ -221,7 +221,13 @@ func (h *handler) finish(c *netpoll.Conn, why reason, last []byte) {
 	// First nobody can write to it any more, then the table forgets it: a
 	// partner that was about to write finds one or the other (I7).
 	c.Finish(last)
-	h.part(c, why)
+	h.remove(c, why)
+}
+
+// remove takes c, to which nobody can write any more, out of the table.
+func (h *handler) remove(c *netpoll.Conn, why reason) {
+	change := h.server.pairs.Leave(c.ID(), h.worker.Now())
+	h.changed(c, &change, endings[why].paired)
 }
 
 // account counts the end of a WebSocket connection, once (I6).

@@ -252,20 +252,19 @@ func (h *handler) matched(m pairing.Match) {
 	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
 }
 
-// part takes c, to which nobody can write any more, out of the table. The
-// partner's reading goes on, and it may have a new partner already.
-func (h *handler) part(c *netpoll.Conn, why reason) {
-	p := h.server.pairs.Leave(c.ID(), h.worker.Now())
-	if !p.Parted {
-		return
+// changed does what a change of the table calls for: why is the end of c's pair,
+// if it had one. The survivor's reading goes on, for nobody can write for the
+// old pair any more, and it may have a new partner already.
+func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why metrics.EndReason) {
+	if change.Parted {
+		h.counters.PairsEnded[why]++
+		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
+		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
+			survivor.Resume()
+		}
 	}
-	h.counters.PairsEnded[endings[why].paired]++
-	h.counters.PairDuration.Observe(int64(p.Lasted) * 1e6)
-	if survivor := h.server.poller.Conn(p.Survivor); survivor != nil {
-		survivor.Resume()
-	}
-	if p.Matched {
-		h.matched(p.Match)
+	for _, m := range change.Matches() {
+		h.matched(m)
 	}
 }
 

@@ -111,9 +111,9 @@ func (h *handler) open(c *netpoll.Conn, p phase) {
 	case echo:
 		h.counters.Connections[metrics.ConnectionIdle]++
 	case plain:
-		if m, ok := h.server.pairs.Enter(c.ID(), h.worker.Now()); ok {
-			h.matched(m)
-		}
+		h.server.pairs.Enter(c.ID(), true)
+		change := h.server.pairs.Seek(c.ID(), h.worker.Now(), nil)
+		h.changed(c, &change, metrics.EndNext)
 	}
 }
 
