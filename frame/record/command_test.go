@@ -1,0 +1,484 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"roulette/frame"
+)
+
+type parsed struct {
+	cmd Command
+	err error
+}
+
+func parseAll(payload string) (all []parsed) {
+	Parse([]byte(payload), func(cmd Command, err error) bool {
+		all = append(all, parsed{cmd, err})
+		return true
+	})
+	return all
+}
+
+// parseOne parses the text of one record.
+func parseOne(t *testing.T, text string) (Command, error) {
+	t.Helper()
+	all := parseAll("\x1e" + text)
+	if len(all) != 1 {
+		t.Fatalf("%q: %d records, want 1", text, len(all))
+	}
+	return all[0].cmd, all[0].err
+}
+
+func interested(list ...string) Command {
+	return Command{Kind: Next, HasInterests: true, Interests: append([]string{}, list...)}
+}
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		desc string
+		text string
+		want Command
+	}{
+		{"next", `{"type":"next"}` + "\n", Command{Kind: Next}},
+		{"without LF", `{"type":"next"}`, Command{Kind: Next}},
+		{"next with a pair", `{"type":"next","pair":7}`, Command{Kind: Next, Pair: 7, HasPair: true}},
+		{"the largest pair", `{"type":"next","pair":4294967295}`, Command{Kind: Next, Pair: 1<<32 - 1, HasPair: true}},
+		{"next with interests", `{"type":"next","interests":["go","music"]}`, interested("go", "music")},
+		{"no interests", `{"type":"next","interests":[ ]}`, interested()},
+		{"10 interests", `{"type":"next","interests":["a","b","c","d","e","f","g","h","i","j"]}`,
+			interested("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")},
+		{"stop", `{"type":"stop"}`, Command{Kind: Stop}},
+		{"typing", `{"type":"typing","on":true}`, Command{Kind: Typing, On: true}},
+		{"typing no more", `{"type":"typing","on":false}`, Command{Kind: Typing}},
+		{"type comes last", `{"on":true,"type":"typing"}`, Command{Kind: Typing, On: true}},
+		{"white space everywhere", " {\t\"type\" :\r\n\"next\" , \"pair\" : 7 , \"interests\" : [ \"a\" , \"b\" ] } \r\n",
+			Command{Kind: Next, Pair: 7, HasPair: true, HasInterests: true, Interests: []string{"a", "b"}}},
+		{"escapes", `{"t\u0079pe":"\u006eex\u0074","interests":["\u00FCber\/\"\\","\ud83d\ude00"]}`, interested(`über/"\`, "😀")},
+		{"escaped white space", `{"type":"next","interests":["\f\n\r\ta"]}`, interested("a")},
+		{"unknown fields", `{"type":"stop","id":-0.5e+7,"x":{"y":[null,true,false,"\u001e"]},"":0}`, Command{Kind: Stop}},
+		{"fields of other records", `{"type":"stop","on":null,"pair":"x","interests":7}`, Command{Kind: Stop}},
+		{"keys are case-sensitive", `{"type":"stop","Type":"next","TYPE":1}`, Command{Kind: Stop}},
+		{"the same key in two objects", `{"type":"stop","a":{"a":1},"b":{"a":1}}`, Command{Kind: Stop}},
+		{"4 deep", `{"type":"stop","x":[{"y":[]}]}`, Command{Kind: Stop}},
+		{"32 fields", manyFields(32), Command{Kind: Stop}},
+		{"4096 bytes", pad(`{"type":"stop"}`, 4096), Command{Kind: Stop}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			cmd, err := parseOne(t, tt.text)
+			if err != nil || !reflect.DeepEqual(cmd, tt.want) {
+				t.Errorf("got %+v %v, want %+v", cmd, err, tt.want)
+			}
+		})
+	}
+}
+
+// manyFields is a record with n fields.
+func manyFields(n int) string {
+	var b strings.Builder
+	for i := range n - 1 {
+		fmt.Fprintf(&b, `"%d":0,`, i)
+	}
+	return "{" + b.String() + `"type":"stop"}`
+}
+
+// pad makes text a record of size bytes, the separator counted.
+func pad(text string, size int) string { return text + strings.Repeat(" ", size-1-len(text)) }
+
+func TestParseRefuses(t *testing.T) {
+	next := func(field string) string { return `{"type":"next",` + field + `}` }
+	interests := func(list string) string { return next(`"interests":` + list) }
+	tests := []struct {
+		desc string
+		text string
+		err  *Error
+	}{
+		{"nothing", "", ErrBadRecord},
+		{"LF alone", "\n", ErrBadRecord},
+		{"text", "next", ErrBadRecord},
+		{"array", `["next"]`, ErrBadRecord},
+		{"string", `"next"`, ErrBadRecord},
+		{"null", `null`, ErrBadRecord},
+		{"no fields", `{}`, errType},
+		{"no type", `{"pair":7}`, errType},
+		{"type is a number", `{"type":1}`, errType},
+		{"type is null", `{"type":null}`, errType},
+		{"type in capitals", `{"TYPE":"next"}`, errType},
+		{"unknown type", `{"type":"hello"}`, errUnknownType},
+		{"empty type", `{"type":""}`, errUnknownType},
+		{"type with NUL", `{"type":"next\u0000"}`, errUnknownType},
+
+		{"two objects", `{"type":"next"}{"type":"next"}`, ErrBadRecord},
+		{"two objects in two lines", `{"type":"next"}` + "\n" + `{"type":"next"}`, ErrBadRecord},
+		{"trailing junk", `{"type":"next"}x`, ErrBadRecord},
+		{"trailing NUL", "{\"type\":\"next\"}\x00", ErrBadRecord},
+		{"trailing comma", `{"type":"next",}`, ErrBadRecord},
+		{"leading comma", `{,"type":"next"}`, ErrBadRecord},
+		{"byte order mark", "\ufeff" + `{"type":"next"}`, ErrBadRecord},
+		{"no-break space", "\u00a0" + `{"type":"next"}`, ErrBadRecord},
+		{"comment", `{"type":"next"/**/}`, ErrBadRecord},
+		{"single quotes", `{'type':'next'}`, ErrBadRecord},
+		{"no quotes", `{type:"next"}`, ErrBadRecord},
+		{"no colon", `{"type" "next"}`, ErrBadRecord},
+		{"not closed", `{"type":"next"`, ErrBadRecord},
+		{"closed as an array", `{"type":"next"]`, ErrBadRecord},
+
+		{"type twice", `{"type":"next","type":"next"}`, ErrBadRecord},
+		{"type twice, in two spellings", `{"type":"next","t\u0079pe":"stop"}`, ErrBadRecord},
+		{"pair twice", next(`"pair":1,"pair":2`), ErrBadRecord},
+		{"unknown key twice", next(`"x":1,"x":1`), ErrBadRecord},
+		{"key twice, inside", next(`"x":[{"y":1,"y":1}]`), ErrBadRecord},
+		{"33 fields", manyFields(33), ErrBadRecord},
+		{"5 deep", next(`"x":[[[[]]]]`), ErrBadRecord},
+		{"4000 deep", next(`"x":` + strings.Repeat("[", 4000)), ErrBadRecord},
+		{"4000 deep in objects", next(`"x":` + strings.Repeat(`{"":`, 1000)), ErrBadRecord},
+		{"4097 bytes", pad(`{"type":"stop"}`, 4097), errTooBig},
+		{"64 KiB", pad(`{"type":"stop"}`, 64<<10), errTooBig},
+
+		{"bad byte", next("\"x\":\"\xff\""), errUTF8},
+		{"surrogate as UTF-8", next("\"x\":\"\xed\xa0\x80\""), errUTF8},
+		{"overlong separator", next("\"x\":\"\xc0\x9e\""), errUTF8},
+		{"bad byte behind the object", "{\"type\":\"stop\"}\xff", errUTF8},
+		{"half a surrogate pair", next(`"x":"\ud83d"`), ErrBadRecord},
+		{"half a surrogate pair and text", next(`"x":"\ud83dxxxxxx"`), ErrBadRecord},
+		{"half a surrogate pair and LF", next(`"x":"\ud83d\n12345"`), ErrBadRecord},
+		{"surrogates in the wrong order", next(`"x":"\ude00\ud83d"`), ErrBadRecord},
+		{"surrogate and no surrogate", next(`"x":"\ud83d\u0041"`), ErrBadRecord},
+		{"LF in a string", next("\"x\":\"\n\""), ErrBadRecord},
+		{"unknown escape", next(`"x":"\x41"`), ErrBadRecord},
+		{"escaped NUL byte", next("\"x\":\"\\\x00\""), ErrBadRecord},
+		{"bad hexadecimal", next(`"x":"\u00g0"`), ErrBadRecord},
+		{"signed hexadecimal", next(`"x":"\u+041"`), ErrBadRecord},
+		{"word", next(`"x":True`), ErrBadRecord},
+		{"half a word", next(`"x":tru`), ErrBadRecord},
+		{"NaN", next(`"x":NaN`), ErrBadRecord},
+		{"leading zero", next(`"x":01`), ErrBadRecord},
+		{"plus", next(`"x":+1`), ErrBadRecord},
+		{"minus alone", next(`"x":-`), ErrBadRecord},
+		{"no fraction", next(`"x":1.`), ErrBadRecord},
+		{"no integer", next(`"x":.1`), ErrBadRecord},
+		{"no exponent", next(`"x":1e+`), ErrBadRecord},
+		{"hexadecimal number", next(`"x":0x1`), ErrBadRecord},
+
+		{"pair 0", next(`"pair":0`), errPair},
+		{"pair -1", next(`"pair":-1`), errPair},
+		{"pair 2^32", next(`"pair":4294967296`), errPair},
+		{"pair of 300 digits", next(`"pair":1` + strings.Repeat("0", 300)), errPair},
+		{"pair with a fraction", next(`"pair":1.0`), errPair},
+		{"pair with an exponent", next(`"pair":1e0`), errPair},
+		{"pair is a string", next(`"pair":"7"`), errPair},
+		{"pair is null", next(`"pair":null`), errPair},
+		{"pair is true", next(`"pair":true`), errPair},
+
+		{"interests is a string", interests(`"go"`), errInterests},
+		{"interests is null", interests(`null`), errInterests},
+		{"interests is an object", interests(`{}`), errInterests},
+		{"interest is a number", interests(`["go",1]`), errInterests},
+		{"interest is an array", interests(`[["go"]]`), errInterests},
+		{"interest is null", interests(`[null]`), errInterests},
+		{"11 interests", interests(`["a","b","c","d","e","f","g","h","i","j","k"]`), ErrTooManyInterests},
+		{"11 times the same", interests(`["a"` + strings.Repeat(`,"a"`, 10) + `]`), ErrTooManyInterests},
+		{"empty interest", interests(`["go",""]`), errInterestEmpty},
+		{"interest of 33", interests(`["` + strings.Repeat("é", 33) + `"]`), errInterestLong},
+		{"control character in an interest", interests(`["a\u0000b"]`), errInterestControl},
+		{"separator in an interest", interests(`["\u001e"]`), errInterestControl},
+		{"right-to-left override in an interest", interests(`["a\u202eb"]`), errInterestControl},
+
+		{"typing without on", `{"type":"typing"}`, errOn},
+		{"on is a number", `{"type":"typing","on":1}`, errOn},
+		{"on is a string", `{"type":"typing","on":"true"}`, errOn},
+		{"on is null", `{"type":"typing","on":null}`, errOn},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			cmd, err := parseOne(t, tt.text)
+			if err != error(tt.err) || !reflect.DeepEqual(cmd, Command{}) {
+				t.Errorf("got %+v %v, want %v", cmd, err, tt.err)
+			}
+			if want := tt.err.Code; want != ErrTooManyInterests.Code && !errors.Is(err, ErrBadRecord) {
+				t.Errorf("%v is no bad record", err)
+			}
+		})
+	}
+}
+
+func TestParseSeveral(t *testing.T) {
+	const next, stop = "\x1e{\"type\":\"next\"}\n", "\x1e{\"type\":\"stop\"}\n"
+	repeat := func(n int, k Kind, more ...error) (want []parsed) {
+		for range n {
+			want = append(want, parsed{Command{Kind: k}, nil})
+		}
+		for _, err := range more {
+			want = append(want, parsed{err: err})
+		}
+		return want
+	}
+	tests := []struct {
+		desc    string
+		payload string
+		want    []parsed
+	}{
+		{"not control", "hello", []parsed{{err: ErrBadRecord}}},
+		{"empty", "", []parsed{{err: ErrBadRecord}}},
+		{"in order", next + stop, []parsed{{cmd: Command{Kind: Next}}, {cmd: Command{Kind: Stop}}}},
+		{"without LF between them", next[:len(next)-1] + stop, []parsed{{cmd: Command{Kind: Next}}, {cmd: Command{Kind: Stop}}}},
+		{"a bad one in the middle", next + "\x1e{\"type\":\"st" + stop,
+			[]parsed{{cmd: Command{Kind: Next}}, {err: ErrBadRecord}, {cmd: Command{Kind: Stop}}}},
+		{"bad UTF-8 in the first", "\x1e\xff" + stop, []parsed{{err: errUTF8}, {cmd: Command{Kind: Stop}}}},
+		{"a big one first", "\x1e" + strings.Repeat("x", 5000) + stop, []parsed{{err: errTooBig}, {cmd: Command{Kind: Stop}}}},
+		{"separator twice", "\x1e" + stop, []parsed{{err: ErrBadRecord}, {cmd: Command{Kind: Stop}}}},
+		{"separator at the end", stop + "\x1e", []parsed{{cmd: Command{Kind: Stop}}, {err: ErrBadRecord}}},
+		{"chat behind a record", stop + "hello", []parsed{{err: ErrBadRecord}}},
+		{"16", strings.Repeat(stop, 16), repeat(16, Stop)},
+		{"17", strings.Repeat(stop, 17), repeat(16, Stop, errTooManyRecords)},
+		{"64 KiB of them", strings.Repeat(stop, 64<<10/len(stop)), repeat(16, Stop, errTooManyRecords)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			if got := parseAll(tt.payload); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+
+	var n int
+	Parse([]byte(next+stop), func(Command, error) bool { n++; return false })
+	if n != 1 {
+		t.Errorf("%d calls after do returned false, want 1", n)
+	}
+}
+
+func TestParseNonsense(t *testing.T) {
+	for _, unit := range []string{"\x1e", "\x00", "x", "[", `{"":`, `{"a":`, `"`, `\u`, "\xff", "\x1e{", "\x1e\"\\", "\x1e\\u", "é", " ", "1"} {
+		payload := "\x1e" + strings.Repeat(unit, 64<<10/len(unit))
+		all := parseAll(payload)
+		if len(all) == 0 || len(all) > maxRecords+1 {
+			t.Errorf("%q: %d calls", unit, len(all))
+		}
+		for _, p := range all {
+			if !errors.Is(p.err, ErrBadRecord) {
+				t.Errorf("%q: %+v %v", unit, p.cmd, p.err)
+			}
+		}
+		if all := parseAll(payload + "\x1e" + `{"type":"stop"}`); strings.Count(payload, "\x1e") == 1 && all[1].cmd.Kind != Stop {
+			t.Errorf("%q: the record behind it was not read", unit)
+		}
+	}
+}
+
+// A record is refused until its object is whole, and refused again with any one
+// byte that makes it something else.
+func TestParsePrefixes(t *testing.T) {
+	for _, text := range []string{
+		`{"type":"next","interests":["go","\u00fc\ud83d\ude00","\\é"],"pair":7,"x":[{"y":-1.5e+3}],"z":[true,false,null]}`,
+		`{"type":"stop"}`,
+		`{"type":"typing","on":true}`,
+	} {
+		for i := range len(text) {
+			if cmd, err := parseOne(t, text[:i]); !errors.Is(err, ErrBadRecord) {
+				t.Errorf("%q: %+v %v", text[:i], cmd, err)
+			}
+		}
+		want, err := parseOne(t, text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		for _, tail := range []string{"\n", " ", "\r\n", "\n\n"} {
+			if cmd, err := parseOne(t, text+tail); err != nil || !reflect.DeepEqual(cmd, want) {
+				t.Errorf("%q: %+v %v", text+tail, cmd, err)
+			}
+		}
+		for i := range len(text) {
+			for c := range 256 {
+				if c == Separator {
+					continue
+				}
+				changed := text[:i] + string([]byte{byte(c)}) + text[i+1:]
+				if _, err := parseOne(t, changed); err == nil && !json.Valid([]byte(changed)) {
+					t.Errorf("%q was accepted", changed)
+				}
+			}
+		}
+	}
+}
+
+// The rule is applied to the whole message, however it is cut.
+func TestIsControlFragments(t *testing.T) {
+	const message = "\x1e{\"type\":\"stop\"}\n"
+	fragment := func(op ws.OpCode, fin bool, payload string) []byte {
+		f := ws.MaskFrame(ws.NewFrame(op, fin, []byte(payload)))
+		return ws.MustCompileFrame(f)
+	}
+	for i := range len(message) + 1 {
+		stream := slices.Concat(
+			fragment(ws.OpText, false, ""),
+			fragment(ws.OpContinuation, false, message[:i]),
+			fragment(ws.OpPing, true, "between"),
+			fragment(ws.OpContinuation, true, message[i:]))
+		var d frame.Decoder
+		var n int
+		for rest := stream; ; {
+			m, r, err := d.Next(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rest = r; m.Op == ws.OpContinuation {
+				break
+			}
+			if m.Op != ws.OpText {
+				continue
+			}
+			if n++; !IsControl(m.Payload) {
+				t.Errorf("cut at %d: %q is not control", i, m.Payload)
+			}
+			if all := parseAll(string(m.Payload)); len(all) != 1 || all[0].cmd.Kind != Stop {
+				t.Errorf("cut at %d: %+v", i, all)
+			}
+		}
+		if n != 1 {
+			t.Errorf("cut at %d: %d messages", i, n)
+		}
+	}
+}
+
+func TestIsControl(t *testing.T) {
+	for payload, want := range map[string]bool{
+		"": false, "\x1e": true, "\x1ehello": true, "hello": false, " \x1e": false, "\n\x1e{}": false, "\x1f": false,
+	} {
+		if got := IsControl([]byte(payload)); got != want {
+			t.Errorf("%q: %v", payload, got)
+		}
+	}
+}
+
+func TestParseKeepsNothing(t *testing.T) {
+	payload := []byte("\x1e" + `{"type":"next","interests":["go","b\u006fard games"]}`)
+	var got Command
+	Parse(payload, func(cmd Command, err error) bool { got = cmd; return true })
+	clear(payload)
+	if want := interested("go", "board games"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestKindString(t *testing.T) {
+	for k, want := range map[Kind]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: "typing", 99: "unknown"} {
+		if k.String() != want {
+			t.Errorf("%d: %q, want %q", k, k, want)
+		}
+	}
+}
+
+// encode is the record that a client sends for cmd.
+func encode(cmd Command) []byte {
+	switch cmd.Kind {
+	case Next:
+		interests := cmd.Interests
+		if !cmd.HasInterests {
+			interests = nil
+		}
+		return AppendNext(nil, interests, cmd.Pair)
+	case Stop:
+		return AppendStop(nil)
+	}
+	return AppendTypingCommand(nil, cmd.On)
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		"", "\x1e", "hello",
+		"\x1e{\"type\":\"next\",\"interests\":[\"Go\",\" b\\u00FCcher  x\"],\"pair\":7}\n",
+		"\x1e{\"type\":\"stop\"}\n\x1e{\"type\":\"typing\",\"on\":true}\n",
+		"\x1e{\"type\":\"stop\",\"x\":[{\"y\":[-1.5e3,null,\"\\ud83d\\ude00\"]}]}",
+		"\x1e{\"type\":\"stop\",\"type\":\"stop\"}",
+		"\x1e{\"type\":\"next\",\"interests\":[\"\xff\"]}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		before := bytes.Clone(payload)
+		var texts [][]byte
+		if IsControl(payload) {
+			texts = bytes.Split(payload[1:], []byte{Separator})
+		}
+		var n int
+		Parse(payload, func(cmd Command, err error) bool {
+			n++
+			if err != nil {
+				e, ok := err.(*Error)
+				if !ok || e == nil {
+					t.Fatalf("error %#v", err)
+				}
+				if cmd.Kind != Unknown {
+					t.Fatalf("%+v with %v", cmd, err)
+				}
+				return true
+			}
+			text := texts[n-1]
+			if !json.Valid(text) {
+				t.Fatalf("%q was accepted as %+v", text, cmd)
+			}
+			again := parseAll(string(encode(cmd)))
+			if len(again) != 1 || again[0].err != nil || !reflect.DeepEqual(again[0].cmd, cmd) {
+				t.Fatalf("%q: %+v became %+v", text, cmd, again)
+			}
+			return true
+		})
+		if n == 0 || n > maxRecords+1 || n != max(1, min(len(texts), maxRecords+1)) {
+			t.Fatalf("%d calls for %d records", n, len(texts))
+		}
+		if !bytes.Equal(payload, before) {
+			t.Fatal("the payload was changed")
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, bm := range []struct{ desc, payload string }{
+		{"typing", string(AppendTypingCommand(nil, true))},
+		{"next", string(AppendNext(nil, nil, 7))},
+		{"next/interests=3", string(AppendNext(nil, []string{"go", "music", "board games"}, 7))},
+		{"nonsense=64KiB", "\x1e" + strings.Repeat("x", 64<<10)},
+		{"worst=64KiB", strings.Repeat(worst(), 16)},
+	} {
+		b.Run(bm.desc, func(b *testing.B) {
+			payload := []byte(bm.payload)
+			b.SetBytes(int64(len(payload)))
+			b.ReportAllocs()
+			for b.Loop() {
+				Parse(payload, func(Command, error) bool { return true })
+			}
+		})
+	}
+}
+
+// worst is the record that costs most that was thought of: full objects of keys
+// that differ late and only when unescaped.
+func worst() string {
+	var b strings.Builder
+	b.WriteString("\x1e{\"type\":\"stop\"")
+	for i := 0; ; i++ {
+		var o strings.Builder
+		fmt.Fprintf(&o, `,"%d":{`, i)
+		for j := range maxFields {
+			if j > 0 {
+				o.WriteByte(',')
+			}
+			fmt.Fprintf(&o, `"\n%02d":0`, j)
+		}
+		o.WriteByte('}')
+		if b.Len()+o.Len()+1 > maxRecord {
+			return b.String() + "}"
+		}
+		b.WriteString(o.String())
+	}
+}

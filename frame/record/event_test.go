@@ -1,0 +1,240 @@
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Every record that the server sends, byte for byte, and as a client reads it.
+var serverRecords = []struct {
+	desc   string
+	append func(dst []byte) []byte
+	want   string
+	event  Event
+}{
+	{"hello", func(b []byte) []byte { return AppendHello(b, "k3J-9", 12573, 65536) },
+		`{"type":"hello","session":"k3J-9","online":12573,"max_message":65536}`,
+		Event{Type: TypeHello, Session: "k3J-9", Online: 12573, MaxMessage: 65536}},
+	{"waiting", AppendWaiting, `{"type":"waiting"}`, Event{Type: TypeWaiting}},
+	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}) },
+		`{"type":"paired","pair":7,"common":["go","music"]}`,
+		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
+	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil) },
+		`{"type":"paired","pair":4294967295,"common":[]}`,
+		Event{Type: TypePaired, Pair: math.MaxUint32, Common: []string{}}},
+	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}) },
+		`{"type":"paired","pair":1,"common":["\"\\","</b>😀"]}`,
+		Event{Type: TypePaired, Pair: 1, Common: []string{`"\`, "</b>😀"}}},
+	{"left", func(b []byte) []byte { return AppendLeft(b, 7, LeftDisconnected) },
+		`{"type":"left","pair":7,"reason":"disconnected"}`,
+		Event{Type: TypeLeft, Pair: 7, Reason: LeftDisconnected}},
+	{"typing", func(b []byte) []byte { return AppendTyping(b, 7, true) },
+		`{"type":"typing","pair":7,"on":true}`,
+		Event{Type: TypeTyping, Pair: 7, On: true}},
+	{"typing no more", func(b []byte) []byte { return AppendTyping(b, 7, false) },
+		`{"type":"typing","pair":7,"on":false}`,
+		Event{Type: TypeTyping, Pair: 7}},
+	{"online", func(b []byte) []byte { return AppendOnline(b, 12600) },
+		`{"type":"online","n":12600}`,
+		Event{Type: TypeOnline, N: 12600}},
+	{"undelivered", func(b []byte) []byte { return AppendUndelivered(b, 0, math.MaxUint64) },
+		`{"type":"undelivered","pair":0,"n":18446744073709551615}`,
+		Event{Type: TypeUndelivered, N: math.MaxUint64}},
+	{"error", func(b []byte) []byte { return AppendError(b, ErrTooManyInterests) },
+		`{"type":"error","code":"too_many_interests","message":"more than 10 interests"}`,
+		Event{Type: TypeError, Code: "too_many_interests", Message: "more than 10 interests"}},
+}
+
+func TestServerRecords(t *testing.T) {
+	var all []byte
+	for _, tt := range serverRecords {
+		t.Run(tt.desc, func(t *testing.T) {
+			got := tt.append([]byte("before"))
+			if want := "before\x1e" + tt.want + "\n"; string(got) != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			events, err := ParseEvents(got[len("before"):])
+			if err != nil || len(events) != 1 || !reflect.DeepEqual(events[0], tt.event) {
+				t.Errorf("got %+v %v, want %+v", events, err, tt.event)
+			}
+		})
+		all = tt.append(all)
+	}
+	events, err := ParseEvents(all)
+	if err != nil || len(events) != len(serverRecords) {
+		t.Fatalf("in one message: %d %v", len(events), err)
+	}
+	for i, tt := range serverRecords {
+		if !reflect.DeepEqual(events[i], tt.event) {
+			t.Errorf("in one message: %+v, want %+v", events[i], tt.event)
+		}
+	}
+}
+
+func TestClientRecords(t *testing.T) {
+	tests := []struct {
+		desc string
+		got  []byte
+		want string
+	}{
+		{"next", AppendNext(nil, nil, 0), `{"type":"next"}`},
+		{"next with a pair", AppendNext(nil, nil, 7), `{"type":"next","pair":7}`},
+		{"no interests", AppendNext(nil, []string{}, 0), `{"type":"next","interests":[]}`},
+		{"interests", AppendNext(nil, []string{"Go", `"`}, 7), `{"type":"next","interests":["Go","\""],"pair":7}`},
+		{"stop", AppendStop(nil), `{"type":"stop"}`},
+		{"typing", AppendTypingCommand(nil, true), `{"type":"typing","on":true}`},
+		{"typing no more", AppendTypingCommand(nil, false), `{"type":"typing","on":false}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			if want := "\x1e" + tt.want + "\n"; string(tt.got) != want {
+				t.Errorf("got %q, want %q", tt.got, want)
+			}
+			if _, err := parseOne(t, string(tt.got[1:])); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Whatever a text is, it makes one record, in UTF-8, and is read again as it was.
+func TestEscaping(t *testing.T) {
+	texts := []string{"", `"`, `\`, `\u0041`, "\x1e", "\x1e{\"type\":\"left\"}\n", "\n", "\x7f", "\u2028", "😀", "\xff", "a\xed\xa0\x80b", "\xf0\x9f"}
+	for c := range 256 {
+		texts = append(texts, string([]byte{byte(c)}), string(rune(c)))
+	}
+	for _, text := range texts {
+		b := AppendError(nil, &Error{text, text})
+		if n := strings.Count(string(b), "\x1e"); n != 1 || !utf8.Valid(b) || !json.Valid(b[1:]) {
+			t.Errorf("%q became %q", text, b)
+		}
+		want := strings.Map(func(r rune) rune { return r }, text) // each bad byte replaced
+		events, err := ParseEvents(b)
+		if err != nil || len(events) != 1 || events[0].Code != want || events[0].Message != want {
+			t.Errorf("%q became %+v %v", text, events, err)
+		}
+	}
+}
+
+func TestParseEventsIsLenient(t *testing.T) {
+	waiting := []Event{{Type: TypeWaiting}}
+	tests := []struct {
+		desc    string
+		payload string
+		want    []Event
+		ok      bool
+	}{
+		{"unknown type", "\x1e{\"type\":\"weather\",\"pair\":{},\"n\":-1}\n\x1e{\"type\":\"waiting\"}\n", waiting, true},
+		{"no type", "\x1e{}\x1e{\"type\":\"waiting\"}", waiting, true},
+		{"unknown fields", "\x1e{\"type\":\"waiting\",\"since\":[[[[[[1]]]]]],\"pair\":\"x\"}", waiting, true},
+		{"unknown reason", "\x1e{\"type\":\"left\",\"pair\":1,\"reason\":\"asleep\"}", []Event{{Type: TypeLeft, Pair: 1, Reason: "asleep"}}, true},
+		{"missing fields", "\x1e{\"type\":\"paired\"}", []Event{{Type: TypePaired}}, true},
+		{"null", "\x1e{\"type\":\"paired\",\"pair\":null,\"common\":null}", []Event{{Type: TypePaired}}, true},
+		{"key in capitals", "\x1e{\"type\":\"left\",\"PAIR\":1}", []Event{{Type: TypeLeft}}, true},
+		{"separator twice", "\x1e\x1e{\"type\":\"waiting\"}\x1e", waiting, true},
+		{"larger than a client's may be", "\x1e{\"type\":\"waiting\"" + strings.Repeat(" ", 64<<10) + "}", waiting, true},
+		{"wrong type of a field", "\x1e{\"type\":\"paired\",\"pair\":\"7\"}\x1e{\"type\":\"waiting\"}", waiting, false},
+		{"number out of range", "\x1e{\"type\":\"paired\",\"pair\":4294967296}\x1e{\"type\":\"waiting\"}", waiting, false},
+		{"no object", "\x1e7\x1e{\"type\":\"waiting\"}", waiting, false},
+		{"cut off", "\x1e{\"type\":\"waiting\"}\x1e{\"type\":\"wait", waiting, false},
+		{"type is a number", "\x1e{\"type\":7}", nil, false},
+		{"chat", "hello", nil, false},
+		{"empty", "", nil, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.desc, func(t *testing.T) {
+			got, err := ParseEvents([]byte(tt.payload))
+			if !reflect.DeepEqual(got, tt.want) || (err == nil) != tt.ok {
+				t.Errorf("got %+v %v, want %+v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	if got, want := ErrRateLimited.Error(), "record: too many messages (rate_limited)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !errors.Is(errPair, ErrBadRecord) || errors.Is(errPair, ErrRateLimited) || errors.Is(errPair, errNotControl) {
+		t.Error("errors.Is does not go by the code")
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	dst := make([]byte, 0, 1<<10)
+	common := []string{"go", "board games", "é\"\n"}
+	var kind Kind
+	do := func(cmd Command, err error) bool { kind = cmd.Kind; return err == nil }
+	typing, next, bad := AppendTypingCommand(nil, true), AppendNext(nil, nil, 7), []byte("\x1e{\"type\":\"x\",\"y\":[{}]}")
+	calls := map[string]func(){
+		"AppendHello":         func() { AppendHello(dst, "session", 1000, 65536) },
+		"AppendWaiting":       func() { AppendWaiting(dst) },
+		"AppendPaired":        func() { AppendPaired(dst, 7, common) },
+		"AppendLeft":          func() { AppendLeft(dst, 7, LeftNext) },
+		"AppendTyping":        func() { AppendTyping(dst, 7, true) },
+		"AppendOnline":        func() { AppendOnline(dst, 1000) },
+		"AppendUndelivered":   func() { AppendUndelivered(dst, 7, 1000) },
+		"AppendError":         func() { AppendError(dst, ErrBadRecord) },
+		"AppendNext":          func() { AppendNext(dst, common, 7) },
+		"AppendStop":          func() { AppendStop(dst) },
+		"AppendTypingCommand": func() { AppendTypingCommand(dst, true) },
+		"Parse typing":        func() { Parse(typing, do) },
+		"Parse next":          func() { Parse(next, do) },
+		"Parse bad record":    func() { Parse(bad, do) },
+	}
+	for name, call := range calls {
+		if n := testing.AllocsPerRun(100, call); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	_ = kind
+}
+
+func FuzzEvents(f *testing.F) {
+	for _, tt := range serverRecords {
+		f.Add(tt.append(nil))
+	}
+	f.Add([]byte("\x1e\x1e{\"type\":\"weather\"}\n\x1e{\"type\":\"waiting\""))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		events, _ := ParseEvents(payload)
+		for _, e := range events {
+			if e.Type == TypeOnline && e.N > math.MaxInt {
+				continue // cannot be appended
+			}
+			b := encodeEvent(e)
+			again, err := ParseEvents(b)
+			if e.Common == nil && e.Type == TypePaired {
+				e.Common = []string{} // missing or null
+			}
+			if err != nil || len(again) != 1 || !reflect.DeepEqual(again[0], e) {
+				t.Fatalf("%+v became %q, and that %+v %v", e, b, again, err)
+			}
+		}
+	})
+}
+
+// encodeEvent is the server's record for e.
+func encodeEvent(e Event) []byte {
+	switch e.Type {
+	case TypeHello:
+		return AppendHello(nil, e.Session, e.Online, e.MaxMessage)
+	case TypeWaiting:
+		return AppendWaiting(nil)
+	case TypePaired:
+		return AppendPaired(nil, e.Pair, e.Common)
+	case TypeLeft:
+		return AppendLeft(nil, e.Pair, e.Reason)
+	case TypeTyping:
+		return AppendTyping(nil, e.Pair, e.On)
+	case TypeOnline:
+		return AppendOnline(nil, int(e.N))
+	case TypeUndelivered:
+		return AppendUndelivered(nil, e.Pair, e.N)
+	}
+	return AppendError(nil, &Error{e.Code, e.Message})
+}
