@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"roulette/cmd/roulette/internal/server"
+	"roulette/frame/handshake"
 )
 
 var flagGroups = []kong.Group{
@@ -81,6 +82,9 @@ func (c *serveCommand) Validate() error {
 	}
 	if c.MaxMessageSize < 125 {
 		return errors.New("--max-message-size: must be 125 bytes at least")
+	}
+	if _, err := handshake.New(handshake.Config{AllowedOrigins: c.AllowedOrigins}); err != nil {
+		return fmt.Errorf("--allowed-origins: %w", err)
 	}
 	return nil
 }
