@@ -46,7 +46,7 @@ func (c *Conn) close(cause Cause) {
 	fd := c.forget()
 	w.kernel.Close(fd)
 	w.handler.Closed(c, cause)
-	c.Hold(nil)
+	c.empty()
 	w.freeSlot(c)
 }
 
@@ -62,7 +62,7 @@ func (c *Conn) discard() {
 func (c *Conn) Detach() (fd int) {
 	w := c.Worker()
 	fd = c.forget()
-	c.Hold(nil)
+	c.empty()
 	w.freeSlot(c)
 	return fd
 }
@@ -86,4 +86,17 @@ func (c *Conn) forget() (fd int) {
 	w.count.Add(-1)
 	w.poller.open.Add(-1)
 	return fd
+}
+
+// empty gives back what the handler has kept with c.
+func (c *Conn) empty() {
+	s := c.spill.Load()
+	if s == nil {
+		return
+	}
+	c.Lock()
+	defer c.Unlock()
+	s.held, s.attached = nil, nil
+	c.bits.And(^uint32(holding))
+	c.dropSpillLocked(s)
 }

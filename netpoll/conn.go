@@ -46,6 +46,7 @@ type spill struct {
 	// Guarded by the write lock.
 	backlog  *buffer // nil: nothing waits
 	progress uint32  // Worker.Now when the socket last took something of it
+	attached any
 
 	// Owned by the worker.
 	held any
@@ -162,6 +163,26 @@ func (c *Conn) Hold(v any) {
 	c.bits.Or(holding)
 }
 
+// Attach keeps v, which is not nil, with c until after Handler.Closed, for all
+// who hold c's write lock, as the caller does.
+func (c *Conn) Attach(v any) { c.spillLocked().attached = v }
+
+// Attached returns what was attached, nil if nothing. The caller holds c's write
+// lock.
+func (c *Conn) Attached() any {
+	if s := c.spill.Load(); s != nil {
+		return s.attached
+	}
+	return nil
+}
+
+// Backlogged tells whether something waits for c. The caller holds c's write
+// lock.
+func (c *Conn) Backlogged() bool {
+	s := c.spill.Load()
+	return s != nil && s.backlog != nil
+}
+
 func (c *Conn) spillLocked() *spill {
 	s := c.spill.Load()
 	if s == nil {
@@ -173,7 +194,7 @@ func (c *Conn) spillLocked() *spill {
 
 // dropSpillLocked gives s back when nothing is in it.
 func (c *Conn) dropSpillLocked(s *spill) {
-	if s.backlog == nil && !c.has(holding) {
+	if s.backlog == nil && s.attached == nil && !c.has(holding) {
 		c.spill.Store(nil)
 		*s = spill{}
 		spills.Put(s)

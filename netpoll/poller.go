@@ -35,6 +35,10 @@ type Handler interface {
 	Closed(c *Conn, cause Cause)
 }
 
+// Ticker is what a Handler may be besides: Tick is called at each tick of the
+// coarse clock.
+type Ticker interface{ Tick() }
+
 // Cause is how a connection's descriptor came to be closed, as far as the
 // sockets can tell.
 type Cause uint8

@@ -18,6 +18,7 @@ type Worker struct {
 	kernel  Kernel
 	index   int
 	handler Handler
+	ticker  Ticker // the handler, if it is one; else nil
 	epoll   Epoll
 	timer   int // timerfd: the coarse clock
 	event   int // eventfd: something is in the mailbox
@@ -74,6 +75,7 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 		event:   -1,
 	}
 	w.handler = p.config.NewHandler(w)
+	w.ticker, _ = w.handler.(Ticker)
 	if err := w.start(); err != nil {
 		w.release()
 		return nil, fmt.Errorf("worker %d: %w", index, err)
@@ -193,6 +195,9 @@ func (w *Worker) onTick(easygo.EpollEvent) {
 				}
 			}
 		}
+	}
+	if w.ticker != nil {
+		w.ticker.Tick()
 	}
 }
 

@@ -40,6 +40,9 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 	if open != 0 || interested != 0 {
 		return fmt.Errorf("%d more clients are open than stand in the pools, %d more have interests than are kept", open, interested)
 	}
+	if len(waits) != t.Waiting() {
+		return fmt.Errorf("%d clients wait, Waiting() is %d", len(waits), t.Waiting())
+	}
 	return t.checkWaiting(waits, now)
 }
 

@@ -22,6 +22,7 @@ func (t *Table) wait(id uint32, e *entry, now uint32, interests []string) (Match
 // has Relax look at it when it has waited long enough to take others.
 func (s *shard) await(t *Table, id uint32, e *entry, choosy bool, now uint32) {
 	e.state = waiting
+	t.waiting.Add(1)
 	e.since = now
 	age := e.age(now)
 	switch {
@@ -180,6 +181,7 @@ func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *en
 	}
 	m.NumberA, m.NumberB = ea.number.Add(1), eb.number.Add(1)
 	t.pairs.Add(1)
+	t.waiting.Add(-2)
 	// I5, and for those who read without a lock: the number is there before
 	// the partner is.
 	ea.link.Store(b + 1)
@@ -226,24 +228,4 @@ func (t *Table) relax(s *shard, id, now uint32) bool {
 		s.insert(id, e)
 	}
 	return true
-}
-
-// Waiting is how many clients wait at this moment.
-func (t *Table) Waiting() (n int) {
-	for i := range t.shards {
-		n += t.shards[i].waiting(t)
-	}
-	return n
-}
-
-func (s *shard) waiting(t *Table) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n = len(s.open)
-	for id := range s.seekers {
-		if e := t.entry(id); e.state == waiting && e.link.Load()&openBit == 0 {
-			n++
-		}
-	}
-	return n
 }

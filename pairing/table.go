@@ -37,7 +37,8 @@ type Table struct {
 	topics    [topicStripes]topics
 
 	// Atomic.
-	pairs atomic.Int64
+	pairs   atomic.Int64
+	waiting atomic.Int64
 }
 
 // chunkRef is one place in the directory of chunks.
@@ -62,7 +63,7 @@ type entry struct {
 	last   uint32        // the last partner: id<<8 | its generation; 0: none
 	state  state
 	auto   bool  // looks for a partner by itself whenever it has none
-	life   uint8 // generation of the id, never 0: tells who has a number from who had it
+	life   Life  // generation of the id, never 0: tells who has a number from who had it
 	credit uint8 // the age of its place before this wait began, in creditUnits
 }
 
@@ -74,6 +75,9 @@ func (e *entry) waited(now uint32) uint32 { return elapsed(e.since, now) }
 func (e *entry) age(now uint32) uint32 { return e.waited(now) + uint32(e.credit)*creditUnit }
 
 const openBit = 1 << 31
+
+// Life tells one client from the next that gets its number. It wraps after 255.
+type Life uint8
 
 // creditUnit is how coarsely the age of a place is kept, in milliseconds.
 const creditUnit = 64
@@ -137,12 +141,17 @@ type Match struct {
 
 // Change is what a call has changed. The caller's own client comes first.
 type Change struct {
-	// Survivor is who was left, when Parted; Number the how-manieth pairing of
-	// the survivor that was, Lasted how long, in milliseconds.
+	// Survivor is who was left, when Parted, in its Life; Number the
+	// how-manieth pairing of the survivor that was, Lasted how long, in
+	// milliseconds.
 	Parted   bool
 	Survivor uint32
+	Life     Life
 	Number   uint32
 	Lasted   uint32
+
+	// Own is how many pairings the caller's client has had when it was alone.
+	Own uint32
 
 	found   int
 	matches [2]Match
@@ -161,7 +170,7 @@ func (c *Change) add(m Match, ok bool) {
 
 // Enter brings a client into the table, idle. auto says that it looks for a
 // partner by itself whenever it is left by one.
-func (t *Table) Enter(id uint32, auto bool) {
+func (t *Table) Enter(id uint32, auto bool) Life {
 	e := t.create(id)
 	s := t.shardOf(id)
 	s.mu.Lock()
@@ -172,6 +181,7 @@ func (t *Table) Enter(id uint32, auto bool) {
 	if e.life++; e.life == 0 {
 		e.life = 1
 	}
+	return e.life
 }
 
 // Seek has a client leave its partner, if it has one, and look for a new one.
@@ -232,7 +242,9 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 			}
 			if was == waiting {
 				e.credit = 0
+				t.waiting.Add(-1)
 			}
+			c.Own = e.number.Load()
 			k := s.withdraw(t, id, e)
 			e.state = become
 			s.mu.Unlock()
@@ -247,7 +259,8 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 		}
 		// I5: both ends change while both shards are locked.
 		other := t.entry(partner)
-		c.Parted, c.Survivor, c.Number = true, partner, other.number.Load()
+		c.Parted, c.Survivor = true, partner
+		c.Life, c.Number, c.Own = other.life, other.number.Load(), e.number.Load()
 		c.Lasted = e.waited(now) // since is when the pair began
 		t.pairs.Add(-1)
 		e.link.Store(0)
@@ -286,6 +299,9 @@ func (t *Table) Number(id uint32) uint32 {
 	}
 	return 0
 }
+
+// Waiting is how many clients wait at this moment.
+func (t *Table) Waiting() int { return int(t.waiting.Load()) }
 
 // Pairs is how many pairs there are at this moment.
 func (t *Table) Pairs() int { return int(t.pairs.Load()) }
@@ -339,7 +355,7 @@ func (t *Table) create(id uint32) *entry {
 		entries = new([chunkSize]entry)
 		// Who has a number of the new chunk as the last partner means
 		// somebody of an old one.
-		life := uint8(t.rand(256))
+		life := Life(t.rand(256))
 		for i := range entries {
 			entries[i].life = life
 		}

@@ -217,6 +217,7 @@ func TestSharedInterestIsPreferred(t *testing.T) {
 			table.Enter(id, false)
 			e := table.entry(id)
 			e.state = waiting
+			table.waiting.Add(1)
 			table.shardOf(id).insert(id, e)
 		}
 		table.Enter(2, false)
@@ -422,6 +423,7 @@ func TestTheChoiceIsUniform(t *testing.T) {
 			table.Enter(id*3, true)
 			e := table.entry(id * 3)
 			e.state = waiting
+			table.waiting.Add(1)
 			table.shardOf(id*3).insert(id*3, e)
 		}
 		m := enter(table, 400, 0)
