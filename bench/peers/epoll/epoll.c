@@ -30,7 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BUFFER = 64 << 10, EVENTS = 512, ACCEPTS = 64, HEAD = 4 << 10 };
+enum { READ_BUFFER = 64 << 10, EVENTS = 512, ACCEPTS = 64, READS = 4, HEAD = 4 << 10 };
 enum state { CLOSED, UPGRADING, OPEN };
 
 /* Bytes that wait: for the receiver's socket, or for the rest of a request. */
@@ -123,16 +123,12 @@ static void watch(int fd, int op, uint32_t events)
 		die("epoll_ctl");
 }
 
-/* Level-triggered: one read, no second one to see EAGAIN. */
-static void interest(int fd)
+/* Edge-triggered, everything asked for once: this delivers what is pending again. */
+enum { ALL = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+
+static void again(int fd)
 {
-	struct conn *c = &conns[fd];
-	uint32_t events = 0;
-	if (!c->paused)
-		events |= EPOLLIN;
-	if (c->state == OPEN && c->held)
-		events |= EPOLLOUT;
-	watch(fd, EPOLL_CTL_MOD, events);
+	watch(fd, EPOLL_CTL_MOD, ALL);
 }
 
 static void hold(int fd, const uint8_t *p, size_t n)
@@ -167,7 +163,6 @@ static int send_all(int fd, const uint8_t *p, size_t n)
 		w = 0;
 	}
 	hold(fd, p + w, n - w);
-	interest(fd);
 	return 0;
 }
 
@@ -206,7 +201,7 @@ static void finish(int fd)
 	}
 	if (p->paused) {
 		p->paused = 0;
-		interest(partner);
+		again(partner);
 	}
 	join(partner);
 }
@@ -340,10 +335,9 @@ static void relay(int fd, uint8_t *p, size_t n)
 		if (!len)
 			c->drop = 0;
 	}
-	if (out > start && !send_all(c->partner, start, out - start) && !c->paused) {
+	if (out > start && !send_all(c->partner, start, out - start))
 		c->paused = 1;
-		interest(fd);
-	}
+
 }
 
 /* Answers the upgrade once the request is whole. */
@@ -405,20 +399,32 @@ static void upgrade(int fd, uint8_t *p, size_t n)
 		relay(fd, end, p + n - end);
 }
 
-static void readable(int fd)
+/*
+ * Reads until a read is not full, which leaves nothing behind but an end of file
+ * that the event has told of (gone).
+ */
+static void readable(int fd, int gone)
 {
 	struct conn *c = &conns[fd];
-	ssize_t n = read(fd, buf + 16, READ_BUFFER);
-	if (n <= 0) {
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	for (int i = 0; c->state != CLOSED && !c->paused; i++) {
+		if (i == READS) {
+			again(fd);
 			return;
-		finish(fd);
-		return;
+		}
+		ssize_t n = read(fd, buf + 16, READ_BUFFER);
+		if (n <= 0) {
+			if (n < 0 && (errno == EAGAIN || errno == EINTR))
+				return;
+			finish(fd);
+			return;
+		}
+		if (c->state == OPEN)
+			relay(fd, buf + 16, n);
+		else
+			upgrade(fd, buf + 16, n);
+		if (n < READ_BUFFER && !gone)
+			return;
 	}
-	if (c->state == OPEN)
-		relay(fd, buf + 16, n);
-	else
-		upgrade(fd, buf + 16, n);
 }
 
 static void writable(int fd)
@@ -438,10 +444,9 @@ static void writable(int fd)
 		return;
 	free(h);
 	c->held = 0;
-	interest(fd);
 	if (c->partner && conns[c->partner].paused) {
 		conns[c->partner].paused = 0;
-		interest(c->partner);
+		again(c->partner);
 	}
 }
 
@@ -456,8 +461,8 @@ static void accept_some(void)
 			continue;
 		}
 		conns[fd].state = UPGRADING;
-		watch(fd, EPOLL_CTL_ADD, EPOLLIN);
-		readable(fd); /* the request is often there already */
+		watch(fd, EPOLL_CTL_ADD, ALL);
+		readable(fd, 0); /* the request is often there already */
 	}
 }
 
@@ -511,10 +516,10 @@ int main(int argc, char **argv)
 				continue;
 			}
 			/* A number that was closed and reused in this batch: only a hint. */
-			if (conns[fd].state != CLOSED && events[i].events & EPOLLOUT)
+			if (conns[fd].held && conns[fd].state == OPEN && events[i].events & EPOLLOUT)
 				writable(fd);
-			if (conns[fd].state != CLOSED && events[i].events & ~EPOLLOUT)
-				readable(fd);
+			if (events[i].events & ~EPOLLOUT)
+				readable(fd, events[i].events & ~(EPOLLIN | EPOLLOUT));
 		}
 	}
 }
