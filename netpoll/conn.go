@@ -125,8 +125,8 @@ func (c *Conn) SetState(state, mask uint16) {
 
 func (c *Conn) has(flags uint32) bool { return c.bits.Load()&flags != 0 }
 
-// Heard is when bytes last arrived, by Worker.Now; of a paused connection, when
-// the sweep last passed by. Owner only.
+// Heard is when bytes last arrived, by Worker.Now; of a connection that is
+// paused or has a backlog, when the sweep last passed by. Owner only.
 func (c *Conn) Heard() uint32 { return c.heard }
 
 // Opened is when c was accepted, by Worker.Now. Owner only.
