@@ -1,0 +1,512 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/servertest"
+	"roulette/metrics"
+)
+
+// mostPending bounds what may wait for one receiver: what one read brings, with
+// a message that it completes, and the replies to what the receiver sends.
+const mostPending = 2*(64<<10+frameSlack) + 16<<10
+
+const frameSlack = 16
+
+// pourer writes numbered messages until the server reads no more.
+type pourer struct {
+	*servertest.Conn
+	frame func(i int) []byte // makes message number i; nil: binary, of payload(i)
+	next  int                // number of the next message
+	rest  []byte             // of the one that is under way
+}
+
+// payload is message number i: of any size, and like no other.
+func payload(i int) []byte {
+	size := 1 + i*7919%60_000
+	b := bytes.Repeat([]byte(fmt.Sprintf("%08d,", i)), size/9+1)
+	return b[:max(size, 8)]
+}
+
+// pour writes until its writes block, because s, whose clock must be stopped,
+// has paused so many connections and can write no more to those they wait for.
+func (p *pourer) pour(t *testing.T, s *Server, paused int) {
+	t.Helper()
+	k := s.config.Kernel.(*stoppedClock)
+	stuck := func() bool {
+		for range 2 { // the kernels hand on what they have, which makes some room
+			before := bytesSent(t, s)
+			k.advance(t, s, 0)
+			if flowOf(t, s).paused != paused || bytesSent(t, s) != before {
+				return false
+			}
+		}
+		return true
+	}
+	for {
+		p.TCP.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		b := p.rest
+		if len(b) == 0 {
+			if p.frame != nil {
+				b = p.frame(p.next)
+			} else {
+				b = servertest.Encode(servertest.Fin|servertest.OpBinary, payload(p.next))
+			}
+			p.next++
+		}
+		n, err := p.TCP.Write(b)
+		p.rest = b[n:]
+		switch {
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			t.Fatalf("message %d: %v", p.next-1, err)
+		case err != nil && stuck():
+			return
+		}
+	}
+}
+
+// finish writes the rest, and what is given.
+func (p *pourer) finish(last ...[]byte) {
+	p.Write(append([][]byte{p.rest}, last...)...)
+	p.rest = nil
+}
+
+// check reads the messages first to next-1 and nothing in between.
+func check(t *testing.T, c *servertest.Conn, first, next int) {
+	t.Helper()
+	for i := first; i < next; i++ {
+		f, err := c.Read()
+		if err != nil {
+			t.Errorf("message %d of %d: %v", i, next, err)
+			return
+		}
+		if f.Op != servertest.OpBinary || !bytes.Equal(f.Payload, payload(i)) {
+			t.Errorf("message %d of %d: got %v", i, next, f)
+			return
+		}
+	}
+}
+
+// skipTo reads over everything until this text comes.
+func skipTo(t *testing.T, c *servertest.Conn, text string) {
+	t.Helper()
+	for {
+		f, err := c.Read()
+		if err != nil {
+			t.Fatalf("before %q: %v", text, err)
+		}
+		if f.Op == servertest.OpText && string(f.Payload) == text {
+			return
+		}
+	}
+}
+
+func text(s string) []byte { return servertest.Encode(servertest.Fin|servertest.OpText, s) }
+
+// couple connects two clients, who are partners.
+func couple(t *testing.T, s *Server, addr string) (a, b *servertest.Conn) {
+	t.Helper()
+	before := s.pairs.Pairs()
+	a, b = servertest.Dial(t, addr, "/ws"), servertest.Dial(t, addr, "/ws")
+	servertest.Await(t, "the pair", func() bool { return s.pairs.Pairs() == before+1 })
+	return a, b
+}
+
+// stalledCouple is a couple whose first has written until it was paused, and
+// whose second has read nothing.
+func stalledCouple(t *testing.T, s *Server, addr string) (a *pourer, b *servertest.Conn) {
+	t.Helper()
+	sender, b := couple(t, s, addr)
+	a = &pourer{Conn: sender}
+	a.pour(t, s, 1)
+	return a, b
+}
+
+func TestSlowReceiver(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		k := newStoppedClock()
+		s, addr := start(t, Config{Kernel: k, Workers: workers})
+		sender, b := couple(t, s, addr)
+		a := &pourer{Conn: sender}
+		first := 0
+		for range 3 {
+			a.pour(t, s, 1)
+			if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending {
+				t.Fatalf("the sender's write blocks: %+v", f)
+			}
+			var writing sync.WaitGroup
+			writing.Go(func() { a.finish() })
+			check(t, b, first, a.next)
+			writing.Wait()
+			first = a.next
+			servertest.Await(t, "nobody is paused", func() bool { return flowOf(t, s) == flow{} })
+		}
+		b.Write(text("thanks"))
+		a.Expect(servertest.OpText, "thanks")
+		a.Leave()
+		b.Leave()
+		awaitNobody(t, s)
+		if n := total(t, s, func(c *metrics.Counters) uint64 { return c.RelayedMessages[metrics.OpcodeBinary] }); n != a.next {
+			t.Errorf("%d messages relayed, sent %d", n, a.next)
+		}
+		if n := total(t, s, func(c *metrics.Counters) uint64 { return c.UndeliveredMessages }); n != 0 {
+			t.Errorf("%d messages undelivered", n)
+		}
+	}
+}
+
+// A receiver that talks while it does not read is heard all the same.
+func TestSlowReceiverTalks(t *testing.T) {
+	s, addr := start(t, Config{Kernel: newStoppedClock()})
+	a, b := stalledCouple(t, s, addr)
+	b.Write(text("one moment"))
+	a.Expect(servertest.OpText, "one moment")
+}
+
+func TestMemoryOfStalledPairs(t *testing.T) {
+	const pairs = 8
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k})
+	before := heap()
+	for i := range pairs {
+		a, _ := couple(t, s, addr)
+		(&pourer{Conn: a}).pour(t, s, i+1)
+	}
+	f := flowOf(t, s)
+	grown := heap() - before
+	t.Logf("%d pairs stalled, %d bytes wait, at most %d for one; the heap grew by %d a pair", f.waiting, f.bytes, f.most, grown/pairs)
+	if f.waiting != pairs || f.paused != pairs || f.most > mostPending {
+		t.Errorf("%+v", f)
+	}
+	if grown > pairs*2*mostPending {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	k.advance(t, s, 15*time.Second) // stalled
+	k.advance(t, s, 3*time.Second)  // and waited for
+	servertest.Await(t, "all receivers to be gone", func() bool { return s.poller.Count() <= pairs })
+	if f := flowOf(t, s); f.waiting != 0 || f.paused != 0 {
+		t.Errorf("afterwards: %+v", f)
+	}
+}
+
+func heap() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what the pools had
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+func TestPausedSenderLeaves(t *testing.T) {
+	for _, tc := range []struct {
+		desc  string
+		leave func(a *pourer)
+	}{
+		{"with the closing handshake", func(a *pourer) {
+			a.finish(servertest.Close(1000, ""))
+			a.ExpectClose(1000)
+		}},
+		{"with an end of file", func(a *pourer) {
+			a.finish()
+			a.TCP.Close()
+		}},
+	} {
+		t.Run(tc.desc, func(t *testing.T) {
+			s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
+			a, b := stalledCouple(t, s, addr)
+			var leaving sync.WaitGroup
+			leaving.Go(func() { tc.leave(a) })
+			check(t, b, 0, a.next)
+			leaving.Wait()
+			servertest.Await(t, "the partner waits again", func() bool { return s.pairs.Waiting() == 1 })
+			c := servertest.Dial(t, addr, "/ws")
+			c.Write(text("hello"))
+			b.Expect(servertest.OpText, "hello")
+			b.Write(text("hello yourself"))
+			c.Expect(servertest.OpText, "hello yourself")
+		})
+	}
+}
+
+func TestReceiverBackAtTheLastMoment(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, StallTimeout: 15 * time.Second})
+	a, b := stalledCouple(t, s, addr)
+	var writing sync.WaitGroup
+	writing.Go(func() { a.finish() })
+	k.advance(t, s, 15*time.Second-time.Millisecond)
+	check(t, b, 0, a.next)
+	writing.Wait()
+	servertest.Await(t, "nothing waits", func() bool { return flowOf(t, s) == flow{} })
+	k.advance(t, s, time.Millisecond)
+	b.Write(text("here I am"))
+	a.Expect(servertest.OpText, "here I am")
+}
+
+func TestStalledReceiver(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, StallTimeout: 15 * time.Second})
+	a, b := stalledCouple(t, s, addr)
+	k.advance(t, s, 15*time.Second)
+	if n := s.pairs.Pairs(); n != 0 {
+		t.Fatalf("%d pairs", n)
+	}
+	// The sender is free: what was under way reaches nobody, and it is told.
+	go a.finish(text("is anybody there?"))
+	skipTo(t, a.Conn, sorryText)
+	// The other one reads after all: whole messages up to some point, and why.
+	for i := 0; ; i++ {
+		f, err := b.Read()
+		if err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		if f.Op == servertest.OpClose {
+			if f.Code() != 4408 {
+				t.Fatalf("got %v, want close 4408", f)
+			}
+			break
+		}
+		if !bytes.Equal(f.Payload, payload(i)) {
+			t.Fatalf("message %d: got %v", i, f)
+		}
+	}
+	if err := b.ReadEnd(); err != nil {
+		t.Error(err)
+	}
+	c := servertest.Dial(t, addr, "/ws")
+	c.Write(text("hello"))
+	skipTo(t, a.Conn, "hello")
+	a.Write(text("hello yourself"))
+	skipTo(t, c, "hello yourself")
+
+	for what, want := range map[string]struct{ got, want int }{
+		"closed":      {total(t, s, func(c *metrics.Counters) uint64 { return c.Closed[metrics.CloseTimeout][metrics.ByServer] }), 1},
+		"pairs ended": {total(t, s, func(c *metrics.Counters) uint64 { return c.PairsEnded[metrics.EndStalled] }), 1},
+		"stalls":      {total(t, s, func(c *metrics.Counters) uint64 { return c.WriteStalls[metrics.StallClosed] }), 1},
+	} {
+		if want.got != want.want {
+			t.Errorf("%s: counted %d, want %d", what, want.got, want.want)
+		}
+	}
+}
+
+func TestBothStalled(t *testing.T) {
+	t.Run("and both read again", func(t *testing.T) {
+		s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
+		a, b := bothStalled(t, s, addr)
+		var all sync.WaitGroup
+		all.Go(func() { a.finish() })
+		all.Go(func() { b.finish() })
+		all.Go(func() { check(t, b.Conn, 0, a.next) })
+		all.Go(func() { check(t, a.Conn, 0, b.next) })
+		all.Wait()
+		servertest.Await(t, "nobody is paused", func() bool { return flowOf(t, s) == flow{} })
+	})
+	t.Run("and only one reads again", func(t *testing.T) {
+		s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
+		a, b := bothStalled(t, s, addr)
+		var all sync.WaitGroup
+		all.Go(func() { a.finish() })
+		check(t, b.Conn, 0, a.next)
+		all.Wait()
+		if f := flowOf(t, s); f.paused != 1 || f.waiting != 1 {
+			t.Errorf("%+v", f)
+		}
+	})
+	t.Run("and none does", func(t *testing.T) {
+		k := newStoppedClock()
+		s, addr := start(t, Config{Kernel: k, Workers: 2})
+		bothStalled(t, s, addr)
+		k.advance(t, s, 15*time.Second)
+		k.advance(t, s, 3*time.Second)
+		awaitNobody(t, s)
+	})
+}
+
+func bothStalled(t *testing.T, s *Server, addr string) (a, b *pourer) {
+	t.Helper()
+	a, second := stalledCouple(t, s, addr)
+	b = &pourer{Conn: second}
+	b.pour(t, s, 2)
+	return a, b
+}
+
+// The receiver leaves while a backlog stands: the sender is read again, is told
+// what got lost, and can write to the next partner at once.
+func TestReceiverLeavesBehindBacklog(t *testing.T) {
+	for _, tc := range []struct {
+		desc  string
+		leave func(b *servertest.Conn)
+	}{
+		{"with a reset", func(b *servertest.Conn) { b.TCP.Close() }},
+		{"with the closing handshake", func(b *servertest.Conn) { b.Write(servertest.Close(1000, "")) }},
+	} {
+		t.Run(tc.desc, func(t *testing.T) {
+			s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
+			a, b := stalledCouple(t, s, addr)
+			tc.leave(b)
+			servertest.Await(t, "the sender waits", func() bool { return s.pairs.Waiting() == 1 })
+			go a.finish(text("where are you?"))
+			skipTo(t, a.Conn, sorryText)
+			c := servertest.Dial(t, addr, "/ws")
+			c.Write(text("hello"))
+			skipTo(t, a.Conn, "hello")
+			a.Write(text("to you"))
+			skipTo(t, c, "to you")
+			if f := flowOf(t, s); f != (flow{}) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// The sender leaves while a backlog stands, and the receiver's next partner is
+// not stuck, though it has to wait its turn.
+func TestNextPartnerBehindBacklog(t *testing.T) {
+	s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
+	a, b := stalledCouple(t, s, addr)
+	a.TCP.SetLinger(0)
+	a.TCP.Close()
+	// A paused one is not read, so its end is seen when there is room.
+	got := 0
+	for ; s.pairs.Pairs() == 1; got++ {
+		check(t, b, got, got+1)
+	}
+	c := &pourer{Conn: servertest.Dial(t, addr, "/ws"), next: 1_000_000}
+	first := c.next
+	c.pour(t, s, 1)
+	var writing sync.WaitGroup
+	writing.Go(func() { c.finish(text("done")) })
+	for {
+		f, err := b.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Equal(f.Payload, payload(first)) {
+			break
+		}
+		if !bytes.Equal(f.Payload, payload(got)) {
+			t.Fatalf("after %d messages got %v", got, f)
+		}
+		got++
+	}
+	check(t, b, first+1, c.next)
+	b.Expect(servertest.OpText, "done")
+	writing.Wait()
+	servertest.Await(t, "nobody is paused", func() bool { return flowOf(t, s) == flow{} })
+}
+
+func TestEchoThatIsNotRead(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k})
+	c := &pourer{Conn: servertest.Dial(t, addr, "/echo")}
+	c.pour(t, s, 1)
+	if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending {
+		t.Fatalf("%+v", f)
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { c.finish() })
+	check(t, c.Conn, 0, c.next)
+	writing.Wait()
+	servertest.Await(t, "it is read", func() bool { return flowOf(t, s) == flow{} })
+
+	c.pour(t, s, 1)
+	k.advance(t, s, 15*time.Second)
+	for {
+		f, err := c.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Op == servertest.OpClose {
+			if f.Code() != 4408 {
+				t.Errorf("got %v, want close 4408", f)
+			}
+			break
+		}
+	}
+}
+
+// Pings to a server whose pongs are not read: the server reads no more of them,
+// and owes each pong when they are.
+func TestPongsThatAreNotRead(t *testing.T) {
+	const pings = 500 // in one write
+	s, addr := start(t, Config{Kernel: newStoppedClock()})
+	ping := func(i int) string { return fmt.Sprintf("%08d", i) + strings.Repeat("p", 117) }
+	c := &pourer{Conn: servertest.Dial(t, addr, "/ws"), frame: func(i int) (b []byte) {
+		for n := range pings {
+			b = append(b, servertest.Encode(servertest.Fin|servertest.OpPing, ping(i*pings+n))...)
+		}
+		return b
+	}}
+	c.pour(t, s, 1)
+	if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending {
+		t.Fatalf("%+v", f)
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { c.finish() })
+	for i := range c.next * pings {
+		f, err := c.Read()
+		if err != nil || f.Op != servertest.OpPong || string(f.Payload) != ping(i) {
+			t.Fatalf("pong %d of %d: %v, %v", i, c.next*pings, f, err)
+		}
+	}
+	writing.Wait()
+	servertest.Await(t, "it is read", func() bool { return flowOf(t, s) == flow{} })
+}
+
+// A receiver that makes some progress is never stalled, and its sender, which
+// is not read for minutes, is not silent.
+func TestDrip(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, Workers: 2})
+	a, b := stalledCouple(t, s, addr)
+	var writing sync.WaitGroup
+	writing.Go(func() { a.finish() })
+	for got, steps := 0, 0; got < a.next; steps++ {
+		if flowOf(t, s).waiting > 0 {
+			k.advance(t, s, 14*time.Second)
+		}
+		// Progress is what the socket has taken, which is not each read's.
+		before := bytesSent(t, s)
+		for got < a.next && (flowOf(t, s).waiting == 0 || bytesSent(t, s) == before) {
+			f, err := b.Read()
+			switch {
+			case err != nil:
+				t.Fatalf("step %d, message %d: %v", steps, got, err)
+			case f.Op == servertest.OpPing:
+				b.Write(servertest.Encode(servertest.Fin|servertest.OpPong, ""))
+				continue
+			case !bytes.Equal(f.Payload, payload(got)):
+				t.Fatalf("step %d, message %d: got %v", steps, got, f)
+			}
+			got++
+		}
+	}
+	writing.Wait()
+	b.Write(text("all read"))
+	for {
+		f, err := a.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Op == servertest.OpText {
+			break
+		}
+		if f.Op != servertest.OpPing {
+			t.Fatalf("got %v", f)
+		}
+	}
+}
+
+func bytesSent(t testing.TB, s *Server) (n int) {
+	onWorkers(t, s, func(h *handler) { n += int(h.worker.Stats().BytesSent) })
+	return n
+}
