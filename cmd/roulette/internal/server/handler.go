@@ -23,12 +23,14 @@ type handler struct {
 	worker *netpoll.Worker
 
 	// Owned by the worker.
-	decoder  *partial // for connections that are between messages: all the others hold their own
-	free     []*partial
-	reply    []byte // scratch: what goes back to who sent
-	counters metrics.Counters
-	sample   uint32
-	swept    uint32 // Worker.Now at the last look at the address table
+	decoder     *partial // for connections that are between messages: all the others hold their own
+	free        []*partial
+	reply       []byte // scratch: what goes back to who sent
+	notice      []byte // scratch: a control message, and its frame
+	noticeFrame []byte
+	counters    metrics.Counters
+	sample      uint32
+	swept       uint32 // shards of the address table looked at so far
 }
 
 // partial is a message that is not whole yet.
@@ -95,7 +97,7 @@ func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
 // Read implements [netpoll.Handler].
 func (h *handler) Read(c *netpoll.Conn, b []byte) {
 	switch phaseOf(c) {
-	case plain, echo:
+	case plain, echo, richPhase:
 		h.messages(c, b)
 	case handshaking:
 		h.handshake(c, b)
@@ -149,7 +151,23 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	}
 	if p, ok := c.Held().(*partial); ok && now-p.since >= milliseconds(messageTimeout) {
 		h.end(c, messageLate)
+		return
 	}
+	if phaseOf(c) == richPhase {
+		h.sweepRich(c)
+	}
+}
+
+// Tick implements [netpoll.Ticker]: what has a deadline of its own, apart from
+// connections. One worker does it for all.
+func (h *handler) Tick() {
+	if h.worker.Index() != 0 {
+		return
+	}
+	now := h.worker.Now()
+	h.server.pairs.Relax(now, h.matched)
+	h.swept++
+	h.server.addresses.sweep(int(h.swept), now)
 }
 
 var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
@@ -202,7 +220,7 @@ func (h *handler) leave(c *netpoll.Conn) {
 	switch phaseOf(c) {
 	case handshaking:
 		c.Close()
-	case plain, echo:
+	case plain, echo, richPhase:
 		h.end(c, draining)
 	}
 }

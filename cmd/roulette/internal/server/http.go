@@ -46,7 +46,7 @@ func newHTTPServer(s *Server) *httpServer {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
-	for _, path := range chatPaths {
+	for _, path := range []string{chatPath, echoPath} {
 		mux.HandleFunc(path, hs.upgrade)
 	}
 	hs.std = &http.Server{

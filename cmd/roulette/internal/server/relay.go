@@ -4,6 +4,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"roulette/frame"
+	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -92,6 +93,16 @@ func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 	return true
 }
 
+// controlMessage deals with a message that begins with U+001E, which is never
+// relayed, whoever sends it. False: c has ended.
+func (h *handler) controlMessage(c *netpoll.Conn, payload []byte) bool {
+	if phaseOf(c) == richPhase {
+		return h.control(c, payload)
+	}
+	h.undelivered(c, 1)
+	return true
+}
+
 func opcodeOf(op ws.OpCode) metrics.Opcode {
 	if op == ws.OpBinary {
 		return metrics.OpcodeBinary
@@ -109,6 +120,9 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode) bool {
 		if !has(c, rateWarned) {
 			setFlag(c, rateWarned)
 			h.exceeded(op)
+			if phaseOf(c) == richPhase {
+				h.refuseRecord(c, record.ErrRateLimited)
+			}
 		}
 	case tooMuch:
 		h.exceeded(op)
@@ -179,6 +193,9 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 		outcome = c.Send(h.worker, out.frames, c)
 		c.Unlock()
 	} else if partner, ok := h.server.pairs.Partner(c.ID()); ok {
+		if phaseOf(c) == richPhase {
+			h.stopsTyping(c)
+		}
 		outcome = h.relay(c, partner, out.frames)
 	}
 	n := out.messages[metrics.OpcodeText] + out.messages[metrics.OpcodeBinary]
@@ -206,17 +223,24 @@ func (h *handler) relay(c *netpoll.Conn, partner uint32, frames []byte) netpoll.
 	if back, ok := s.pairs.Partner(partner); !ok || back != c.ID() {
 		return netpoll.Gone
 	}
+	if phaseOf(p) == richPhase {
+		h.announceLocked(p)
+	}
 	return p.Send(h.worker, frames, c)
 }
 
 // undelivered tells c that n messages of it have reached nobody.
 func (h *handler) undelivered(c *netpoll.Conn, n uint64) {
 	h.counters.UndeliveredMessages += n
-	if phaseOf(c) != plain {
-		return
-	}
-	for range n {
-		h.reply = append(h.reply, h.server.sorry...)
+	switch phaseOf(c) {
+	case plain:
+		for range n {
+			h.reply = append(h.reply, h.server.sorry...)
+			h.answerSome(c)
+		}
+	case richPhase:
+		h.notice = record.AppendUndelivered(h.notice[:0], h.server.pairs.Number(c.ID()), n)
+		h.reply = frame.AppendMessage(h.reply, opText, h.notice)
 		h.answerSome(c)
 	}
 }
@@ -250,6 +274,13 @@ func (h *handler) matched(m pairing.Match) {
 	h.counters.PairsCreated++
 	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
 	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+	for _, id := range []uint32{m.A, m.B} {
+		if c := h.server.poller.Conn(id); c != nil && phaseOf(c) == richPhase {
+			c.Lock()
+			h.announceLocked(c)
+			c.Unlock()
+		}
+	}
 }
 
 // changed does what a change of the table calls for: why is the end of c's pair,
@@ -260,7 +291,13 @@ func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why metrics.E
 		h.counters.PairsEnded[why]++
 		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
 		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
+			// Who was writing to c for the survivor is through (I7).
+			c.Lock()
+			c.Unlock() //lint:ignore SA2001 a barrier
 			survivor.Resume()
+			if phaseOf(survivor) == richPhase {
+				h.left(survivor, change.Life, change.Number, why)
+			}
 		}
 	}
 	for _, m := range change.Matches() {

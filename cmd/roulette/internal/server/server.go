@@ -14,6 +14,7 @@ import (
 
 	"roulette/frame"
 	"roulette/frame/handshake"
+	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -103,7 +104,8 @@ type Server struct {
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
 	addresses *addresses
-	upgrader  *handshake.Upgrader
+	chat      *handshake.Upgrader // for chatPath
+	echo      *handshake.Upgrader // for echoPath
 	http      *httpServer
 	registry  *prometheus.Registry
 	rate      rate
@@ -114,10 +116,11 @@ type Server struct {
 	turnedAway atomic.Int32 // connections with the flag turnAway
 }
 
-// chatPaths are the paths of PROTOCOL's endpoints, by handshake.Request.Path.
-var chatPaths = []string{"/ws", "/echo"}
-
-var chatPhases = []phase{plain, echo}
+// The endpoints. On /echo there is no subprotocol to choose.
+const (
+	chatPath = "/ws"
+	echoPath = "/echo"
+)
 
 // sorryText is what the original of 2016 answers, to the letter.
 const sorryText = "Sorry you dont have partner yet, check back in a minute"
@@ -135,8 +138,17 @@ func New(config Config) (*Server, error) {
 		rate:      newRate(config.MessageRate, config.MessageBurst),
 		sorry:     frame.AppendMessage(nil, opText, []byte(sorryText)),
 	}
-	s.upgrader, err = handshake.New(handshake.Config{Paths: chatPaths, AllowedOrigins: config.AllowedOrigins})
-	if err != nil {
+	if s.chat, err = handshake.New(handshake.Config{
+		Paths:          []string{chatPath},
+		Subprotocols:   []string{record.Subprotocol},
+		AllowedOrigins: config.AllowedOrigins,
+	}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if s.echo, err = handshake.New(handshake.Config{
+		Paths:          []string{echoPath},
+		AllowedOrigins: config.AllowedOrigins,
+	}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.poller, err = netpoll.Open(netpoll.Config{

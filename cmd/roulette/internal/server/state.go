@@ -11,8 +11,9 @@ type phase uint16
 
 const (
 	handshaking phase = iota
-	plain             // on /ws, paired or waiting
+	plain             // on /ws: waiting or paired
 	echo              // on /echo
+	richPhase         // on /ws, with the subprotocol: idle, waiting or paired
 	ended             // a reason is set, or a refusal sent; only the descriptor lives on
 
 	phaseMask   = 1<<3 - 1

@@ -71,7 +71,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.turnAway(c)
 		return
 	}
-	response, request, result := s.upgrader.Upgrade(h.reply[:0], head)
+	response, p, result := s.answerUpgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	switch {
 	case result == handshake.NotChat && from == accepted:
@@ -95,10 +95,26 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 	}
 	h.send(c, response)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.open(c, chatPhases[request.Path])
+	h.open(c, p)
 	if len(rest) > 0 {
 		h.messages(c, rest)
 	}
+}
+
+// answerUpgrade is the response to a request head, and which kind of chat it
+// opens if it is OK.
+func (s *Server) answerUpgrade(dst, head []byte) (response []byte, p phase, result handshake.Result) {
+	var r handshake.Request
+	response, r, result = s.chat.Upgrade(dst, head)
+	p = plain
+	if r.Subprotocol != "" {
+		p = richPhase
+	}
+	if result == handshake.NotChat {
+		response, _, result = s.echo.Upgrade(dst, head)
+		p = echo
+	}
+	return response, p, result
 }
 
 // open makes c, whose upgrade has been answered, a chat.
@@ -110,6 +126,8 @@ func (h *handler) open(c *netpoll.Conn, p phase) {
 	switch p {
 	case echo:
 		h.counters.Connections[metrics.ConnectionIdle]++
+	case richPhase:
+		h.openRich(c)
 	case plain:
 		h.server.pairs.Enter(c.ID(), true)
 		change := h.server.pairs.Seek(c.ID(), h.worker.Now(), nil)

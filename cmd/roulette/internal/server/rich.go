@@ -1,0 +1,265 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+
+	"roulette/frame"
+	"roulette/frame/record"
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// rich is what is kept of a client that speaks roulette.v1, attached to its
+// connection.
+//
+// Notices about a client's pairings are written by whichever worker made the
+// change, so they may come late and out of order. The pairing numbers put them
+// right: told says how far the client has been told, and only forward.
+type rich struct {
+	// Immutable.
+	life pairing.Life
+
+	// Guarded by the connection's write lock: 2n when it was told of its n-th
+	// pairing, 2n+1 when it was told that this has ended, or ended it itself.
+	told uint64
+
+	// Owned by the worker.
+	interests   []string
+	typing      bool   // the partner was told that this client is typing
+	typingSince uint32 // Worker.Now
+	online      int    // the number it was told last
+	onlineAt    uint32 // Worker.Now then
+}
+
+const (
+	typingExpires = 10_000 // milliseconds
+	// onlineEvery is the shortest time between two online records to a client.
+	// It grows with their number, so that all of them together cost no more
+	// than onlinePerSecond.
+	onlineEvery     = 5_000 // milliseconds
+	onlinePerSecond = 2_000
+)
+
+// newRich returns the state of a new client, and its session, a name that only
+// it knows.
+func newRich(life pairing.Life) (r *rich, session string) {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return &rich{life: life}, base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// openRich makes c a rich client, idle.
+func (h *handler) openRich(c *netpoll.Conn) {
+	r, session := newRich(h.server.pairs.Enter(c.ID(), false))
+	r.online, r.onlineAt = h.server.poller.Count(), h.worker.Now()
+	c.Lock()
+	c.Attach(r)
+	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, r.online, h.server.config.MaxMessageSize))
+	c.Unlock()
+}
+
+// richOf is the state of a rich client. The worker's own; of others it may read
+// what the lock guards.
+func richOf(c *netpoll.Conn) *rich {
+	c.Lock()
+	defer c.Unlock()
+	r, _ := c.Attached().(*rich)
+	return r
+}
+
+// noticeLocked writes a control message to c, which is locked. Nobody's reading
+// pauses for it: what the server says on its own account is bounded by what
+// partners do, and a few bytes each.
+func (h *handler) noticeLocked(c *netpoll.Conn, payload []byte) {
+	h.notice = payload[:0]
+	h.noticeFrame = frame.AppendMessage(h.noticeFrame[:0], opText, payload)
+	c.Send(h.worker, h.noticeFrame, nil)
+}
+
+// announceLocked tells a rich client, which is locked, of its present pairing if
+// it does not know yet. Whoever is about to write to a client for its partner
+// calls it first, so nothing of a partner comes before the notice of him.
+func (h *handler) announceLocked(c *netpoll.Conn) {
+	r, _ := c.Attached().(*rich)
+	if r == nil {
+		return
+	}
+	id, pairs := c.ID(), h.server.pairs
+	_, paired := pairs.Partner(id)
+	if n := pairs.Number(id); paired && r.told < 2*uint64(n) {
+		r.told = 2 * uint64(n)
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, pairs.Common(id)))
+	}
+}
+
+// left tells a client that its n-th pairing has ended, unless it knows.
+func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why metrics.EndReason) {
+	c.Lock()
+	defer c.Unlock()
+	r, _ := c.Attached().(*rich)
+	if r == nil || r.life != life || r.told > 2*uint64(n) {
+		return
+	}
+	if r.told < 2*uint64(n) { // parted before anybody came to tell it
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil))
+	}
+	r.told = 2*uint64(n) + 1
+	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, leftReasons[why]))
+}
+
+var leftReasons = [...]record.Reason{
+	metrics.EndNext:         record.LeftNext,
+	metrics.EndStop:         record.LeftStop,
+	metrics.EndDisconnected: record.LeftDisconnected,
+	metrics.EndStalled:      record.LeftStalled,
+	metrics.EndKicked:       record.LeftKicked,
+}
+
+// control obeys the records of one control message of a rich client. False: c
+// has ended.
+func (h *handler) control(c *netpoll.Conn, payload []byte) (goOn bool) {
+	goOn = true
+	first := true
+	record.Parse(payload, func(cmd record.Command, err error) bool {
+		if !first && !h.withinRate(c, opText) { // the first was counted as the message
+			h.end(c, rateExceeded)
+			goOn = false
+			return false
+		}
+		first = false
+		if err != nil {
+			h.refuseRecord(c, err.(*record.Error))
+			return true
+		}
+		switch cmd.Kind {
+		case record.Next:
+			h.next(c, cmd)
+		case record.Stop:
+			h.stop(c)
+		case record.Typing:
+			h.typing(c, cmd.On)
+		}
+		return true
+	})
+	return goOn
+}
+
+func (h *handler) refuseRecord(c *netpoll.Conn, e *record.Error) {
+	h.notice = record.AppendError(h.notice[:0], e)
+	h.reply = frame.AppendMessage(h.reply, opText, h.notice)
+	h.answerSome(c)
+}
+
+// next has c leave its partner and look for a new one. A command that names
+// another pairing than the last one is a double press, and too late.
+func (h *handler) next(c *netpoll.Conn, cmd record.Command) {
+	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(c.ID()) {
+		return
+	}
+	r := richOf(c)
+	if cmd.HasInterests {
+		r.interests = cmd.Interests
+	}
+	r.typing = false
+	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), r.interests)
+	h.parted(c, r, &change)
+	c.Lock()
+	if r.told <= 2*uint64(change.Own)+1 { // else it has been told of a pairing since
+		if _, paired := h.server.pairs.Partner(c.ID()); !paired {
+			h.noticeLocked(c, record.AppendWaiting(h.notice[:0]))
+		}
+	}
+	c.Unlock()
+	h.changed(c, &change, metrics.EndNext)
+}
+
+// stop has c leave its partner or the pool.
+func (h *handler) stop(c *netpoll.Conn) {
+	r := richOf(c)
+	r.typing = false
+	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
+	h.parted(c, r, &change)
+	h.changed(c, &change, metrics.EndStop)
+}
+
+// parted notes that c itself has ended its pairings so far, so that no notice of
+// them reaches it any more, and lets it read on if it was paused for a partner.
+func (h *handler) parted(c *netpoll.Conn, r *rich, change *pairing.Change) {
+	// The answers so far belong before what follows.
+	h.answer(c)
+	c.Lock()
+	r.told = max(r.told, 2*uint64(change.Own)+1)
+	c.Unlock()
+	if change.Parted {
+		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
+			// I7: whoever is writing to c's old partner for c, or the other
+			// way, is through when its lock has been passed.
+			survivor.Lock()
+			survivor.Unlock() //lint:ignore SA2001 a barrier
+		}
+		c.Resume()
+	}
+}
+
+// typing passes on whether c is typing, if that is news.
+func (h *handler) typing(c *netpoll.Conn, on bool) {
+	r, now := richOf(c), h.worker.Now()
+	if on {
+		r.typingSince = now
+	}
+	if on == r.typing {
+		return
+	}
+	r.typing = on
+	h.tellTyping(c, on)
+}
+
+// tellTyping tells c's partner, if it is a rich client with nothing better to
+// read.
+func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
+	partner, ok := h.server.pairs.Partner(c.ID())
+	if !ok {
+		return
+	}
+	p := h.server.poller.Conn(partner)
+	if p == nil {
+		return
+	}
+	p.Lock()
+	defer p.Unlock()
+	if back, ok := h.server.pairs.Partner(partner); ok && back == c.ID() && phaseOf(p) == richPhase && !p.Backlogged() {
+		h.announceLocked(p)
+		h.noticeLocked(p, record.AppendTyping(h.notice[:0], h.server.pairs.Number(partner), on))
+	}
+}
+
+// stopsTyping: c has sent a message, so it types no more. The record goes before
+// the message.
+func (h *handler) stopsTyping(c *netpoll.Conn) {
+	if r := richOf(c); r.typing {
+		r.typing = false
+		h.tellTyping(c, false)
+	}
+}
+
+// sweepRich looks at what is due of a rich client.
+func (h *handler) sweepRich(c *netpoll.Conn) {
+	r, now := richOf(c), h.worker.Now()
+	if r.typing && now-r.typingSince >= typingExpires {
+		r.typing = false
+		h.tellTyping(c, false)
+	}
+	n := h.server.poller.Count()
+	every := max(onlineEvery, uint32(n)*1000/onlinePerSecond)
+	if n == r.online || now-r.onlineAt < every {
+		return
+	}
+	c.Lock()
+	if !c.Backlogged() {
+		r.online, r.onlineAt = n, now
+		h.noticeLocked(c, record.AppendOnline(h.notice[:0], n))
+	}
+	c.Unlock()
+}
