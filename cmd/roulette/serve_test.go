@@ -101,6 +101,8 @@ func TestWhereToGo(t *testing.T) {
 		b := servertest.Dial(t, p.await(t, listening), "/ws")
 		b.Write(text("from the other port"))
 		a.Expect(textOp, "from the other port")
+		a.Leave()
+		b.Leave()
 		p.stop(t)
 	})
 }
@@ -114,12 +116,14 @@ func TestEnvironment(t *testing.T) {
 	c.Expect(textOp, strings.Repeat("x", 1024))
 	c.Write(text(strings.Repeat("x", 1025)))
 	c.ExpectClose(1009)
+	c.TCP.Close()
 
 	c = servertest.Connect(t, p.Addr)
 	c.Write([]byte("GET /ws HTT"))
 	if r, err := c.Response("GET"); err != nil || r.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("%v, %v", r, err)
 	}
+	c.TCP.Close()
 	for origin, status := range map[string]int{"https://a.example": 101, "https://b.example": 101, "https://c.example": 403} {
 		c = servertest.Connect(t, p.Addr)
 		c.Write([]byte(servertest.Request(p.Addr, "/ws", "Origin: "+origin)))
