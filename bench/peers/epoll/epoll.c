@@ -30,7 +30,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BUFFER = 64 << 10, EVENTS = 512, ACCEPTS = 64, READS = 4, HEAD = 4 << 10 };
+#ifndef READ_BUFFER /* 256 << 10 makes streams a third cheaper still */
+#define READ_BUFFER (64 << 10)
+#endif
+
+enum { EVENTS = 512, ACCEPTS = 64, READS = 4, HEAD = 4 << 10 };
 enum state { CLOSED, UPGRADING, OPEN };
 
 /* Bytes that wait: for the receiver's socket, or for the rest of a request. */
