@@ -1,0 +1,260 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+// TestFull: who comes when all places are taken is told so, and has a place when
+// one is free.
+func TestFull(t *testing.T) {
+	p := serve(t, "--max-connections=10")
+	var inside []*servertest.Conn
+	for range 10 {
+		inside = append(inside, servertest.Dial(t, p.Addr, "/echo"))
+	}
+	if status, body := get(t, "http://"+p.Admin+"/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d %q", status, body)
+	}
+	for range 50 { // one after the other
+		c := servertest.Connect(t, p.Addr)
+		c.Write([]byte(servertest.Request(p.Addr, "/ws")))
+		r, err := c.Response("GET")
+		if err != nil || r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+			t.Fatalf("%v, %v", r, err)
+		}
+		if err := c.ReadEnd(); err != nil {
+			t.Fatal(err)
+		}
+		c.TCP.Close()
+	}
+	for i, c := range inside {
+		c.Write(text("still here"))
+		c.Expect(textOp, "still here")
+		if i > 0 {
+			c.Leave()
+		}
+	}
+	servertest.Await(t, "a free place", func() bool { return p.metrics(t)[`roulette_connections{state="idle"}`] == 1 })
+	converse(t, p.Addr)
+	if got := p.metric(t, `roulette_connections_rejected_total{reason="max_connections"}`); got != 50 {
+		t.Errorf("%v rejected, want 50", got)
+	}
+	inside[0].Leave()
+	p.stop(t)
+}
+
+// TestOutOfDescriptors: the program runs into RLIMIT_NOFILE. Pages, which are
+// not counted among the chats, take all descriptors; who comes then is refused
+// in order, the processors rest, who is there talks on, and when the others have
+// gone everything is as before.
+func TestOutOfDescriptors(t *testing.T) {
+	const limit = 100
+	p := launch{descriptors: limit}.serve(t)
+	a, b := servertest.Dial(t, p.Addr, "/ws"), servertest.Dial(t, p.Addr, "/ws")
+	talk := func() {
+		t.Helper()
+		b.Write(text("hello"))
+		a.Expect(textOp, "hello")
+		a.Write(text("good day"))
+		b.Expect(textOp, "good day")
+	}
+	talk()
+	// /readyz and /metrics need a descriptor as well: this one stays open.
+	admin := servertest.Connect(t, p.Admin)
+	refusedForDescriptors := func() (n int) {
+		admin.Write([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
+		r, err := admin.Response("GET")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return count(t, r, `roulette_connections_rejected_total{reason="fd_limit"}`)
+	}
+	if n := refusedForDescriptors(); n != 0 {
+		t.Fatalf("%d refused before anything", n)
+	}
+
+	// come opens a connection, asks, and keeps it if it is served.
+	var inside []*servertest.Conn
+	come := func(request, method string, status int) bool {
+		c, err := servertest.TryConnect(t, p.Addr)
+		if err != nil {
+			return false
+		}
+		c.Write([]byte(request))
+		r, err := c.Response(method)
+		if err != nil || r.StatusCode == http.StatusServiceUnavailable {
+			c.TCP.Close()
+			var timeout interface{ Timeout() bool }
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				t.Fatalf("neither served nor refused: %v", err)
+			}
+			return false
+		}
+		if r.StatusCode != status {
+			t.Fatalf("answered %s, want %d", r.Status, status)
+		}
+		inside = append(inside, c)
+		return true
+	}
+	page := func() bool { return come("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD", http.StatusOK) }
+	chat := func() bool { return come(servertest.Request(p.Addr, "/echo"), "GET", http.StatusSwitchingProtocols) }
+	fill := func(one func() bool) (n int) {
+		for one() {
+			if n++; n > limit {
+				t.Fatal("never refuses")
+			}
+		}
+		return n
+	}
+	// On its way to net/http a page needs a second descriptor for a moment, so
+	// the very last one is left for a chat.
+	pages, chats := fill(page), fill(chat)
+	if pages < limit/2 {
+		t.Errorf("only %d pages", pages)
+	}
+
+	// Refused one after the other, each when the listener looks again.
+	before, begin := p.cpu(t), time.Now()
+	const more = 12
+	for range more / 2 {
+		if page() || chat() {
+			t.Error("served without a descriptor")
+		}
+		talk()
+	}
+	used, took := p.cpu(t)-before, time.Since(begin)
+	t.Logf("%d pages and %d chats fit; %d more were refused within %v, for %v of processor time", pages, chats, more, took, used)
+	if used > took/4+50*time.Millisecond {
+		t.Errorf("%v of processor time in %v", used, took)
+	}
+	if n := refusedForDescriptors(); n < more {
+		t.Errorf("%d counted as refused, want %d at least", n, more)
+	}
+
+	for _, c := range inside {
+		c.TCP.Close()
+	}
+	servertest.Await(t, "pages to be served again", func() bool {
+		status, _ := get(t, "http://"+p.Addr+"/")
+		return status == http.StatusOK
+	})
+	talk()
+	c := servertest.Dial(t, p.Addr, "/echo")
+	c.Write(text("and chats"))
+	c.Expect(textOp, "and chats")
+	for _, c := range []*servertest.Conn{a, b, c} {
+		c.Leave()
+	}
+	admin.TCP.Close()
+	p.stop(t)
+}
+
+// TestChatsFillTheDescriptors: of chats there are never so many that the
+// descriptors run out.
+func TestChatsFillTheDescriptors(t *testing.T) {
+	p := launch{descriptors: 100}.serve(t)
+	limit := int(p.metric(t, "roulette_connections_limit"))
+	if limit != 100-64 {
+		t.Errorf("a limit of %d connections", limit)
+	}
+	var inside []*servertest.Conn
+	for range limit {
+		inside = append(inside, servertest.Dial(t, p.Addr, "/echo"))
+	}
+	// A storm: all at once, each gets an answer or is just closed.
+	var outside []*servertest.Conn
+	for range 200 {
+		c := servertest.Connect(t, p.Addr)
+		c.Write([]byte(servertest.Request(p.Addr, "/ws")))
+		outside = append(outside, c)
+	}
+	told := 0
+	for _, c := range outside {
+		switch r, err := c.Response("GET"); {
+		case err == nil && r.StatusCode == http.StatusServiceUnavailable:
+			told++
+		case err == nil:
+			t.Errorf("answered %s", r.Status)
+		}
+		c.TCP.Close()
+	}
+	if told == 0 {
+		t.Error("nobody was told why")
+	}
+	if got := p.metric(t, `roulette_connections_rejected_total{reason="fd_limit"}`); got != 0 {
+		t.Errorf("%v ran into the descriptor limit", got)
+	}
+	for _, c := range inside {
+		c.Write(text("still here"))
+		c.Expect(textOp, "still here")
+		c.Leave()
+	}
+	servertest.Await(t, "everybody to be gone", func() bool { return p.atRest(t) })
+	converse(t, p.Addr)
+	p.stop(t)
+}
+
+// count reads one value of a response of /metrics.
+func count(t *testing.T, r *http.Response, name string) int {
+	t.Helper()
+	body := new(strings.Builder)
+	if err := r.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(body.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// cpu is the processor time the program has used (proc_pid_stat(5)).
+func (p *process) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+2:]))
+	user, err1 := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(user+system) * time.Second / 100 // USER_HZ
+}
+
+// raiseDescriptors raises this process's soft limit to the hard one and returns
+// it.
+func raiseDescriptors(t *testing.T) int {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Cur < limit.Max {
+		limit.Cur = limit.Max
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit.Cur, Max: limit.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return int(min(limit.Cur, 1<<30))
+}

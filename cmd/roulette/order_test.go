@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is the order of the packages: what each folder may import of this
+// module, besides its own packages as far as they are named. Tests may import
+// more.
+var mayImport = map[string][]string{
+	"netpoll":         {},
+	"frame":           {},
+	"frame/handshake": {"frame"},
+	"frame/record":    {"frame"},
+	"pairing":         {},
+	"metrics":         {},
+	"web":             {},
+	"web/browsertest": {},
+	"bench":           {"frame"},
+	"bench/...":       {"frame", "bench", "bench/..."},
+	"cmd/...":         {"netpoll", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/..."},
+}
+
+// TestPackageOrder: netpoll, frame, pairing, metrics and web know nothing of
+// each other, and meet in one place.
+func TestPackageOrder(t *testing.T) {
+	const module = "roulette/"
+	var out, stderr bytes.Buffer
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	list.Stdout, list.Stderr = &out, &stderr
+	if err := list.Run(); err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	meetings := 0
+	for packages := json.NewDecoder(&out); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := packages.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		row, ok := rowOf(name)
+		if !ok {
+			t.Errorf("%s has no row in mayImport", name)
+			continue
+		}
+		var met []string
+		for _, imported := range p.Imports {
+			other, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			otherRow, _ := rowOf(other)
+			if !slices.Contains(mayImport[row], otherRow) {
+				t.Errorf("%s imports %s", name, other)
+			}
+			met = append(met, other)
+		}
+		if slices.Contains(met, "netpoll") && slices.Contains(met, "pairing") {
+			meetings++
+			if name != "cmd/roulette/internal/server" {
+				t.Errorf("netpoll and pairing meet in %s", name)
+			}
+		}
+	}
+	if meetings != 1 {
+		t.Errorf("netpoll and pairing meet in %d places", meetings)
+	}
+}
+
+// rowOf finds a package's row of mayImport: its own, or its tree's.
+func rowOf(name string) (row string, ok bool) {
+	if _, ok := mayImport[name]; ok {
+		return name, true
+	}
+	top, _, _ := strings.Cut(name, "/")
+	_, ok = mayImport[top+"/..."]
+	return top + "/...", ok
+}
