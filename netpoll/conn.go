@@ -107,6 +107,13 @@ func (c *Conn) Lock() { c.lock().Lock() }
 // Unlock gives the write lock back.
 func (c *Conn) Unlock() { c.lock().Unlock() }
 
+// Barrier returns when whoever holds c's write lock, or waited for it before, is
+// through: what was decided before the call is then known to all who write.
+func (c *Conn) Barrier() {
+	c.Lock()
+	defer c.Unlock()
+}
+
 func (c *Conn) lock() *sync.Mutex { return &c.chunk().locks[c.slot()%stripes] }
 
 // State is the handler's own 16 bits. Any goroutine may read them.

@@ -69,6 +69,10 @@ func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 			h.deliver(c, out)
 			h.answer(c)
 		}
+		if m.Op == ws.OpText && record.IsControl(m.Payload) && phaseOf(c) != echo {
+			h.deliver(c, out)
+			return h.controlMessage(c, m.Payload)
+		}
 		joined, ok := frame.Join(out.frames, m.Frame)
 		if !ok {
 			h.deliver(c, out)
@@ -291,9 +295,7 @@ func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why metrics.E
 		h.counters.PairsEnded[why]++
 		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
 		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
-			// Who was writing to c for the survivor is through (I7).
-			c.Lock()
-			c.Unlock() //lint:ignore SA2001 a barrier
+			c.Barrier() // who was writing to c for the survivor is through (I7)
 			survivor.Resume()
 			if phaseOf(survivor) == richPhase {
 				h.left(survivor, change.Life, change.Number, why)

@@ -194,10 +194,7 @@ func (h *handler) parted(c *netpoll.Conn, r *rich, change *pairing.Change) {
 	c.Unlock()
 	if change.Parted {
 		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
-			// I7: whoever is writing to c's old partner for c, or the other
-			// way, is through when its lock has been passed.
-			survivor.Lock()
-			survivor.Unlock() //lint:ignore SA2001 a barrier
+			survivor.Barrier() // who was writing to it for c is through (I7)
 		}
 		c.Resume()
 	}
