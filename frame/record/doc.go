@@ -94,7 +94,8 @@
 //
 // In next, both fields may be missing. Without interests, those of the last next
 // stay; [] clears them. With pair, the record counts only while that is the
-// present pairing, so that pressing a key twice does not skip the new partner.
+// latest pairing, going on or just over, so that pressing a key twice does not
+// skip the new partner.
 //
 // A rich client is idle until its first next. The order of a chat, then:
 //
