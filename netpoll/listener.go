@@ -120,6 +120,10 @@ func (w *Worker) accept(l *listener) {
 			if b := w.refused[l]; b != nil {
 				delete(w.refused, l)
 			}
+			if w.poller.spareOut.Load() {
+				w.refuseForSpare(fd)
+				continue
+			}
 		case unix.EAGAIN:
 			return
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
@@ -171,15 +175,15 @@ func (w *Worker) outOfDescriptors(l *listener) {
 	p := w.poller
 	p.mu.Lock()
 	if p.spare >= 0 {
+		p.spareOut.Store(true) // before another worker can get its number
 		p.kernel.Close(p.spare)
+		p.spare = -1
 		if fd, _, errno := p.kernel.Accept(l.fd); errno == 0 {
 			p.kernel.Close(fd)
 			w.stats.RefusedForDescriptors++
 		}
-		p.spare = p.openSpare()
-	} else {
-		p.spare = p.openSpare()
 	}
+	p.openSpareLocked()
 	p.mu.Unlock()
 
 	b := w.refused[l]
@@ -193,12 +197,28 @@ func (w *Worker) outOfDescriptors(l *listener) {
 	w.armTimer(b.wait)
 }
 
-func (p *Poller) openSpare() int {
+// refuseForSpare gives up a connection whose descriptor may be the one that was
+// the spare's: without a spare, whoever comes when there are no descriptors
+// would wait without an answer until somebody leaves.
+func (w *Worker) refuseForSpare(fd int) {
+	p := w.poller
+	w.kernel.Close(fd)
+	w.stats.RefusedForDescriptors++
+	p.mu.Lock()
+	p.openSpareLocked()
+	p.mu.Unlock()
+}
+
+func (p *Poller) openSpareLocked() {
+	if p.spare >= 0 || p.closed {
+		return
+	}
 	fd, err := p.kernel.Spare()
 	if err != nil {
-		return -1
+		return
 	}
-	return fd
+	p.spare = fd
+	p.spareOut.Store(false)
 }
 
 // armTimer makes the coarse clock tick once in d, and by its period after that.

@@ -123,7 +123,8 @@ type Poller struct {
 	idShift uint // a connection's ID is place<<idShift | worker
 
 	// Atomic.
-	open atomic.Int64 // connections
+	open     atomic.Int64 // connections
+	spareOut atomic.Bool  // spare was given up and is not there again
 
 	// Guarded by mu.
 	mu        sync.Mutex
