@@ -268,7 +268,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		if _, err := refused.Read(make([]byte, 1)); err == nil {
 			t.Fatal("served")
 		}
-		on(t, w, func() {}) // the worker is through with it
+		on(t, w, func() {})      // the worker is through with it
 		waiting := dial(t, addr) // nobody accepts it for a while
 		before := k.count()
 		k.advance(t, p, wait-time.Nanosecond)

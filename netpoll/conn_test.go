@@ -3,7 +3,6 @@ package netpoll
 import (
 	"context"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -299,16 +298,8 @@ func TestAllocations(t *testing.T) {
 	}
 	p := open(t, Config{Workers: 1}, hooks{})
 	w := p.workers[0]
-	socketpair := func() (*Conn, int) {
-		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { unix.Close(fds[1]) })
-		return adoptOn(t, w, fds[0]), fds[1]
-	}
-	a, clientA := socketpair()
-	b, clientB := socketpair()
+	a, clientA := socketpair(t, w)
+	b, clientB := socketpair(t, w)
 	message, got := make([]byte, 1000), make([]byte, 1<<20)
 	relay := func(c *Conn, bytes []byte) {
 		partner := p.Conn(b.ID())
@@ -354,5 +345,16 @@ func TestAllocations(t *testing.T) {
 			}
 		}
 	})
-	runtime.KeepAlive(p)
+}
+
+// socketpair makes one end of a socketpair a connection of w and returns the
+// other, which is non-blocking too.
+func socketpair(t testing.TB, w *Worker) (c *Conn, other int) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[1]) })
+	return adoptOn(t, w, fds[0]), fds[1]
 }
