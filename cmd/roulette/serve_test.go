@@ -26,10 +26,22 @@ const (
 
 func text(s string) []byte { return servertest.Encode(fin|textOp, s) }
 
+// meet returns two clients of the program, which must have no others, that have
+// found each other.
+func meet(t *testing.T, addrA, addrB string) (a, b *servertest.Conn) {
+	t.Helper()
+	a = servertest.Dial(t, addrA, "/ws")
+	// Who has got an answer to a message is in the pool; who has only got one
+	// to the handshake may still be on the way there.
+	a.Write(text("anybody?"))
+	a.Expect(textOp, sorry)
+	return a, servertest.Dial(t, addrB, "/ws")
+}
+
 // converse lets two clients of the program find each other and talk.
 func converse(t *testing.T, addr string) {
 	t.Helper()
-	a, b := servertest.Dial(t, addr, "/ws"), servertest.Dial(t, addr, "/ws")
+	a, b := meet(t, addr, addr)
 	b.Write(text("hello"))
 	a.Expect(textOp, "hello")
 	a.Write(text("good day"))
@@ -97,8 +109,7 @@ func TestWhereToGo(t *testing.T) {
 	}
 	t.Run("two at once", func(t *testing.T) {
 		p := launch{args: []string{"--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--admin", ""}}.run(t)
-		a := servertest.Dial(t, p.await(t, listening), "/ws")
-		b := servertest.Dial(t, p.await(t, listening), "/ws")
+		a, b := meet(t, p.await(t, listening), p.await(t, listening))
 		b.Write(text("from the other port"))
 		a.Expect(textOp, "from the other port")
 		a.Leave()
@@ -402,7 +413,7 @@ func TestSecondSignal(t *testing.T) {
 // TestNothingPrivateIsLogged, not even when everything is.
 func TestNothingPrivateIsLogged(t *testing.T) {
 	p := serve(t, "--log-level=debug")
-	a, b := servertest.Dial(t, p.Addr, "/ws"), servertest.Dial(t, p.Addr, "/ws")
+	a, b := meet(t, p.Addr, p.Addr)
 	b.Write(text("a-secret"))
 	a.Expect(textOp, "a-secret")
 	a.Write(servertest.Close(1000, "a-secret"))
