@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/bench"
+)
+
+// benchCommand is roulette bench.
+type benchCommand struct {
+	URL string `arg:"" help:"The server to load, such as ws://localhost:8080/ws; with /echo every client is its own partner."`
+
+	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read (default ${default})."`
+	Connections int           `placeholder:"N" default:"1000" help:"Clients at once; an even number, but on /echo. In mode handshakes, attempts under way at once (default ${default})."`
+	Rate        float64       `placeholder:"N" default:"0" help:"Messages a second in all, mode rate only; 0 is 10 for each client (default ${default})."`
+	Size        size          `placeholder:"SIZE" default:"64" help:"Length of a message, 32 bytes at least (default ${default})."`
+	Duration    time.Duration `placeholder:"TIME" default:"10s" help:"How long to measure (default ${default})."`
+	Ramp        time.Duration `placeholder:"TIME" default:"0s" help:"Time over which the clients connect; 0 is as fast as they can (default ${default})."`
+	Threads     int           `placeholder:"N" default:"1" help:"Threads that make the load (default ${default})."`
+	PID         int           `placeholder:"PID" default:"0" help:"The server's process, if it is on this machine, to see its CPU time and memory."`
+	Progress    bool          `help:"Say on stderr how far it is, also where that is no terminal."`
+	JSON        bool          `help:"Print the result as JSON."`
+}
+
+// Validate implements kong's hook: what a flag's type cannot say.
+func (c *benchCommand) Validate() error {
+	for _, check := range []struct {
+		rule   string
+		broken bool
+	}{
+		{"connections must be positive", c.Connections <= 0},
+		{"threads must be positive", c.Threads <= 0},
+		{"duration must be positive", c.Duration <= 0},
+		{"ramp must not be negative", c.Ramp < 0},
+		{"rate must not be negative", c.Rate < 0},
+		{"pid must not be negative", c.PID < 0},
+	} {
+		if check.broken {
+			return errors.New("--" + check.rule)
+		}
+	}
+	if c.Rate > 0 && c.Mode != string(bench.Rate) {
+		return fmt.Errorf("--rate is of --mode rate only, not of %s", c.Mode)
+	}
+	return nil
+}
+
+// errFaults is what the exit code says when the server has made mistakes. The
+// summary has told the rest.
+var errFaults = errors.New("messages were lost, or were not what they should have been")
+
+// Run loads the server until the time is over or the first Ctrl-C.
+func (c *benchCommand) Run(stdout io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+
+	config := bench.Config{
+		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size),
+		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,
+	}
+	if config.Mode == bench.Handshakes {
+		config.Concurrency = c.Connections
+	}
+	progress := progressLine{w: os.Stderr, overwrite: isTerminal(os.Stderr)}
+	if c.Progress || progress.overwrite {
+		config.Progress = progress.show
+	}
+	result, err := bench.Run(ctx, config)
+	progress.clear()
+	interrupted := errors.Is(err, context.Canceled)
+	switch {
+	case interrupted && result != nil:
+		// What was under way just then is no loss, and cannot be told from one.
+		result.Faults.Lost = 0
+		fmt.Fprintf(os.Stderr, "roulette: interrupted after %.1f s of %v; lost messages are not counted\n", result.Seconds, c.Duration)
+	case interrupted:
+		return errors.New("interrupted before there was anything to measure")
+	case err != nil:
+		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bench: "))
+	}
+	if err := c.print(stdout, result); err != nil {
+		return err
+	}
+	switch {
+	case result.Handshakes == 0:
+		return fmt.Errorf("%s: nothing connected", c.URL)
+	case result.Faults.Total() > 0:
+		return errFaults
+	case result.Messages == 0 && talks(result.Mode):
+		return fmt.Errorf("%s: no message arrived", c.URL)
+	}
+	return nil
+}
+
+// talks reports whether clients exchange messages.
+func talks(m bench.Mode) bool { return m != bench.Handshakes && m != bench.Idle }
+
+// print writes the result in the form that was asked for.
+func (c *benchCommand) print(w io.Writer, r *bench.Result) error {
+	if c.JSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	if err := r.WriteSummary(w); err != nil {
+		return err
+	}
+	for cause := range r.Errors {
+		if strings.Contains(cause, "4429") {
+			_, err := fmt.Fprintln(w, "\n  The server's message rate limit ended connections: see roulette serve --message-rate.")
+			return err
+		}
+	}
+	return nil
+}
+
+// progressLine shows one line after the other, on a terminal in the same place.
+type progressLine struct {
+	w         io.Writer
+	overwrite bool
+	shown     bool
+}
+
+func (l *progressLine) show(p bench.Progress) {
+	if !l.overwrite {
+		fmt.Fprintln(l.w, p)
+		return
+	}
+	fmt.Fprintf(l.w, "\r\x1b[K%s", p)
+	l.shown = true
+}
+
+func (l *progressLine) clear() {
+	if l.shown {
+		fmt.Fprint(l.w, "\r\x1b[K")
+	}
+}
+
+// isTerminal reports whether f is one.
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
