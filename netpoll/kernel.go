@@ -20,8 +20,8 @@ type Kernel interface {
 	LocalAddr(fd int) (netip.AddrPort, error)
 	// Accept is accept4(2) with SOCK_NONBLOCK|SOCK_CLOEXEC.
 	Accept(fd int) (conn int, peer netip.AddrPort, errno unix.Errno)
+	// Read and Write are for sockets. Write never raises SIGPIPE.
 	Read(fd int, b []byte) (n int, errno unix.Errno)
-	// Write never raises SIGPIPE. Its descriptor is a socket.
 	Write(fd int, b []byte) (n int, errno unix.Errno)
 	// Writev writes a, then b, as one call, likewise.
 	Writev(fd int, a, b []byte) (n int, errno unix.Errno)
@@ -40,6 +40,8 @@ type Kernel interface {
 	// Event is an eventfd(2); Signal adds one to it.
 	Event() (fd int, err error)
 	Signal(fd int)
+	// Drain takes from an eventfd or a timerfd what it has counted.
+	Drain(fd int)
 
 	// Now is a monotonic clock.
 	Now() time.Duration

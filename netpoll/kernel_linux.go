@@ -133,11 +133,9 @@ func networkOrder(port uint16) uint16 {
 	return binary.BigEndian.Uint16(b[:])
 }
 
+// Read is recv(2), which is cheaper than read(2).
 func (linux) Read(fd int, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
-	if errno == unix.ENOTSOCK {
-	n, _, errno = unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	}
 	if errno != 0 {
 		return 0, errno
 	}
@@ -209,6 +207,11 @@ func (linux) SetTimer(fd int, first, interval time.Duration) error {
 func (linux) Event() (int, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	return fd, os.NewSyscallError("eventfd", err)
+}
+
+func (linux) Drain(fd int) {
+	var count [8]byte
+	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
 }
 
 func (linux) Signal(fd int) {

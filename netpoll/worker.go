@@ -163,7 +163,7 @@ func (w *Worker) post(add func()) error {
 }
 
 func (w *Worker) onMail(easygo.EpollEvent) {
-	w.reset(w.event)
+	w.kernel.Drain(w.event)
 	w.mailMu.Lock()
 	tasks, arrivals := w.tasks, w.arrivals
 	w.tasks, w.arrivals = nil, nil
@@ -176,14 +176,9 @@ func (w *Worker) onMail(easygo.EpollEvent) {
 	}
 }
 
-// reset reads the eight bytes that an eventfd or a timerfd has for us.
-func (w *Worker) reset(fd int) {
-	w.kernel.Read(fd, w.expired[:])
-}
-
 // onTick is the coarse clock: everything that has a deadline is looked at here.
 func (w *Worker) onTick(easygo.EpollEvent) {
-	w.reset(w.timer)
+	w.kernel.Drain(w.timer)
 	w.now = milliseconds(w.kernel.Now())
 	w.retryListeners()
 	w.tick++

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -92,7 +93,10 @@ func (c *serveCommand) Validate() error {
 // Run serves until a signal.
 func (c *serveCommand) Run(stdout io.Writer) error {
 	logger := c.logger()
-	tuneMemory()
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	tuneRuntime(c.Workers)
 	var listen []netip.AddrPort
 	for _, l := range c.Listen {
 		addr, err := parseAddress(l)
@@ -197,9 +201,16 @@ func (c *serveCommand) logger() *slog.Logger {
 // is in use is worth more.
 const gcPercent = 25
 
-func tuneMemory() {
+// tuneRuntime sets what the environment has not. One processor of the Go
+// scheduler more than there are workers stays idle: without it, its monitor
+// takes the processor away from a worker that waits in the kernel for more than
+// 20 µs, and keeps waking up to look for the next occasion, which costs some 4 %.
+func tuneRuntime(workers int) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(workers + 1)
 	}
 }
 

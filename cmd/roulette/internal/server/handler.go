@@ -141,7 +141,9 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	ping -= uint32(place(c.ID()) * float64(ping) / 4)
 	switch {
 	case silence < ping:
-		clearFlag(c, pinged)
+		if has(c, pinged) {
+			clearFlag(c, pinged)
+		}
 	case !has(c, pinged):
 		setFlag(c, pinged)
 		h.send(c, pingFrame)
@@ -149,9 +151,14 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 		h.end(c, noPong)
 		return
 	}
-	if p, ok := c.Held().(*partial); ok && now-p.since >= milliseconds(messageTimeout) {
-		h.end(c, messageLate)
-		return
+	if p, ok := c.Held().(*partial); ok {
+		switch {
+		case c.Paused(): // the rest may be there, and is not read
+			p.since = now
+		case now-p.since >= milliseconds(messageTimeout):
+			h.end(c, messageLate)
+			return
+		}
 	}
 	if phaseOf(c) == richPhase {
 		h.sweepRich(c)

@@ -44,6 +44,9 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 		if m.Op == ws.OpContinuation {
 			break
 		}
+		if !m.Op.IsControl() {
+			d.since = h.worker.Now() // what remains belongs to another message
+		}
 		if !h.take(c, m, &out) {
 			h.settle(c, d, own)
 			return
@@ -58,6 +61,7 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 	if !h.withinRate(c, m.Op) {
 		h.deliver(c, out)
+		h.answer(c)
 		h.end(c, rateExceeded)
 		return false
 	}
@@ -119,7 +123,9 @@ func opcodeOf(op ws.OpCode) metrics.Opcode {
 func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode) bool {
 	switch h.server.rate.take(&c.Rate, h.worker.Now()) {
 	case within:
-		clearFlag(c, rateWarned)
+		if has(c, rateWarned) {
+			clearFlag(c, rateWarned)
+		}
 	case over:
 		if !has(c, rateWarned) {
 			setFlag(c, rateWarned)
