@@ -404,6 +404,34 @@ func TestNextPartnerBehindBacklog(t *testing.T) {
 	servertest.Await(t, "nobody is paused", func() bool { return flowOf(t, s) == flow{} })
 }
 
+// With messages larger than usual, a backlog is larger too, and what comes
+// behind them in one read is not lost.
+func TestLargeMessagesBehindBacklog(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, MaxMessageSize: 1 << 20})
+	sender, b := couple(t, s, addr)
+	message := func(i int) string {
+		if i%5 == 0 {
+			return strings.Repeat(string(rune('a'+i%26)), 1<<20)
+		}
+		return fmt.Sprint("a small one, number ", i)
+	}
+	a := &pourer{Conn: sender, frame: func(i int) []byte { return text(message(i)) }}
+	first := 0
+	for range 3 {
+		a.pour(t, s, 1)
+		var writing sync.WaitGroup
+		writing.Go(func() { a.finish() })
+		for ; first < a.next; first++ {
+			b.Expect(servertest.OpText, message(first))
+		}
+		writing.Wait()
+	}
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.UndeliveredMessages }); n != 0 {
+		t.Errorf("%d messages undelivered", n)
+	}
+}
+
 func TestEchoThatIsNotRead(t *testing.T) {
 	k := newStoppedClock()
 	s, addr := start(t, Config{Kernel: k})

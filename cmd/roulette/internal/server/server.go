@@ -44,6 +44,8 @@ const (
 	// messageTimeout bounds how long a message may be under way.
 	messageTimeout = 60 * time.Second
 	lingerTimeout  = 3 * time.Second
+	// readBuffer is the most that one read brings.
+	readBuffer = 64 << 10
 	// reserve is how many descriptors are kept free of chat connections: for
 	// listeners, epolls, the admin side, and for refusing in good order.
 	reserve = 64
@@ -95,6 +97,12 @@ func (c Config) tick() time.Duration {
 	shortest := min(c.HandshakeTimeout, c.PingInterval, c.PongTimeout, c.StallTimeout)
 	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
 }
+
+// backlogLimit is how much may wait for one client. One read of its partner
+// brings a buffer and the message that it completes. There may be as much of an
+// earlier partner's, of the replies to what the client itself has sent, and of a
+// read that a parting let through; whoever is still at the limit is stalled.
+func (c Config) backlogLimit() int { return 4 * (readBuffer + c.MaxMessageSize) }
 
 // Server is a chat roulette.
 type Server struct {
@@ -154,7 +162,9 @@ func New(config Config) (*Server, error) {
 	s.poller, err = netpoll.Open(netpoll.Config{
 		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
 		Workers:       config.Workers,
-		MaxConns:      config.MaxConnections + maxTurnedAway,
+		MaxConns:      config.MaxConnections + reserve, // who is too many is counted and answered by the handler
+		BacklogLimit:  config.backlogLimit(),
+		ReadBuffer:    readBuffer,
 		StallTimeout:  config.StallTimeout,
 		LingerTimeout: lingerTimeout,
 		Tick:          config.tick(),

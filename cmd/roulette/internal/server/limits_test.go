@@ -1,0 +1,386 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/cmd/roulette/internal/servertest"
+	"roulette/metrics"
+)
+
+func TestRate(t *testing.T) {
+	type step struct {
+		now  uint32 // milliseconds
+		n    int
+		want rateVerdict
+	}
+	const wrap = 1 << 28 // milliseconds after which the arithmetic wraps
+	for _, tc := range []struct {
+		desc             string
+		perSecond, burst int
+		begin            uint32
+		steps            []step
+	}{
+		{"off", 0, 5, 0, []step{{0, 100_000, within}}},
+		{"burst, grace, too much", 10, 4, 0, []step{{0, 4, within}, {0, 3, over}, {0, 1, tooMuch}}},
+		{"one an interval is free", 10, 4, 0, []step{{0, 4, within}, {100, 1, within}, {100, 1, over}, {200, 1, over}, {400, 1, within}}},
+		{"idle time is no credit beyond the burst", 10, 4, 0, []step{{60_000, 4, within}, {60_000, 1, over}}},
+		{"a fraction of a second", 3, 1, 0, []step{{0, 1, within}, {333, 1, over}, {1000, 1, within}}},
+		{"many a second", 10_000, 100, 0, []step{{0, 100, within}, {1, 10, within}}},
+		{"burst without one", 10, 0, 0, []step{{0, 1, within}, {0, 1, over}}},
+		{"over the wrap", 10, 4, wrap - 1, []step{{wrap - 1, 4, within}, {wrap - 1, 1, over}, {wrap + 99, 1, over}, {wrap + 499, 3, within}}},
+		{"idle for longer than half the wrap", 10, 4, 0, []step{{0, 6, within + 9}, {wrap*3/4 - 1, 4, within}, {wrap*3/4 - 1, 1, over}}},
+		{"idle over the wrap", 10, 4, 0, []step{{0, 1, within}, {wrap * 5 / 4, 4, within}, {wrap * 5 / 4, 1, over}}},
+		{"a clock that runs a little behind", 10, 4, 0, []step{{1000, 2, within}, {900, 1, within}, {900, 1, over}}},
+		{"a burst beyond what fits", 1, 1_000_000, 0, []step{{0, 30_000, within}}},
+	} {
+		t.Run(tc.desc, func(t *testing.T) {
+			r := newRate(tc.perSecond, tc.burst)
+			tat := tc.begin * rateUnit
+			for i, s := range tc.steps {
+				for n := range s.n {
+					if got := r.take(&tat, s.now); got != s.want && s.want <= tooMuch {
+						t.Fatalf("step %d, number %d at %d ms: got %d, want %d", i, n, s.now, got, s.want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func exceeded(t *testing.T, s *Server, l metrics.Limit) int {
+	t.Helper()
+	return total(t, s, func(c *metrics.Counters) uint64 { return c.LimitsExceeded[l] })
+}
+
+func TestMessageRate(t *testing.T) {
+	const burst, grace = 20, 11
+	for _, tc := range []struct {
+		desc  string
+		limit metrics.Limit
+		send  []byte
+		op    byte
+		reply string
+	}{
+		{"messages", metrics.LimitMessageRate, text("hello"), servertest.OpText, sorryText},
+		{"pings", metrics.LimitControlRate, servertest.Encode(servertest.Fin|servertest.OpPing, "hi"), servertest.OpPong, "hi"},
+	} {
+		t.Run(tc.desc, func(t *testing.T) {
+			k := newStoppedClock()
+			s, addr := start(t, Config{Kernel: k, MessageRate: 10, MessageBurst: burst})
+			c := servertest.Dial(t, addr, "/ws")
+			for range burst {
+				c.Write(tc.send)
+				c.Expect(tc.op, tc.reply)
+			}
+			if n := exceeded(t, s, tc.limit); n != 0 {
+				t.Errorf("warned %d times within the burst", n)
+			}
+			c.Write(tc.send, tc.send)
+			c.Expect(tc.op, tc.reply)
+			c.Expect(tc.op, tc.reply)
+			if n := exceeded(t, s, tc.limit); n != 1 {
+				t.Errorf("warned %d times, want once", n)
+			}
+			k.advance(t, s, time.Second) // pays for ten
+			for range 8 {
+				c.Write(tc.send)
+				c.Expect(tc.op, tc.reply)
+			}
+			if n := exceeded(t, s, tc.limit); n != 1 {
+				t.Errorf("warned %d times, want no more", n)
+			}
+			// All of the grace and one more, in one write: what was within it
+			// is answered.
+			c.Write([]byte(strings.Repeat(string(tc.send), grace+1)))
+			for range grace {
+				c.Expect(tc.op, tc.reply)
+			}
+			c.ExpectClose(4429)
+			if n := exceeded(t, s, tc.limit); n != 3 { // warned again, and out
+				t.Errorf("counted %d times, want 3", n)
+			}
+			if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Closed[metrics.CloseRateLimited][metrics.ByServer] }); n != 1 {
+				t.Errorf("%d closed for it", n)
+			}
+		})
+	}
+}
+
+func TestMessageRateOff(t *testing.T) {
+	s, addr := start(t, Config{Kernel: newStoppedClock()})
+	a, b := couple(t, s, addr)
+	const n = 10_000
+	go a.Write([]byte(strings.Repeat(string(text("x")), n)))
+	for range n {
+		b.Expect(servertest.OpText, "x")
+	}
+}
+
+func TestAddressKeys(t *testing.T) {
+	a := newAddresses(1, 1)
+	key := func(s string) uint32 {
+		k, ok := a.key(netip.MustParseAddr(s))
+		if !ok {
+			t.Errorf("%s is not counted", s)
+		}
+		return k
+	}
+	for _, tc := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+		{"fe80::1%eth0", "fe80::2%eth1", true},
+	} {
+		if got := key(tc.a) == key(tc.b); got != tc.same {
+			t.Errorf("%s and %s: one limit is %v, want %v", tc.a, tc.b, got, tc.same)
+		}
+	}
+	for _, s := range []string{"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"} {
+		if _, ok := a.key(netip.MustParseAddr(s)); ok {
+			t.Errorf("%s is counted", s)
+		}
+	}
+	if _, ok := a.key(netip.Addr{}); ok {
+		t.Error("no address is counted")
+	}
+	if _, ok := newAddresses(0, 0).key(netip.MustParseAddr("192.0.2.1")); ok {
+		t.Error("counted though there is no limit")
+	}
+}
+
+func (a *addresses) known() (n int) {
+	for i := range a.shards {
+		a.shards[i].mu.Lock()
+		n += len(a.shards[i].known)
+		a.shards[i].mu.Unlock()
+	}
+	return n
+}
+
+func TestAddressTable(t *testing.T) {
+	a := newAddresses(2, 1)
+	for key := range uint32(1000) {
+		if !a.enter(key) || !a.enter(key) || a.enter(key) {
+			t.Fatalf("key %d: two may enter", key)
+		}
+		a.leave(key, 0)
+		if !a.enter(key) {
+			t.Fatalf("key %d: the place is free again", key)
+		}
+		for range 4 {
+			if !a.handshake(key, 0) {
+				t.Fatalf("key %d: a burst of four", key)
+			}
+		}
+		if a.handshake(key, 0) || a.handshake(key, 999) || !a.handshake(key, 1000) {
+			t.Fatalf("key %d: then one a second", key)
+		}
+		a.leave(key, 1000)
+		a.leave(key, 1000)
+	}
+	if n := a.known(); n != 1000 {
+		t.Errorf("%d are remembered for their handshakes, want 1000", n)
+	}
+	// Coming back does not help.
+	if !a.enter(7) || a.handshake(7, 1000) {
+		t.Error("the handshake rate is forgotten")
+	}
+	a.leave(7, 1000)
+	for shard := range len(a.shards) {
+		a.sweep(shard, 4999)
+	}
+	if n := a.known(); n != 1000 {
+		t.Errorf("%d are remembered, want 1000 yet", n)
+	}
+	for shard := range len(a.shards) {
+		a.sweep(shard, 5000)
+	}
+	if n := a.known(); n != 0 {
+		t.Errorf("%d are remembered for nothing", n)
+	}
+}
+
+// fromAfar is a kernel that sees its clients at other addresses than they have.
+type fromAfar struct {
+	*stoppedClock
+	mu   sync.Mutex
+	addr netip.Addr
+}
+
+func (k *fromAfar) set(addr string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.addr = netip.MustParseAddr(addr)
+}
+
+func (k *fromAfar) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
+	conn, peer, errno := k.stoppedClock.Accept(fd)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return conn, netip.AddrPortFrom(k.addr, peer.Port()), errno
+}
+
+func startAfar(t *testing.T, config Config) (k *fromAfar, s *Server, addr string) {
+	k = &fromAfar{stoppedClock: newStoppedClock()}
+	config.Kernel = k
+	s, addr = start(t, config)
+	return k, s, addr
+}
+
+// forgets waits until the table of addresses is empty.
+func (k *fromAfar) forgets(t *testing.T, s *Server) {
+	t.Helper()
+	awaitNobody(t, s)
+	for range len(s.addresses.shards) / 4 { // one a tick
+		k.advance(t, s, time.Second)
+	}
+	if n := s.addresses.known(); n != 0 {
+		t.Errorf("%d addresses are remembered for nothing", n)
+	}
+}
+
+// turnedAway makes a request that must be refused with this status, and with
+// the advice to try again.
+func turnedAway(t *testing.T, addr string, status int) {
+	t.Helper()
+	c := servertest.Connect(t, addr)
+	c.Write([]byte(servertest.Request(addr, "/ws")))
+	r, err := c.Response("GET")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.StatusCode != status || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %s, Retry-After %q, want %d", r.Status, r.Header.Get("Retry-After"), status)
+	}
+	c.TCP.Close()
+}
+
+func TestConnectionsPerAddress(t *testing.T) {
+	const limit = 3
+	k, s, addr := startAfar(t, Config{MaxConnectionsPerAddress: limit})
+	var all []*servertest.Conn
+	for i := range limit {
+		k.set(fmt.Sprintf("2001:db8::%d", i))
+		all = append(all, servertest.Dial(t, addr, "/echo"))
+	}
+	k.set("2001:db8::ffff")
+	turnedAway(t, addr, 429)
+	turnedAway(t, addr, 429)
+	k.set("2001:db8:1::1")
+	all = append(all, servertest.Dial(t, addr, "/echo"))
+	k.set("127.0.0.1") // is not counted
+	for range 2 * limit {
+		all = append(all, servertest.Dial(t, addr, "/echo"))
+	}
+	all[0].Leave()
+	servertest.Await(t, "one has left", func() bool { return s.poller.Count() == len(all)-1 })
+	k.set("2001:db8::1")
+	all[0] = servertest.Dial(t, addr, "/echo")
+	turnedAway(t, addr, 429)
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectPerAddress] }); n != 3 {
+		t.Errorf("%d rejected, want 3", n)
+	}
+	for _, c := range all {
+		c.Leave()
+	}
+	k.forgets(t, s)
+	if n := s.turnedAway.Load(); n != 0 {
+		t.Errorf("%d count as turned away", n)
+	}
+}
+
+// A page takes no place among an address's chats.
+func TestPagesPerAddress(t *testing.T) {
+	k, s, addr := startAfar(t, Config{MaxConnectionsPerAddress: 1})
+	k.set("192.0.2.1")
+	page := servertest.Connect(t, addr)
+	page.Write([]byte("GET /favicon.svg HTTP/1.1\r\nHost: a\r\n\r\n"))
+	if r, err := page.Response("GET"); err != nil || r.StatusCode != 200 {
+		t.Fatalf("%v, %v", r, err)
+	}
+	c := servertest.Dial(t, addr, "/echo")
+	turnedAway(t, addr, 429)
+	c.Leave()
+	page.TCP.Close()
+	k.forgets(t, s)
+}
+
+func TestHandshakesPerAddress(t *testing.T) {
+	k, s, addr := startAfar(t, Config{HandshakesPerAddress: 2})
+	k.set("192.0.2.1")
+	for range 8 { // the burst
+		servertest.Dial(t, addr, "/echo").Leave()
+	}
+	turnedAway(t, addr, 429)
+	k.set("192.0.2.2")
+	servertest.Dial(t, addr, "/echo").Leave()
+	k.set("192.0.2.1")
+	k.advance(t, s, time.Second)
+	servertest.Dial(t, addr, "/echo").Leave()
+	servertest.Dial(t, addr, "/echo").Leave()
+	turnedAway(t, addr, 429)
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectHandshakeRate] }); n != 2 {
+		t.Errorf("%d rejected, want 2", n)
+	}
+	k.forgets(t, s)
+}
+
+func TestMaxConnections(t *testing.T) {
+	const limit = 4
+	s, addr := start(t, Config{Kernel: newStoppedClock(), MaxConnections: limit})
+	var all []*servertest.Conn
+	for range limit {
+		if !s.Ready() {
+			t.Error("full too early")
+		}
+		all = append(all, servertest.Dial(t, addr, "/echo"))
+	}
+	if s.Ready() {
+		t.Error("ready though it is full")
+	}
+	for range 3 {
+		turnedAway(t, addr, 503)
+	}
+	servertest.Await(t, "those are gone", func() bool { return s.poller.Count() == limit })
+
+	// Only so many are kept until they have said what they want.
+	var silent []*servertest.Conn
+	for range maxTurnedAway {
+		silent = append(silent, servertest.Connect(t, addr))
+	}
+	servertest.Await(t, "they are there", func() bool { return s.poller.Count() == limit+maxTurnedAway })
+	if _, err := servertest.Connect(t, addr).Response("GET"); err == nil {
+		t.Error("one too many to turn away is answered")
+	}
+	for _, c := range silent {
+		c.TCP.Close()
+	}
+	servertest.Await(t, "they are gone", func() bool { return s.poller.Count() == limit })
+	turnedAway(t, addr, 503)
+
+	all[0].Leave()
+	servertest.Await(t, "there is room", s.Ready)
+	all[0] = servertest.Dial(t, addr, "/echo")
+	for _, c := range all {
+		c.Leave()
+	}
+	awaitNobody(t, s)
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectMaxConnections] }); n != 3+maxTurnedAway+1+1 {
+		t.Errorf("%d rejected", n)
+	}
+	if n := s.turnedAway.Load(); n != 0 {
+		t.Errorf("%d count as turned away", n)
+	}
+}
