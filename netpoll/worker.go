@@ -26,8 +26,7 @@ type Worker struct {
 
 	// Owned by the worker's goroutine.
 	buf       []byte
-	expired   [8]byte // what reset reads; here, since behind an interface it would escape
-	now       uint32  // milliseconds since Open, as of the last tick; wraps
+	now       uint32 // milliseconds since Open, as of the last tick; wraps
 	tick      uint32
 	firstFree int // no chunk before this one has a free slot
 	lastChunk int // one past the last chunk that exists
