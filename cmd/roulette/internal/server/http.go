@@ -78,12 +78,16 @@ func (hs *httpServer) release() { hs.open.Add(-1) }
 func (hs *httpServer) serve(fd int, read []byte) {
 	f := os.NewFile(uintptr(fd), "")
 	conn, err := net.FileConn(f) // a duplicate
-	f.Close()
 	if err != nil {
+		// There is no other descriptor. The socket's buffer is empty, or the
+		// client is to blame for getting no answer.
+		_, _ = unix.Write(fd, handshake.AppendRefusal(nil, http.StatusServiceUnavailable, "too busy for pages", 5))
+		f.Close()
 		hs.release()
-		hs.server.log.Warn("connection not handed to net/http", "error", err)
+		hs.server.log.Debug("connection not handed to net/http", "error", err)
 		return
 	}
+	f.Close()
 	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read}
 }
 
