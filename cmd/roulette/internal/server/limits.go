@@ -25,7 +25,8 @@ func newRate(perSecond, burst int) rate {
 		return rate{}
 	}
 	interval := max(uint32(1000*rateUnit/perSecond), 1)
-	return rate{interval: interval, burst: interval * uint32(max(burst, 1)), grace: interval * uint32(max(burst, 1)/2+1)}
+	n := uint32(min(max(burst, 1), 1<<30/int(interval))) // what the arithmetic below has room for
+	return rate{interval: interval, burst: interval * n, grace: interval * (n/2 + 1)}
 }
 
 type rateVerdict uint8

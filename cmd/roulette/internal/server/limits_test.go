@@ -39,6 +39,7 @@ func TestRate(t *testing.T) {
 		{"idle over the wrap", 10, 4, 0, []step{{0, 1, within}, {wrap * 5 / 4, 4, within}, {wrap * 5 / 4, 1, over}}},
 		{"a clock that runs a little behind", 10, 4, 0, []step{{1000, 2, within}, {900, 1, within}, {900, 1, over}}},
 		{"a burst beyond what fits", 1, 1_000_000, 0, []step{{0, 30_000, within}}},
+		{"a burst that would wrap to nothing", 1, 268_436, 0, []step{{0, 30_000, within}}},
 	} {
 		t.Run(tc.desc, func(t *testing.T) {
 			r := newRate(tc.perSecond, tc.burst)
