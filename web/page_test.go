@@ -1,22 +1,14 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/coder/websocket"
 
 	"roulette/web/browsertest"
 )
-
-// person is somebody who has the page open.
-type person struct {
-	t   *testing.T
-	tab context.Context
-}
 
 // TestPage runs the page in a real browser against a real, if simple, server. The
 // browser is shared, the people and the server are each test's own.
@@ -27,91 +19,50 @@ func TestPage(t *testing.T) {
 		run  func(t *testing.T, chat *fakeChat, enter func() person)
 	}{
 		{"two people talk", testTalk},
-		{"nobody there", testNobodyThere},
+		{"stop, really, new", testButton},
+		{"four people go on", testGoOn},
+		{"typing", testTyping},
+		{"drafts", testDrafts},
+		{"not delivered", testUndelivered},
+		{"interests", testInterests},
+		{"the next one by itself", testAutomaticNext},
+		{"in the background", testBackground},
+		{"saving", testSave},
+		{"hiding", testHide},
 		{"hostile text is text", testHostileText},
+		{"links", testLinks},
+		{"pictures", testPictures},
+		{"hostile pictures", testHostilePictures},
 		{"keys", testKeys},
 		{"reading back", testReadingBack},
+		{"too big a message", testTooBig},
+		{"the server is killed under a chat", testKilled},
 		{"the server drops and comes back", testDrop},
 		{"the network comes back", testOnline},
+		{"offline and online", testOffline},
 		{"a restart", testRestart},
 		{"a final close", testFinalClose},
 		{"too many messages", testHeld},
-		{"too big a message", testTooBig},
-		{"binary", testBinary},
+		{"refused records", testRefused},
 		{"the client library", testLibrary},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			chat := newFakeChat(t)
+			t.Parallel()
+			chat := newFakeChat(t, false)
 			test.run(t, chat, func() person {
 				t.Helper()
-				p := person{t, browsertest.NewPerson(t, browser)}
-				p.do(chromedp.Navigate(chat.url), browsertest.Wait(connected))
-				return p
+				return visit(t, browser, chat, idle)
 			})
 		})
 	}
 }
 
-// What Wait and check ask of the page.
-const (
-	connected    = `document.documentElement.dataset.state === 'connected' && document.getElementById('status').innerText === 'Connected'`
-	reconnecting = `document.documentElement.dataset.state === 'reconnecting' && document.getElementById('status').innerText === 'Reconnecting…'`
-	ended        = `document.documentElement.dataset.state === 'ended' && document.getElementById('status').innerText === 'Disconnected'`
-	atEnd        = `((s) => s.scrollHeight - s.scrollTop - s.clientHeight < 2)(document.getElementById('scroller'))`
-	emptyField   = `document.getElementById('field').value === ''`
-	focusedField = `document.activeElement === document.getElementById('field')`
-)
-
-// last is the condition that the last line of the log has this class and text.
-func last(class, text string) string {
-	return fmt.Sprintf(`((line) => line?.classList.contains(%q) &&
-		(line.querySelector('.text') ?? line).textContent === %q)(document.getElementById('log').lastElementChild)`, class, text)
-}
-
-func (p person) do(steps ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	browsertest.Do(p.t, p.tab, steps...)
-}
-
-// see waits until each of the conditions is true.
-func (p person) see(conditions ...string) {
-	p.t.Helper()
-	for _, condition := range conditions {
-		p.do(browsertest.Wait(condition))
-	}
-}
-
-// check asks for what must be true now.
-func (p person) check(conditions ...string) {
-	p.t.Helper()
-	for _, condition := range conditions {
-		p.run(fmt.Sprintf(`if (!(%s)) throw new Error("not so: " + %q)`, condition, condition))
-	}
-}
-
-// run runs JavaScript statements in the page, which may await.
-func (p person) run(statements string) {
-	p.t.Helper()
-	script := "(async () => {" + statements + "})()"
-	p.do(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
-}
-
-// write types into the field, which has the focus unless the page took it away.
-func (p person) write(text string) {
-	p.t.Helper()
-	p.do(browsertest.Type(text))
-}
-
-func (p person) say(text string) {
-	p.t.Helper()
-	p.write(text)
-	p.do(browsertest.Enter())
-	p.see(last("you", text), emptyField, focusedField)
-}
-
 func testTalk(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
-	anna.check(focusedField, `document.getElementById('log').childElementCount === 0`)
+	anna.check(focusedField, unsendable, button("Start"), `document.getElementById('log').childElementCount === 0`,
+		`document.getElementById('online').innerText === '12,573 online'`)
+	meet(anna, ben)
+	anna.check(sendable, button("Stop"), last("note", "You are talking to a stranger. Say hello!"))
 
 	anna.say("Hello, whoever you are")
 	ben.see(last("stranger", "Hello, whoever you are"))
@@ -124,7 +75,7 @@ func testTalk(t *testing.T, chat *fakeChat, enter func() person) {
 		`document.querySelector('.message.stranger .who').innerText === 'Stranger'`,
 		`/\d/.test(document.querySelector('.message time').innerText)`,
 		`!isNaN(Date.parse(document.querySelector('.message time').dateTime))`,
-		`document.querySelector('[role=log]').childElementCount === 2`,
+		`document.querySelector('[role=log]').querySelectorAll('.message').length === 2`,
 	)
 
 	// The button does what Enter does, and leaves the focus in the field.
@@ -134,44 +85,280 @@ func testTalk(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(last("stranger", "by button"))
 }
 
-func testNobodyThere(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	anna.write("Hello?")
-	anna.do(browsertest.Enter())
-	anna.see(last("note", noPartner))
-	anna.check(`document.querySelectorAll('.stranger').length === 0`)
+func testButton(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	// Nothing is lost by looking no further: it stops at once.
+	anna.press()
+	anna.see(looking, button("Stop"))
+	anna.press()
+	anna.see(idle, button("Start"))
+
+	meet(anna, ben)
+	anna.press()
+	anna.see(button("Really?"), warning("Once more"))
+	anna.say("no, wait") // disarms
+	anna.check(button("Stop"), warning(""), chatting)
+	anna.press()
+	anna.press()
+	anna.see(idle, button("New"), last("note", "You have left."))
+	ben.see(left, button("New"), unsendable, last("note", "The stranger has left."))
+
+	// With the mouse it is the same, and the focus stays in the field.
+	ben.write("kept")
+	ben.do(chromedp.Click(chromedp.CSS("#go")))
+	ben.see(looking)
+	anna.do(chromedp.Click(chromedp.CSS("#go")))
+	anna.see(chatting, focusedField)
+	anna.do(chromedp.Click(chromedp.CSS("#go")))
+	anna.see(button("Really?"), focusedField)
+
+	// A stranger who leaves first has answered the question.
+	ben.press()
+	ben.press()
+	anna.see(left, button("New"), warning(""))
+
+	// A key held down is one press; one of an input method, or with another, is none.
+	anna.run(`for (const how of [{ repeat: true }, { isComposing: true }, { keyCode: 229 }, { ctrlKey: true }, { shiftKey: true }]) {
+		document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, ...how }));
+	}`)
+	anna.check(left)
 }
 
-func testHostileText(t *testing.T, chat *fakeChat, enter func() person) {
-	anna, ben := enter(), enter()
-	for _, text := range []string{
-		`<img src="x" onerror="document.title = 'owned'">`,
-		`<script>document.title = 'owned'</script>`,
-		"\u202e gnirts desrever \u2066 and \u2067 isolates",
-		`{"type":"left"}`,
-	} {
-		anna.say(text)
-		ben.see(last("stranger", text))
+func testGoOn(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben, carla, dan := enter(), enter(), enter(), enter()
+	meet(anna, ben)
+	anna.say("to Ben")
+	ben.see(last("stranger", "to Ben"))
+	carla.press()
+	carla.see(looking)
+	anna.press()
+	anna.press()
+	anna.press()
+	anna.see(chatting)
+	ben.see(left)
+	dan.press()
+	dan.see(looking)
+	ben.press()
+	ben.see(chatting)
+	for _, pair := range [][2]person{{anna, carla}, {ben, dan}} {
+		pair[0].see(chatting)
+		pair[0].say("to the next")
+		pair[1].see(last("stranger", "to the next"))
+		pair[1].say("from the next")
+		pair[0].see(last("stranger", "from the next"))
 	}
+	// The log goes on, with a line between one stranger and the next.
+	anna.check(`document.querySelectorAll('.note.new').length === 2`, `document.querySelectorAll('.message').length === 3`)
+}
 
-	long := strings.Repeat("W", 64<<10)
-	anna.do(chromedp.SetValue(chromedp.CSS("#field"), long), browsertest.Enter())
-	ben.see(fmt.Sprintf(`document.getElementById('log').lastElementChild.querySelector('.text').textContent.length === %d`, len(long)))
+func testTyping(t *testing.T, chat *fakeChat, enter func() person) {
+	const shown = `!document.getElementById('typing').hidden && document.getElementById('typing').innerText.trim() === 'Stranger is typing…'`
+	const hidden = `document.getElementById('typing').hidden`
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	for range 10 {
+		anna.write("a")
+	}
+	ben.see(shown)
+	ben.check(`!document.getElementById('log').textContent.includes('typing')`)
+	if got := chat.typings(); got != 1 {
+		t.Errorf("%d records for ten keys", got)
+	}
+	anna.do(browsertest.Enter())
+	ben.see(last("stranger", strings.Repeat("a", 10)), hidden)
 
+	// Who ceases is not typing; nor is who has gone.
+	anna.run(`const now = Date.now, later = setTimeout;
+		Date.now = () => now() + 60_000; // the last record is long ago
+		window.setTimeout = (f, ms) => later(f, ms / 20)`)
+	anna.write("b")
+	ben.see(shown, hidden)
+	ben.write("c")
+	anna.see(shown)
+	ben.press()
+	ben.press()
+	anna.see(left, hidden)
+}
+
+func testDrafts(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben, carla := enter(), enter(), enter()
+	// What is written while nobody is there is for whoever comes.
+	anna.write("An opening")
+	anna.do(browsertest.Enter())
+	anna.check(warning("Not sent: nobody is there yet"), `document.getElementById('field').value === 'An opening'`)
+	meet(anna, ben)
+	anna.check(warning(""), `document.getElementById('field').value === 'An opening'`)
+	anna.do(browsertest.Enter())
+	ben.see(last("stranger", "An opening"))
+
+	// What was meant for one is not for the next, and goes nowhere in between.
+	anna.write("for Ben alone")
+	ben.press()
+	ben.press()
+	anna.see(left, unsendable)
+	anna.do(browsertest.Enter())
+	anna.check(warning("Not sent: the stranger is gone"), `document.querySelectorAll('.message.you').length === 1`,
+		`document.getElementById('field').value === 'for Ben alone'`)
+	meet(anna, carla)
+	anna.check(emptyField)
+	anna.say("to Carla")
+	carla.see(last("stranger", "to Carla"))
+	carla.check(`document.querySelectorAll('.message').length === 1`)
+}
+
+func testUndelivered(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	for _, text := range []string{"one", "two", "three"} {
+		anna.say(text)
+	}
+	ben.see(last("stranger", "three"))
+	// As if Ben had gone between the first and the second, and the news were late.
+	chat.tell(fields{"type": "left", "pair": 1, "reason": "stalled"})
+	chat.tell(fields{"type": "undelivered", "pair": 1, "n": 1})
+	chat.tell(fields{"type": "undelivered", "pair": 1, "n": 1})
+	anna.see(noted("The stranger stopped answering."),
+		`[...document.querySelectorAll('.undelivered .text')].map((text) => text.textContent).join() === 'two,three'`,
+		`document.querySelector('.undelivered .mark').innerText === 'Not delivered'`)
+	ben.see(noted("Nobody is there yet: your last message reached nobody."))
+}
+
+func testInterests(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben, carla := enter(), enter(), enter()
+	add := func(p person, text string) {
+		p.run(`document.getElementById('interest').focus()`)
+		p.write(text)
+		p.do(browsertest.Enter())
+	}
+	tags := func(want string) string {
+		return fmt.Sprintf(`[...document.querySelectorAll('.tag bdi')].map((tag) => tag.innerText).join('|') === %q`, want)
+	}
+	add(anna, "go")
+	add(anna, " GO , board \t games,  \u202e, ")
+	add(anna, "music")
+	anna.see(tags("go|board games|music"))
+	anna.do(chromedp.Click(chromedp.CSS("#tags li:nth-child(2) button")))
+	anna.see(tags("go|music"))
+	anna.do(chromedp.Reload(), browsertest.Wait(idle))
+	anna.see(tags("go|music"))
+
+	add(ben, "music")
+	ben.run(`document.getElementById('interest').focus()`)
+	ben.write("go") // not taken yet, but meant
+	meet(anna, ben)
 	for _, p := range []person{anna, ben} {
-		p.check(
-			`document.querySelectorAll('#log :is(img, script)').length === 0`,
-			`document.title.startsWith('Roulette')`,
-			`document.documentElement.scrollWidth <= innerWidth`,
-			`document.getElementById('scroller').scrollWidth <= document.getElementById('scroller').clientWidth`,
-			// The override ends with its own text: the time stays where it belongs, and readable.
-			`[...document.querySelectorAll('.bubble time')].every((time) => getComputedStyle(time).direction === 'ltr')`,
-		)
+		p.see(`/^You both like (go, music|music, go)\.$/.test(document.getElementById('log').lastElementChild.innerText)`)
+		p.check(`document.getElementById('interests').hidden`)
+	}
+	ben.press()
+	ben.press()
+	anna.see(left)
+	meet(anna, carla)
+	anna.see(last("note", "Nobody who shares your interests was free, so this is someone else."))
+	carla.check(last("note", "You are talking to a stranger. Say hello!"))
+
+	// Ten is the most, and the field says so by going.
+	add(ben, "1,2,3,4,5,6,7,8,9,10,11,12")
+	ben.see(tags("music|go|1|2|3|4|5|6|7|8"), `document.getElementById('interest').hidden`)
+}
+
+func testAutomaticNext(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	const counting = `!document.getElementById('stay').hidden && /^Next stranger in [1-5]…$/.test(document.getElementById('explanation').innerText)`
+	anna.run(`document.getElementById('auto').click();
+		const later = setInterval;
+		window.setInterval = (f, ms) => later(f, ms / (window.hurry ?? 1))`)
+	meet(anna, ben)
+	ben.press()
+	ben.press()
+	anna.see(left, counting)
+	anna.do(chromedp.Click(chromedp.CSS("#stay")))
+	anna.see(`document.getElementById('notice').hidden`)
+	anna.check(left)
+
+	meet(anna, ben)
+	anna.run(`window.hurry = 20`)
+	ben.press()
+	ben.press()
+	anna.see(looking)
+
+	// Who leaves himself is not sent on, and the setting is remembered.
+	ben.press()
+	anna.see(chatting)
+	anna.press()
+	anna.press()
+	anna.see(idle, `document.getElementById('notice').hidden`)
+	anna.do(chromedp.Reload(), browsertest.Wait(idle))
+	anna.check(`document.getElementById('auto').checked`)
+}
+
+func testBackground(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	anna.run(`document.getElementById('sound').click();
+		window.notes = 0;
+		const create = AudioContext.prototype.createOscillator;
+		AudioContext.prototype.createOscillator = function () { window.notes++; return create.call(this); };
+		window.away = true;
+		Object.defineProperty(document, 'hidden', { get: () => window.away });`)
+	ben.say("one")
+	ben.say("two")
+	anna.see(`document.title === '(2) New messages'`, `document.title === 'Roulette: talk to a stranger'`, `window.notes === 4`)
+	anna.run(`window.away = false; document.dispatchEvent(new Event('visibilitychange'))`)
+	anna.check(`document.title === 'Roulette: talk to a stranger'`)
+	ben.say("three")
+	anna.see(last("stranger", "three"))
+	anna.check(`document.title === 'Roulette: talk to a stranger'`, `window.notes === 4`)
+}
+
+func testSave(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	anna.say("two\nlines")
+	ben.say("<b>one</b>")
+	anna.see(last("stranger", "<b>one</b>"))
+	anna.run(`const make = URL.createObjectURL;
+		URL.createObjectURL = (blob) => { window.saved = blob.text(); return make.call(URL, blob); };
+		HTMLAnchorElement.prototype.click = function () { window.file = this.download; };
+		document.querySelector('[popovertarget]').click();
+		document.getElementById('save').click();
+		const text = (await window.saved).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
+		if (text !== '--- You are talking to a stranger. Say hello!\nTIME You: two\nlines\nTIME Stranger: <b>one</b>\n') throw new Error(text);
+		if (!/^roulette-\d{4}-\d\d-\d\d\.txt$/.test(window.file)) throw new Error(window.file);
+		if (document.querySelector(':popover-open')) throw new Error('the menu is open');`)
+}
+
+func testHide(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	const empty = `document.body.innerText.trim() === 'Back'`
+	for _, how := range []string{"button", "key"} {
+		meet(anna, ben)
+		ben.say("a secret")
+		anna.see(last("stranger", "a secret"))
+		anna.write("a dra")
+		if how == "button" {
+			anna.do(chromedp.Click(chromedp.CSS("#hide")))
+		} else {
+			anna.do(browsertest.Shift(), browsertest.Shift())
+			anna.write("f")
+			anna.check(chatting)
+			anna.do(browsertest.Shift(), browsertest.Shift(), browsertest.Shift())
+		}
+		anna.see(empty)
+		anna.check(`!document.documentElement.textContent.includes('secret')`, emptyField, `!document.title.includes('Roulette')`,
+			`!document.querySelector('link[rel=icon]').href.includes('favicon')`)
+		ben.see(left)
+		anna.press() // leads nowhere
+		anna.check(empty)
+		anna.do(chromedp.Click(chromedp.CSS("#uncover")))
+		anna.see(idle, button("Start"))
+		anna.check(`document.getElementById('log').childElementCount === 0`, `document.title.includes('Roulette')`)
 	}
 }
 
 func testKeys(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
+	meet(anna, ben)
 
 	anna.write("first line")
 	anna.do(browsertest.Enter(chromedp.ModifierShift))
@@ -200,6 +387,7 @@ func testKeys(t *testing.T, chat *fakeChat, enter func() person) {
 
 func testReadingBack(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
+	meet(anna, ben)
 	long := strings.Repeat("a long story ", 300)
 	anna.do(chromedp.SetValue(chromedp.CSS("#field"), long), browsertest.Enter())
 	ben.see(`document.querySelectorAll('.message').length === 1`)
@@ -225,156 +413,10 @@ func testReadingBack(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(atEnd, `document.getElementById('jump').hidden`)
 }
 
-func testDrop(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	chat.refuse(true)
-	chat.cut()
-	anna.see(reconnecting, `!document.getElementById('notice').hidden`, last("note", "The connection was lost."))
-
-	// The draft survives, and says why it was not sent.
-	anna.write("still here?")
-	anna.do(browsertest.Enter())
-	anna.check(`document.getElementById('field').value === 'still here?'`,
-		`document.getElementById('warning').innerText.startsWith('Not sent')`,
-		`document.getElementById('send').getAttribute('aria-disabled') === 'true'`,
-		`document.querySelectorAll('.message').length === 0`)
-
-	chat.refuse(false)
-	anna.see(connected, `document.getElementById('notice').hidden`)
-	ben := enter()
-	anna.check(`document.getElementById('warning').innerText === ''`)
-	anna.do(browsertest.Enter())
-	ben.see(last("stranger", "still here?"))
-}
-
-func testOnline(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	// The next wait is the longest there is, unless something shortens it.
-	anna.run(`Math.random = () => 1`)
-	chat.refuse(true)
-	chat.cut()
-	anna.see(reconnecting)
-	chat.refuse(false)
-	// Some attempts may have failed by now; the page waits, and the network returns.
-	anna.see(`!document.getElementById('retry').hidden`)
-	anna.run(`dispatchEvent(new Event('online'))`)
-	anna.see(connected, last("note", "Connected again. Whoever answers now may be someone new."))
-
-	chat.refuse(true)
-	chat.cut()
-	anna.see(reconnecting)
-	chat.refuse(false)
-	anna.see(`!document.getElementById('retry').hidden`)
-	anna.run(`document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`)
-	anna.see(connected)
-
-	chat.refuse(true)
-	chat.cut()
-	anna.see(reconnecting)
-	chat.refuse(false)
-	anna.see(`!document.getElementById('retry').hidden`)
-	anna.run(`document.getElementById('retry').click()`) // the mouse could come too late: it tries by itself
-	anna.see(connected, focusedField)
-}
-
-func testRestart(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	anna.run(`Math.random = () => 1`) // the longest wait: an attempt that fails has another explanation
-	chat.refuse(true)
-	chat.dismiss(websocket.StatusGoingAway)
-	anna.see(reconnecting, `document.getElementById('explanation').innerText.includes('restarting')`)
-}
-
-func testFinalClose(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	for n, code := range []websocket.StatusCode{1002, 1007, 1009, 4500} {
-		chat.dismiss(code)
-		anna.see(ended)
-		anna.run(`dispatchEvent(new Event('online'))`)
-		anna.check(ended, `document.getElementById('retry').innerText === 'Connect again'`)
-		if got := chat.handshakes(); got != n+1 {
-			t.Fatalf("%d handshakes after close %d, want %d", got, code, n+1)
-		}
-		anna.do(chromedp.Click(chromedp.CSS("#retry")))
-		anna.see(connected, focusedField)
-	}
-}
-
-func testHeld(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	chat.dismiss(4429)
-	anna.see(reconnecting)
-	anna.check(`document.getElementById('retry').hidden`,
-		`((seconds) => seconds >= 10 && seconds <= 60)(document.getElementById('explanation').innerText.match(/\d+/)[0])`)
-	anna.run(`dispatchEvent(new Event('online'))`)
-	anna.check(reconnecting, `document.getElementById('retry').hidden`)
-	if got := chat.handshakes(); got != 1 {
-		t.Errorf("%d handshakes: the pause was not kept", got)
-	}
-}
-
 func testTooBig(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
+	anna, ben := enter(), enter()
+	meet(anna, ben)
 	anna.do(chromedp.SetValue(chromedp.CSS("#field"), strings.Repeat("ü", 32<<10+1)), browsertest.Enter())
 	anna.see(`document.getElementById('warning').innerText.startsWith('Not sent: this is longer')`)
-	anna.check(connected, `document.getElementById('field').value !== ''`)
-}
-
-func testBinary(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	for _, conn := range chat.all() {
-		if err := conn.Write(t.Context(), websocket.MessageBinary, make([]byte, 1234)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	anna.see(`document.querySelector('.note')?.innerText.includes('1,234 bytes')`)
-}
-
-// testLibrary calls roulette.js as another page would.
-func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
-	anna := enter()
-	anna.run(`const { chatURL, mayReconnect, retryDelay, Roulette } = await import('/roulette.js');
-		const equal = (got, want, what) => {
-			if (!Object.is(got, want)) throw new Error(what + ': ' + got + ', want ' + want);
-		};
-		equal(chatURL('http://chat.example:8080/a/b?c#d'), 'ws://chat.example:8080/ws', 'http');
-		equal(chatURL('https://chat.example/'), 'wss://chat.example/ws', 'https');
-
-		for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 4400, 4408, 4429, 4453, 4499]) {
-			equal(mayReconnect(code), true, code);
-		}
-		for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4500, 4599]) {
-			equal(mayReconnect(code), false, code);
-			equal(retryDelay(code, 0), Infinity, code);
-		}
-
-		// The wait doubles up to a bound, and is spread over all of it.
-		for (const [attempts, longest] of [[0, 1000], [1, 2000], [4, 16000], [5, 30000], [2000, 30000]]) {
-			equal(retryDelay(1006, attempts, () => 1), longest, 'longest wait after ' + attempts);
-			equal(retryDelay(1006, attempts, () => 0), 100, 'shortest wait after ' + attempts);
-		}
-		equal(retryDelay(1001, 0, () => 1), 5000, 'a drain');
-		equal(retryDelay(4429, 0, () => 0), 10000, 'rate limit, shortest');
-		equal(retryDelay(4429, 9, () => 1), 60000, 'rate limit, longest');
-
-		// One life, from idle to idle.
-		const states = [];
-		const chat = new Roulette();
-		equal(chat.state, 'idle', 'at first');
-		equal(chat.send('too early'), false, 'sending while idle');
-		const connected = new Promise((resolve) => chat.addEventListener('state', () => {
-			states.push(chat.state);
-			if (chat.state === 'connected') resolve();
-		}));
-		chat.connect();
-		chat.connect(); // no second socket
-		await connected;
-		equal(chat.send('hello'), true, 'sending');
-		chat.close();
-		equal(chat.send('too late'), false, 'sending after close');
-		equal(states.join(), 'connecting,connected,idle', 'states')`)
-	anna.see(last("stranger", "hello"))
-	if got := chat.handshakes(); got != 2 {
-		t.Errorf("%d handshakes, want one of the page and one of the script", got)
-	}
+	anna.check(chatting, `document.getElementById('field').value !== ''`)
 }

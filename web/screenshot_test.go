@@ -21,18 +21,34 @@ import (
 //	go test -run Screenshots -artifacts -outputdir DIR ./web
 func TestScreenshots(t *testing.T) {
 	browser := browsertest.Start(t)
-	chat := newFakeChat(t)
+	chat := newFakeChat(t, false)
 	folder := t.ArtifactDir()
 	t.Log("pictures in", folder)
 
 	anna := person{t, browsertest.NewPerson(t, browser)}
-	ben := person{t, browsertest.NewPerson(t, browser)}
 	anna.do(chromedp.Navigate(chat.url + "/nowhere"))
 	anna.shoot(folder, "404")
-	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(connected))
-	anna.shoot(folder, "empty")
-	ben.do(chromedp.Navigate(chat.url), browsertest.Wait(connected))
+	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	tour(anna, visit(t, browser, chat, idle), chat, func(state string) { anna.shoot(folder, state) })
+}
 
+// tour leads anna, who is idle, through everything that the page can show, with ben
+// as the stranger, and calls look in each state.
+func tour(anna, ben person, chat *fakeChat, look func(state string)) {
+	look("idle")
+	for _, p := range []person{anna, ben} {
+		p.run(`document.getElementById('interest').focus()`)
+		p.write("night trains, go, music")
+		p.do(browsertest.Enter())
+	}
+	look("interests")
+	anna.run(`document.getElementById('field').focus()`)
+	anna.press()
+	anna.see(looking)
+	look("looking")
+	ben.press()
+	anna.see(chatting)
+	look("paired")
 	for _, line := range []struct {
 		from person
 		text string
@@ -42,7 +58,7 @@ func TestScreenshots(t *testing.T) {
 		{ben, "I am on a night train somewhere between Vienna and Zürich, and the Wi-Fi has just come back. Where did the wheel find you?"},
 		{anna, "In a kitchen in Porto. It smells of oranges."},
 		{anna, "Three questions, then:\n1. window or aisle\n2. tea or coffee\n3. what do you see outside"},
-		{ben, "Window, tea, and nothing but my own face in the glass."},
+		{ben, "Window, tea, and nothing but my own face in the glass. The line: https://en.wikipedia.org/wiki/Nightjet"},
 	} {
 		line.from.say(line.text)
 		other := anna
@@ -51,21 +67,61 @@ func TestScreenshots(t *testing.T) {
 		}
 		other.see(last("stranger", line.text))
 	}
+	ben.write("And")
+	anna.see(`!document.getElementById('typing').hidden`)
 	anna.write("Then wave at it. What is the")
-	anna.shoot(folder, "talk")
+	look("talk")
+	anna.press()
+	anna.see(button("Really?"))
+	look("really")
+	anna.run(`document.querySelector('[popovertarget]').click()`)
+	look("menu")
+	anna.run(`document.getElementById('menu').hidePopover()`)
+
+	for _, p := range []person{ben, anna} {
+		p.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 480, height: 300 });
+			const context = canvas.getContext('2d');
+			const sky = context.createLinearGradient(0, 0, 0, 300);
+			for (const [at, colour] of [[0, '#20304f'], [0.6, '#c9735a'], [0.75, '#f0c987'], [0.76, '#1c2a26']]) sky.addColorStop(at, colour);
+			context.fillStyle = sky;
+			context.fillRect(0, 0, 480, 300);
+			const picture = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+			const files = new DataTransfer();
+			files.items.add(new File([picture], 'sunset.png', { type: 'image/png' }));
+			document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }))`)
+		p.see(`!document.getElementById('preview').hidden`)
+		if p == ben {
+			p.do(browsertest.Enter())
+			anna.see(`document.querySelector('.picture button')`)
+		}
+	}
+	look("picture")
+	anna.run(`document.querySelector('.picture button').click()`)
+	anna.see(`document.querySelector('.picture img')?.naturalWidth > 0`)
+	chat.tell(fields{"type": "left", "pair": 1, "reason": "next"})
+	chat.tell(fields{"type": "undelivered", "pair": 1, "n": 1})
+	anna.see(left, `document.querySelector('.undelivered')`)
+	look("left")
+	anna.run(`document.getElementById('auto').click()`)
+	anna.see(`!document.getElementById('stay').hidden`)
+	look("countdown")
+	anna.run(`document.getElementById('auto').click()`)
 
 	chat.refuse(true)
 	chat.cut()
 	anna.see(reconnecting, `!document.getElementById('retry').hidden`)
 	anna.do(browsertest.Enter())
-	anna.shoot(folder, "reconnecting")
+	look("reconnecting")
 	chat.refuse(false)
-	anna.see(`!document.getElementById('retry').hidden`)
+	anna.see(`!document.getElementById('retry').hidden || document.documentElement.dataset.state === 'left'`)
 	anna.run(`document.getElementById('retry').click()`)
-	anna.see(connected)
+	anna.see(left)
 	chat.dismiss(websocket.StatusPolicyViolation)
 	anna.see(ended)
-	anna.shoot(folder, "ended")
+	look("ended")
+	anna.run(`document.getElementById('hide').click()`)
+	anna.see(`!document.getElementById('cover').hidden`)
+	look("hidden")
 }
 
 // shoot takes the page as it is on a phone and on a desk, by day and by night. No
@@ -85,7 +141,7 @@ func (p person) shoot(folder, name string) {
 			})
 			p.do(media, chromedp.EmulateViewport(screen.width, screen.height),
 				browsertest.Wait(fmt.Sprintf(`innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches`, screen.width, scheme)))
-			if name != "404" {
+			if name != "404" && name != "hidden" {
 				p.see(atEnd)
 			}
 			p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)

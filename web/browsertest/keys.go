@@ -41,3 +41,24 @@ func Enter(modifiers ...chromedp.Modifier) chromedp.Action[chromedp.Void] {
 		return nil
 	})
 }
+
+// Escape presses the Escape key in the focused element.
+func Escape() chromedp.Action[chromedp.Void] { return press("Escape", 27) }
+
+// Shift presses the left Shift key, alone.
+func Shift() chromedp.Action[chromedp.Void] { return press("Shift", 16) }
+
+// press presses and releases a key that makes no text.
+func press(key string, code int64) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			event := input.DispatchKeyEventParams{
+				Type: kind, Key: key, Code: key, WindowsVirtualKeyCode: code, NativeVirtualKeyCode: code,
+			}
+			if _, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

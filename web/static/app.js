@@ -1,46 +1,85 @@
 // The user interface: what the connection does becomes words on the page, and what
 // is typed goes out.
 
+import { Attention } from './attention.js';
 import { Composer } from './composer.js';
+import { onPanic, veil } from './hide.js';
+import { Interests } from './interests.js';
+import { recall, remember } from './memory.js';
+import { shrink } from './picture.js';
 import { Roulette } from './roulette.js';
 import { Transcript } from './transcript.js';
-import { words } from './words.js';
+import { format, translate, words } from './words.js';
+
+const COUNTDOWN = 5; // seconds before the automatic next
+const TYPING_PAUSE = 5_000; // milliseconds without a key after which nobody is typing
 
 const $ = (id) => document.getElementById(id);
 
+translate();
+for (const hint of document.querySelectorAll('.keys')) markKeys(hint);
+
 const chat = new Roulette();
+const attention = new Attention();
+const interests = new Interests({ field: $('interest'), tags: $('tags') });
 const transcript = new Transcript({ scroller: $('scroller'), log: $('log'), jump: $('jump') });
+const composer = new Composer({
+  form: $('composer'), field: $('field'), preview: $('preview'), chooser: $('chooser'),
+  send, changed, offered,
+});
 
-new Composer({ form: $('composer'), field: $('field'), send });
-
-let shown = 'idle'; // the state that the page shows
+let shown = 'closed'; // the state that the page shows
 let lost = false; // whether the log says that the connection was lost
+let chats = 0; // strangers met
+let draftOf = null; // the chat that the draft was begun in; 0 before one, null without a draft
+let armed = false; // the button asks "Really?"
+let missed = 0; // messages that came while nobody looked
+let sent = new Map(); // by number of the pairing, on this connection: our messages in the log
+let countdown = 0; // seconds left to the automatic next; 0: none
+let countdownTimer = 0;
+let typingTimer = 0;
+
+// The chat
 
 chat.addEventListener('state', show);
 chat.addEventListener('message', ({ data }) => {
-  if (typeof data === 'string') {
-    transcript.say('stranger', words.stranger, data);
-  } else {
-    transcript.note(words.binary(data.size));
-  }
+  strangerTyping(false);
+  if (typeof data === 'string') transcript.say('stranger', data);
+  else transcript.attach('stranger', data);
+  attention.call(`(${++missed}) ${words.newMessages}`);
 });
-chat.addEventListener('undelivered', ({ detail }) => transcript.note(detail.text));
-
-$('retry').addEventListener('click', () => {
-  chat.connect();
-  $('field').focus();
+chat.addEventListener('paired', ({ detail: { pair, common } }) => {
+  chats++;
+  sent.delete(pair - 2); // nothing is heard of it any more
+  if (draftOf > 0) forgetDraft(); // it was meant for somebody else
+  else if (draftOf === 0) draftOf = chats;
+  transcript.note(words.met, 'new');
+  if (common.length > 0) transcript.note(words.common(format.list(common)), 'common');
+  else if (interests.all.length > 0) transcript.note(words.noneShared, 'common');
+  attention.call(words.met);
+  takeFocus();
 });
-$('field').addEventListener('input', () => warn(''));
-addEventListener('online', show);
-addEventListener('offline', show);
+chat.addEventListener('left', ({ detail: { reason } }) => {
+  transcript.note(words.left[reason] ?? words.left.stop);
+  attention.call(words.state.left);
+});
+chat.addEventListener('typing', ({ detail: { on } }) => strangerTyping(on));
+chat.addEventListener('online', ({ detail: { n } }) => { $('online').textContent = words.online(format.number(n)); });
+chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
+  // What is dropped is always the last that was sent to that stranger.
+  const messages = sent.get(pair) ?? [];
+  const dropped = n > 0 ? messages.splice(-n) : [];
+  for (const message of dropped) transcript.undelivered(message);
+  if (dropped.length === 0) transcript.note(words.reachedNobody);
+});
+chat.addEventListener('refused', ({ detail: { code } }) => warn(code === 'rate_limited' ? words.tooFast : words.refused));
 
-chat.connect();
-
-/** Sends text for the composer: true if it is on its way. */
-function send(text) {
+/** Sends text, or a picture's bytes, for the composer: true if it is on its way. */
+function send(data) {
+  if (typeof data === 'string') data = data.replace(/^\u001e+/, ''); // would not be chat
   try {
-    if (!chat.send(text)) {
-      warn(words.notSent);
+    if (!chat.send(data)) {
+      warn(words.notSent[shown === 'left' ? 'left' : shown === 'idle' || shown === 'looking' ? 'nobody' : 'away']);
       return false;
     }
   } catch (error) {
@@ -48,32 +87,174 @@ function send(text) {
     warn(words.tooBig);
     return false;
   }
+  arm(false);
   warn('');
-  transcript.say('you', words.you, text);
+  const message = typeof data === 'string' ? transcript.say('you', data) : transcript.attach('you', data);
+  if (chat.state === 'chatting') {
+    if (!sent.has(chat.pair)) sent.set(chat.pair, []);
+    sent.get(chat.pair).push(message);
+  }
   return true;
 }
+
+/** The user has changed the draft. */
+function changed(draft) {
+  warn('');
+  if (!draft) draftOf = null;
+  else draftOf ??= ['chatting', 'left', 'reconnecting'].includes(shown) ? chats : 0;
+
+  clearTimeout(typingTimer);
+  chat.typing(draft);
+  if (draft) typingTimer = setTimeout(() => chat.typing(false), TYPING_PAUSE);
+}
+
+/** Somebody wants to send file: it waits beside the text, for a second look. */
+async function offered(file) {
+  const meant = chats;
+  const picture = await shrink(file, chat.maxMessage);
+  if (meant !== chats) return; // meant for somebody else
+  if (picture) composer.stage(picture);
+  else warn(words.pictureRefused);
+  composer.focus();
+}
+
+/** Puts the focus into the field where it is of no use any more, but opens no phone's keyboard. */
+function takeFocus() {
+  const now = document.activeElement ?? document.body;
+  const idle = now === document.body || now === $('go') || $('interests').contains(now);
+  if (idle && matchMedia('(pointer: fine)').matches) composer.focus();
+}
+
+function forgetDraft() {
+  composer.clear();
+  draftOf = null;
+}
+
+// The button: Stop, Really?, New
+
+$('go').addEventListener('click', go);
+$('stay').addEventListener('click', () => count(0));
+$('retry').addEventListener('click', () => {
+  chat.connect();
+  composer.focus();
+});
+interests.addEventListener('change', () => {
+  if (chat.state === 'looking') chat.next(interests.all);
+});
+
+function go() {
+  attention.unlock();
+  switch (chat.state) {
+    case 'looking':
+      chat.stop();
+      break;
+    case 'chatting':
+    case 'open':
+      if (!armed) {
+        arm(true);
+        return;
+      }
+      chat.stop();
+      transcript.note(words.youLeft);
+      break;
+    default:
+      interests.take();
+      chat.next(interests.all);
+  }
+}
+
+function arm(on) {
+  if (armed === on) return;
+  armed = on;
+  warn(on ? words.sureHint : '');
+  showButton();
+}
+
+/** Starts the automatic next, that many seconds from now, or stops it for 0. */
+function count(seconds) {
+  clearInterval(countdownTimer);
+  countdown = seconds;
+  if (seconds > 0) {
+    countdownTimer = setInterval(() => {
+      if (document.hidden) return; // nobody is there to be met
+      if (--countdown > 0) {
+        showNotice();
+      } else {
+        count(0);
+        go();
+      }
+    }, 1000);
+  }
+  showNotice();
+}
+
+// What the page shows
 
 /** Brings the page in line with the state of the connection. */
 function show() {
   const { state } = chat;
   if (state !== shown) {
-    if (shown === 'connected') {
-      transcript.note(state === 'ended' ? explain() : words.lost);
-      lost = true;
-    } else if (state === 'connected') {
-      if (lost) transcript.note(words.back);
-      lost = false;
-      warn('');
-    }
+    const before = shown;
     shown = state;
+    record(before, state);
     document.documentElement.dataset.state = state;
     $('status').textContent = words.state[state];
-    $('send').setAttribute('aria-disabled', state !== 'connected');
+    $('send').setAttribute('aria-disabled', state !== 'chatting' && state !== 'open');
+    $('field').placeholder = words.placeholder[placeholder(state)];
+    $('interests').hidden = ['chatting', 'open', 'connecting'].includes(state);
+    $('online').hidden = ['closed', 'connecting', 'reconnecting', 'ended', 'open'].includes(state);
+    strangerTyping(false);
+    arm(false);
+    if (state !== 'chatting') clearTimeout(typingTimer);
+    warn('');
+    if (state === 'connecting' || state === 'reconnecting') sent = new Map();
+    count(state === 'left' && $('auto').checked ? COUNTDOWN : 0);
+    showButton();
   }
-  $('notice').hidden = state !== 'reconnecting' && state !== 'ended';
-  $('explanation').textContent = explain();
-  $('retry').hidden = chat.held || (state === 'reconnecting' && chat.retryAt === 0);
-  $('retry').textContent = state === 'ended' ? words.connectAgain : words.tryNow;
+  showNotice();
+}
+
+/** Writes into the log what became of the connection. */
+function record(before, state) {
+  if (state === 'ended') {
+    transcript.note(explain());
+  } else if (state === 'reconnecting') {
+    if (before !== 'chatting' && before !== 'connecting') transcript.note(words.lost); // left says it, too
+    lost = before !== 'connecting';
+  } else if (lost && state !== 'closed') {
+    transcript.note(state === 'open' ? words.reconnectedPlain : words.reconnected);
+    lost = false;
+  }
+}
+
+function placeholder(state) {
+  switch (state) {
+    case 'looking':
+    case 'chatting':
+    case 'left':
+      return state;
+    case 'open':
+      return 'chatting';
+    case 'idle':
+      return chats > 0 ? 'left' : 'ready';
+    default:
+      return 'away';
+  }
+}
+
+function showButton() {
+  const kind = { looking: 'stop', chatting: 'stop', open: 'stop' }[shown] ?? (chats > 0 ? 'next' : 'start');
+  $('go').dataset.kind = armed ? 'sure' : kind;
+  $('go-label').textContent = words[armed ? 'sure' : kind];
+}
+
+function showNotice() {
+  const away = shown === 'reconnecting' || shown === 'ended';
+  $('notice').hidden = !away && countdown === 0;
+  $('explanation').textContent = away ? explain() : countdown > 0 ? words.countdown(countdown) : '';
+  $('stay').hidden = countdown === 0;
+  $('retry').hidden = !away || chat.held || (shown === 'reconnecting' && chat.retryAt === 0);
+  $('retry').textContent = shown === 'ended' ? words.connectAgain : words.tryNow;
 }
 
 /** The sentence behind the states reconnecting and ended. */
@@ -91,8 +272,88 @@ function explain() {
   }
 }
 
-/** Says below the field why something was not sent; an empty text brings the hint back. */
+function strangerTyping(on) {
+  $('typing').hidden = !on;
+}
+
+/** Says below the field what is to be known now; an empty text brings the hint back. */
 function warn(text) {
   $('warning').textContent = text;
   $('composer').classList.toggle('warned', text !== '');
 }
+
+/** Makes keys of the names of keys in node. */
+function markKeys(node) {
+  node.replaceChildren(...node.textContent.split(/(\b(?:Enter|Shift|Esc)\b)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const key = document.createElement('kbd');
+    key.textContent = part;
+    return key;
+  }));
+}
+
+// Keys, menu, and the way out
+
+addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229) return;
+  if (event.repeat || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  if (!$('cover').hidden || $('menu').matches(':popover-open')) return;
+  event.preventDefault();
+  go();
+});
+addEventListener('online', show);
+addEventListener('offline', show);
+document.addEventListener('visibilitychange', () => { missed = 0; });
+
+for (const setting of ['sound', 'auto']) {
+  $(setting).checked = recall(setting, false);
+  $(setting).addEventListener('change', () => {
+    remember(setting, $(setting).checked);
+    attention.sound = $('sound').checked;
+    attention.unlock();
+    count(shown === 'left' && $('auto').checked ? COUNTDOWN : 0);
+  });
+}
+attention.sound = $('sound').checked;
+
+$('attach').addEventListener('click', () => {
+  $('menu').hidePopover();
+  $('chooser').click();
+});
+
+$('save').addEventListener('click', () => {
+  $('menu').hidePopover();
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([transcript.text()], { type: 'text/plain' }));
+  link.download = `roulette-${new Date().toISOString().slice(0, 10)}.txt`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+});
+
+$('hide').addEventListener('click', hide);
+onPanic(hide);
+
+/** Leaves, forgets, and shows nothing. */
+function hide() {
+  chat.close();
+  transcript.clear();
+  forgetDraft();
+  chats = 0;
+  lost = false;
+  if ($('menu').matches(':popover-open')) $('menu').hidePopover();
+  veil($('cover'), true);
+  document.title = '\u200b';
+  $('uncover').focus();
+}
+
+$('uncover').addEventListener('click', () => {
+  veil($('cover'), false);
+  document.title = words.title;
+  showNotice();
+  showButton();
+  $('jump').hidden = true;
+  chat.connect();
+  composer.focus();
+});
+
+chat.connect();

@@ -1,0 +1,127 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"roulette/web/browsertest"
+)
+
+// person is somebody who has the page open.
+type person struct {
+	t   *testing.T
+	tab context.Context
+}
+
+// visit opens the page of chat for somebody new, and waits until it is in state.
+func visit(t *testing.T, browser context.Context, chat *fakeChat, state string) person {
+	t.Helper()
+	p := person{t, browsertest.NewPerson(t, browser)}
+	p.do(chromedp.Navigate(chat.url), browsertest.Wait(state))
+	return p
+}
+
+// What Wait and check ask of the page. A state is shown in three places at once.
+var (
+	idle         = inState("idle", "Ready")
+	looking      = inState("looking", "Looking…")
+	chatting     = inState("chatting", "Chatting")
+	left         = inState("left", "Stranger left")
+	open         = inState("open", "Connected")
+	reconnecting = inState("reconnecting", "Reconnecting…")
+	ended        = inState("ended", "Disconnected")
+)
+
+const (
+	atEnd        = `((s) => s.scrollHeight - s.scrollTop - s.clientHeight < 2)(document.getElementById('scroller'))`
+	emptyField   = `document.getElementById('field').value === ''`
+	focusedField = `document.activeElement === document.getElementById('field')`
+	sendable     = `document.getElementById('send').getAttribute('aria-disabled') === 'false'`
+	unsendable   = `document.getElementById('send').getAttribute('aria-disabled') === 'true'`
+)
+
+// inState is the condition that the page is in a state and says so.
+func inState(state, text string) string {
+	return fmt.Sprintf(`document.documentElement.dataset.state === %q && document.getElementById('status').innerText === %q`, state, text)
+}
+
+// button is the condition that the button says this.
+func button(text string) string {
+	return fmt.Sprintf(`document.getElementById('go-label').innerText === %q`, text)
+}
+
+// warning is the condition that the line below the field begins with this.
+func warning(text string) string {
+	return fmt.Sprintf(`document.getElementById('warning').innerText.startsWith(%q)`, text)
+}
+
+// last is the condition that the last line of the log has this class and text.
+func last(class, text string) string {
+	return fmt.Sprintf(`((line) => line?.classList.contains(%q) &&
+		(line.querySelector('.text') ?? line).textContent === %q)(document.getElementById('log').lastElementChild)`, class, text)
+}
+
+// noted is the condition that a line of the log which nobody said has this text.
+func noted(text string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('.note')].some((note) => note.textContent === %q)`, text)
+}
+
+func (p person) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	browsertest.Do(p.t, p.tab, steps...)
+}
+
+// see waits until each of the conditions is true.
+func (p person) see(conditions ...string) {
+	p.t.Helper()
+	for _, condition := range conditions {
+		p.do(browsertest.Wait(condition))
+	}
+}
+
+// check asks for what must be true now.
+func (p person) check(conditions ...string) {
+	p.t.Helper()
+	for _, condition := range conditions {
+		p.run(fmt.Sprintf(`if (!(%s)) throw new Error("not so: " + %q)`, condition, condition))
+	}
+}
+
+// run runs JavaScript statements in the page, which may await.
+func (p person) run(statements string) {
+	p.t.Helper()
+	script := "(async () => {" + statements + "})()"
+	p.do(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
+}
+
+// write types into the field, which has the focus unless the page took it away.
+func (p person) write(text string) {
+	p.t.Helper()
+	p.do(browsertest.Type(text))
+}
+
+func (p person) say(text string) {
+	p.t.Helper()
+	p.write(text)
+	p.do(browsertest.Enter())
+	p.see(last("you", text), emptyField, focusedField)
+}
+
+// press presses the button, as Esc does.
+func (p person) press() {
+	p.t.Helper()
+	p.do(browsertest.Escape())
+}
+
+// meet lets two people who are alone find each other.
+func meet(anna, ben person) {
+	anna.t.Helper()
+	anna.press()
+	anna.see(looking)
+	ben.press()
+	ben.see(chatting)
+	anna.see(chatting)
+}

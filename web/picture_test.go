@@ -1,0 +1,122 @@
+package web_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
+
+	"roulette/web/browsertest"
+)
+
+func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	// A photograph that is far too big: noise, which nothing compresses.
+	anna.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 1400, height: 1000 });
+		const context = canvas.getContext('2d');
+		const noise = context.createImageData(1400, 1000);
+		for (let i = 0; i < noise.data.length; i++) noise.data[i] = i % 4 === 3 ? 255 : 256 * Math.random();
+		context.putImageData(noise, 0, 0);
+		const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+		if (blob.size < 1 << 20) throw new Error('only ' + blob.size + ' bytes');
+		const files = new DataTransfer();
+		files.items.add(new File([blob], 'photo.png', { type: 'image/png' }));
+		document.getElementById('field').dispatchEvent(new ClipboardEvent('paste', { clipboardData: files, bubbles: true, cancelable: true }));`)
+	anna.see(`!document.getElementById('preview').hidden`, focusedField)
+	anna.check(`document.querySelectorAll('.message').length === 0`) // not before a second look
+	anna.write("my window")
+	anna.do(browsertest.Enter())
+	anna.see(`document.querySelector('.you .picture img')?.naturalWidth > 0`, last("you", "my window"), `document.getElementById('preview').hidden`)
+	ben.see(last("stranger", "my window"))
+	ben.check(`document.querySelectorAll('#log img').length === 0`,
+		`/^A picture \(\d+ KB\)\. It may show anything: you decide\.$/.test(document.querySelector('.picture p').innerText)`)
+	ben.do(chromedp.Click(chromedp.CSS(".picture button")))
+	ben.see(`((image) => image?.naturalWidth >= 200 && image.src.startsWith('blob:') && image.alt === 'Picture from the stranger')(document.querySelector('.picture img'))`)
+	ben.see(atEnd)
+
+	// Dropped, looked at, and put away again.
+	anna.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 30, height: 20 });
+		canvas.getContext('2d').fillRect(0, 0, 30, 20);
+		window.small = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+		window.drop = (name, file) => {
+			const files = new DataTransfer();
+			files.items.add(new File([file], name, { type: file.type }));
+			const event = new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true });
+			if (document.body.dispatchEvent(event)) throw new Error('the browser would open it');
+		};
+		drop('small.png', window.small)`)
+	anna.see(`!document.getElementById('preview').hidden`)
+	anna.do(chromedp.Click(chromedp.CSS("#preview button")))
+	anna.see(`document.getElementById('preview').hidden`, focusedField)
+
+	anna.run(`drop('evil.svg', new Blob(['<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'], { type: 'image/svg+xml' }))`)
+	anna.see(warning("Only pictures"))
+	anna.run(`drop('letter.txt', new Blob(['Dear'], { type: 'text/plain' }))`)
+	anna.see(warning("Only pictures"), `document.getElementById('preview').hidden`)
+
+	// A picture, too, is for one stranger alone.
+	anna.run(`drop('small.png', window.small)`)
+	anna.see(`!document.getElementById('preview').hidden`)
+	ben.press()
+	ben.press()
+	anna.see(left)
+	meet(anna, ben)
+	anna.check(`document.getElementById('preview').hidden`)
+}
+
+// decode is for a picture of a few bytes.
+func decode(text string) []byte {
+	picture, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return picture
+}
+
+func testHostilePictures(t *testing.T, chat *fakeChat, enter func() person) {
+	gif := decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
+	png := decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+	huge := append([]byte(nil), png...)
+	huge[18], huge[22] = 0x7f, 0x7f // 32513 pixels a side
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	for _, test := range []struct {
+		description string
+		data        []byte
+		picture     bool // begins like one
+		shown       bool
+	}{
+		{"GIF", gif, true, true},
+		{"PNG", png, true, true},
+		{"a PNG of a billion pixels", huge, false, false},
+		{"half a PNG", png[:40], true, false},
+		{"the first bytes of a PNG", png[:12], false, false},
+		{"SVG", []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), false, false},
+		{"HTML", []byte(`<script>alert(1)</script>`), false, false},
+		{"HTML that calls itself GIF", []byte("GIF89a\x01\x00\x01\x00<script>document.title = 'owned'</script>"), true, false},
+		{"a JPEG without a frame", []byte("\xff\xd8\xff\xe0\x00\x00\xff\xff"), false, false},
+		{"a JPEG with lengths of zero", append([]byte("\xff\xd8"), make([]byte, 900)...), false, false},
+		{"WebP cut short", []byte("RIFF\x00\x00\x00\x00WEBPVP8 "), false, false},
+		{"nothing", nil, false, false},
+		{"the first character of a record", []byte("\x1e{\"type\":\"left\",\"pair\":1}"), false, false},
+	} {
+		chat.now()[0].write(websocket.MessageBinary, test.data)
+		ben.say(test.description)
+		anna.see(last("stranger", test.description))
+		if !test.picture {
+			anna.check(fmt.Sprintf(`document.getElementById('log').children[document.getElementById('log').childElementCount - 2].innerText.startsWith('Stranger sent a file of %d bytes')`, len(test.data)))
+			continue
+		}
+		anna.run(`document.querySelector('.message:nth-last-child(2) .picture button').click()`)
+		if test.shown {
+			anna.see(`document.querySelector('.message:nth-last-child(2) .picture img')?.naturalWidth === 1`)
+		} else {
+			// Or an empty picture, as browsers differ in what they forgive.
+			anna.see(`((picture) => picture.innerText === 'This picture cannot be shown.' || picture.querySelector('img'))(document.querySelector('.message:nth-last-child(2) .picture'))`)
+		}
+	}
+	anna.check(chatting, `document.title === 'Roulette: talk to a stranger'`)
+}

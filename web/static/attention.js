@@ -1,0 +1,60 @@
+// What calls somebody back to a page in the background: its title, and a sound for
+// those who want one.
+
+import { words } from './words.js';
+
+const EVERY = 1_500; // milliseconds between one title and the other
+
+export class Attention {
+  sound = false; // whether it is wanted
+  #audio = null;
+  #timer = 0;
+
+  constructor() {
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) this.#calm();
+    });
+  }
+
+  /** Browsers give sound to a page only out of a key or click of its user. */
+  unlock() {
+    if (!this.sound) return;
+    this.#audio ??= new AudioContext();
+    if (this.#audio.state === 'suspended') this.#audio.resume().catch(() => {});
+  }
+
+  /** Calls, if nobody looks. */
+  call(text) {
+    if (!document.hidden) return;
+    if (this.sound && this.#audio) this.#ring();
+    clearInterval(this.#timer);
+    document.title = text;
+    let called = true;
+    this.#timer = setInterval(() => {
+      called = !called;
+      document.title = called ? text : words.title;
+    }, EVERY);
+  }
+
+  #calm() {
+    clearInterval(this.#timer);
+    if (this.#timer !== 0) document.title = words.title;
+    this.#timer = 0;
+  }
+
+  /** Two soft notes, a fourth apart. */
+  #ring() {
+    const { currentTime, destination } = this.#audio;
+    for (const [frequency, after] of [[660, 0], [880, 0.12]]) {
+      const note = this.#audio.createOscillator();
+      const volume = this.#audio.createGain();
+      note.frequency.value = frequency;
+      volume.gain.setValueAtTime(0, currentTime + after);
+      volume.gain.linearRampToValueAtTime(0.12, currentTime + after + 0.02);
+      volume.gain.exponentialRampToValueAtTime(0.001, currentTime + after + 0.5);
+      note.connect(volume).connect(destination);
+      note.start(currentTime + after);
+      note.stop(currentTime + after + 0.5);
+    }
+  }
+}
