@@ -16,6 +16,7 @@ import (
 // cli is the command line.
 type cli struct {
 	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the chat (what roulette does without a command)."`
+	Chat  chatCommand  `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
 	Bench benchCommand `cmd:"" help:"Load a server and measure what it does."`
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`

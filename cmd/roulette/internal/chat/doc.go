@@ -1,8 +1,40 @@
+// Package chat is a client of the chat for a terminal, in two layers.
+//
+// [Client] is one chat connection that comes back by itself. A goroutine of its
+// own holds all of its state; what the user wants comes in by its methods, what
+// happens goes out as [Event]s, both in order.
+//
+//	                   ┌─ reader ◄──┐
+//	methods ──► serve ─┤            ├── WebSocket
+//	Events  ◄──        └─ writer ──►┘
+//
+// States, and what leads from one to the next:
+//
+//	Connecting ──► Looking ──► Chatting ──► Left
+//	                │ ▲ ▲         │ │        │
+//	              Stop│ └──Next───┘Stop    Next ──► Looking
+//	                ▼Next           ▼
+//	                Idle ◄──────────┘
+//	all of these ── connection lost ──► Reconnecting ──► Looking, Left or Idle
+//	all of these ── a close that forbids more, Close ──► Ended
+//
+// Who was in a chat when the connection was lost is in the state Left
+// afterwards: what was written for one stranger never reaches another.
+//
+// On top of it are the two ways to use it: [Lines], where each line of input is a
+// message and each line of output is one event, for scripts, and [Screen], for
+// people.
+//
+// # A stranger's text is hostile
+//
+// Nothing that came over the network is written before [Visible] or
+// [VisibleLine] has looked at it: they leave no control character, no terminal
+// sequence and nothing that reorders or hides text. Binary messages are never
+// written, only named.
+//
+// # Limitations
+//
+// The server must speak roulette.v1. Whether the last messages before a lost
+// connection arrived is not known; only [Client.Close] makes sure. A message may
+// have 16 MiB, whatever the server allows.
 package chat
-
-import (
-	_ "charm.land/bubbles/v2/textinput"
-	_ "charm.land/bubbletea/v2"
-	_ "charm.land/lipgloss/v2"
-	_ "github.com/charmbracelet/x/ansi"
-)

@@ -1,0 +1,588 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"roulette/frame/record"
+)
+
+// Config says how a Client works.
+type Config struct {
+	URL       string
+	Interests []string
+	RetryFor  time.Duration // of failed attempts after a loss; 0: for ever
+	Patient   bool          // what is said while a stranger is looked for waits for him
+}
+
+const (
+	typingEvery  = 3 * time.Second // how often the server is told at most
+	typingStops  = 5 * time.Second // after the last key
+	askAgain     = 3 * time.Second // after a Next that the rate limit swallowed
+	closeTimeout = 30 * time.Second
+
+	defaultMaxMessage = 64 << 10
+	maxPending        = 64   // events that nobody has taken, before nothing more is read
+	maxSaid           = 4096 // messages remembered in case they are undelivered
+)
+
+// Client is one chat connection that comes back by itself. Its methods may be
+// called by any goroutine and never wait for the network; somebody must read
+// Events until they end.
+type Client struct {
+	// Immutable after Open.
+	ctx      context.Context
+	config   Config
+	commands chan func()
+	events   chan Event
+	done     chan struct{} // closed with events
+	delay    func(code websocket.StatusCode, attempts int) time.Duration
+	workers  sync.WaitGroup
+
+	// Owned by serve.
+	state      State
+	pending    []Event // for events
+	conn       *connection
+	queue      []parcel // for conn
+	writing    *parcel  // conn has it
+	after      State    // after the hello: Idle, Looking or Left
+	interests  []string
+	maxMessage int
+	pair       uint32   // the present or last pairing on this connection
+	said       []int    // what was said in it and has not come back undelivered
+	held       []parcel // for the stranger who is looked for
+	asked      bool     // a next has had no answer yet
+	askTimer   *time.Timer
+
+	typing      bool // the server was told so
+	typingSince time.Time
+	typingTimer *time.Timer
+
+	welcomed   bool      // some connection was good
+	openedAt   time.Time // of this connection's hello, or zero
+	attempts   int       // that failed in a row
+	lostAt     time.Time // since when there has been no good connection
+	paused     bool      // the server asked for this pause: nothing shortens it
+	retryTimer *time.Timer
+
+	closing    bool
+	confirmed  bool // the server has seen everything
+	closeTimer *time.Timer
+	err        error
+}
+
+// Open connects and looks for a stranger. The end of ctx ends the client at once.
+func Open(ctx context.Context, config Config) (*Client, error) {
+	c, err := newClient(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	go c.serve()
+	return c, nil
+}
+
+func newClient(ctx context.Context, config Config) (*Client, error) {
+	url, err := address(config.URL)
+	if err != nil {
+		return nil, err
+	}
+	config.URL = url
+	return &Client{
+		ctx: ctx, config: config,
+		commands: make(chan func()), events: make(chan Event), done: make(chan struct{}),
+		delay: retryDelay, after: Looking, interests: config.Interests, maxMessage: defaultMaxMessage,
+	}, nil
+}
+
+// Events are what happens, in order. The channel ends behind the event Over, or
+// with the context.
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Next leaves the stranger, if there is one, and looks for another. pair, unless
+// it is 0, is the pairing that shall end: if another one has begun meanwhile,
+// nothing happens. While the client is looking already, nothing happens either.
+func (c *Client) Next(pair uint32) { c.do(func() { c.next(pair) }) }
+
+// SetInterests is for what is looked for from now on.
+func (c *Client) SetInterests(list []string) { c.do(func() { c.setInterests(list) }) }
+
+// Stop leaves the stranger, or looks no further.
+func (c *Client) Stop() { c.do(c.stop) }
+
+// Say sends a message. An event Sent or Undelivered with this id, which is not 0,
+// will follow, unless the client ends before.
+func (c *Client) Say(id int, text string) { c.do(func() { c.say(id, text) }) }
+
+// Typing says that the user is typing, or no longer. It may be called for every
+// key.
+func (c *Client) Typing(on bool) { c.do(func() { c.tellTyping(on) }) }
+
+// Close ends the connection in good order when the server has seen everything.
+// Undelivered messages are still told. Over has an error if that failed.
+func (c *Client) Close() { c.do(c.close) }
+
+func (c *Client) do(f func()) {
+	select {
+	case c.commands <- f:
+	case <-c.done:
+	}
+}
+
+// serve is the goroutine that owns the state. It never waits for one thing only.
+func (c *Client) serve() {
+	defer close(c.done)
+	defer close(c.events)
+	defer c.workers.Wait()
+	defer c.drop()
+	c.open(Connecting)
+	for c.state != Ended || len(c.pending) > 0 {
+		var (
+			events chan<- Event
+			event  Event
+			in     <-chan arrival
+			out    chan<- parcel
+			first  parcel
+		)
+		if len(c.pending) > 0 {
+			events, event = c.events, c.pending[0]
+		}
+		if c.conn != nil && len(c.pending) < maxPending {
+			in = c.conn.in
+		}
+		if c.conn != nil && len(c.queue) > 0 && c.writing == nil && !c.openedAt.IsZero() {
+			out, first = c.conn.out, c.queue[0]
+		}
+		select {
+		case events <- event:
+			c.pending = c.pending[1:]
+		case a := <-in:
+			c.arrived(a)
+		case out <- first:
+			c.queue = c.queue[1:]
+			c.writing = &first
+			if first.id != 0 {
+				c.saying(first.id)
+			}
+		case f := <-c.commands:
+			if c.state != Ended && !c.closing {
+				f()
+			}
+		case <-due(c.retryTimer):
+			c.retryTimer = nil
+			c.open(Reconnecting)
+		case <-due(c.typingTimer):
+			c.tellTyping(false)
+		case <-due(c.askTimer):
+			c.askTimer = nil
+			c.ask()
+		case <-due(c.closeTimer):
+			c.end(errors.New("the server did not confirm the last messages"))
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
+
+// due is a timer's channel; of one that is not set, none.
+func due(t *time.Timer) <-chan time.Time {
+	if t == nil {
+		return nil
+	}
+	return t.C
+}
+
+func stopTimer(t **time.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
+}
+
+// tell emits an event in the present state.
+func (c *Client) tell(e Event) {
+	e.State = c.state
+	c.pending = append(c.pending, e)
+}
+
+func (c *Client) become(s State) {
+	c.state = s
+	c.tell(Event{Kind: Changed})
+}
+
+func (c *Client) open(s State) {
+	stopTimer(&c.retryTimer)
+	c.paused = false
+	c.pair, c.said = 0, nil
+	c.conn = dial(c.ctx, c.config.URL, c.workers.Go)
+	c.become(s)
+}
+
+func (c *Client) next(pair uint32) {
+	switch c.state {
+	case Connecting, Reconnecting:
+		c.after = Looking
+		if c.retryTimer != nil && !c.paused {
+			c.open(Reconnecting)
+		}
+	case Chatting:
+		if pair != 0 && pair != c.pair {
+			return
+		}
+		fallthrough
+	case Idle, Left:
+		c.forgetTyping()
+		c.ask()
+		c.become(Looking)
+	}
+}
+
+func (c *Client) setInterests(list []string) {
+	if slices.Equal(list, c.interests) {
+		return
+	}
+	c.interests = list
+	if c.state == Looking {
+		c.ask()
+	}
+}
+
+func (c *Client) ask() {
+	stopTimer(&c.askTimer)
+	c.asked = true
+	interests := c.interests
+	if interests == nil {
+		interests = []string{}
+	}
+	c.record(record.AppendNext(nil, interests, 0), false)
+}
+
+func (c *Client) answered() {
+	stopTimer(&c.askTimer)
+	c.asked = false
+}
+
+func (c *Client) stop() {
+	switch c.state {
+	case Connecting, Reconnecting:
+		c.after = Idle
+	case Looking, Chatting, Left:
+		c.forgetTyping()
+		c.answered()
+		c.record(record.AppendStop(nil), false)
+		c.become(Idle)
+	}
+	c.unsay()
+}
+
+func (c *Client) say(id int, text string) {
+	why := ""
+	wait := c.config.Patient && c.looks()
+	switch {
+	case c.state != Chatting && !wait:
+		why = "there is nobody to talk to"
+	case len(text) > c.maxMessage:
+		why = fmt.Sprintf("%s is too long, %s is the most", sizeText(len(text)), sizeText(c.maxMessage))
+	case record.IsControl([]byte(text)):
+		why = "it begins with U+001E"
+	case !utf8.ValidString(text):
+		why = "it is not UTF-8"
+	}
+	if why != "" {
+		c.tell(Event{Kind: Undelivered, N: 1, Unsent: []int{id}, Text: why})
+		return
+	}
+	p := parcel{kind: websocket.MessageText, data: []byte(text), id: id, pair: true}
+	if wait {
+		c.held = append(c.held, p)
+		return
+	}
+	c.forgetTyping() // the message says it
+	c.queue = append(c.queue, p)
+}
+
+// looks reports whether the client looks for a stranger, or will without being
+// told to.
+func (c *Client) looks() bool {
+	switch c.state {
+	case Looking:
+		return true
+	case Connecting, Reconnecting:
+		return c.after == Looking
+	}
+	return false
+}
+
+// saying remembers a message before it is out: the answer may be quicker than the
+// word that it was written.
+func (c *Client) saying(id int) {
+	if c.said = append(c.said, id); len(c.said) > maxSaid {
+		c.said = c.said[1:]
+	}
+}
+
+func (c *Client) tellTyping(on bool) {
+	stopTimer(&c.typingTimer)
+	if c.state != Chatting {
+		return
+	}
+	now := time.Now()
+	switch {
+	case !on && c.typing:
+		c.typing = false
+		c.record(record.AppendTypingCommand(nil, false), true)
+	case on:
+		if now.Sub(c.typingSince) >= typingEvery {
+			c.typing, c.typingSince = true, now
+			c.record(record.AppendTypingCommand(nil, true), true)
+		}
+		c.typingTimer = time.NewTimer(typingStops)
+	}
+}
+
+// forgetTyping: the server has cleared it, or will.
+func (c *Client) forgetTyping() {
+	stopTimer(&c.typingTimer)
+	c.typing, c.typingSince = false, time.Time{}
+}
+
+func (c *Client) record(payload []byte, pair bool) {
+	if !c.openedAt.IsZero() {
+		c.queue = append(c.queue, parcel{kind: websocket.MessageText, data: payload, pair: pair})
+	}
+}
+
+func (c *Client) close() {
+	if c.openedAt.IsZero() { // nothing was ever said here
+		c.end(nil)
+		return
+	}
+	c.forgetTyping()
+	c.closing = true
+	c.queue = append(c.queue, parcel{goodbye: true})
+	c.closeTimer = time.NewTimer(closeTimeout)
+}
+
+func (c *Client) arrived(a arrival) {
+	switch {
+	case a.err != nil:
+		c.lost(a.err)
+	case a.written != nil:
+		c.writing = nil
+		switch {
+		case a.written.goodbye:
+			c.confirmed = true
+		case a.written.id != 0:
+			c.tell(Event{Kind: Sent, ID: a.written.id})
+		}
+	case a.kind == websocket.MessageText && record.IsControl(a.data):
+		events, _ := record.ParseEvents(a.data) // what cannot be read is not for us
+		for _, e := range events {
+			c.obey(e)
+		}
+	case c.state == Chatting: // else it is from somebody we have left
+		e := Event{Kind: Message, Size: len(a.data)}
+		if a.kind == websocket.MessageText {
+			e.Text = string(a.data)
+		} else {
+			e.Binary = http.DetectContentType(a.data)
+		}
+		c.tell(e)
+	}
+}
+
+// obey takes the server's word.
+func (c *Client) obey(e record.Event) {
+	switch e.Type {
+	case record.TypeHello:
+		c.welcome(e)
+	case record.TypeWaiting:
+		if c.state == Looking {
+			c.answered()
+		}
+	case record.TypePaired:
+		if c.state != Looking { // after stop, which the server is about to read
+			return
+		}
+		c.answered()
+		c.forgetTyping()
+		c.pair, c.said = e.Pair, nil
+		c.state = Chatting
+		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common})
+		c.queue = append(c.queue, c.held...)
+		c.held = nil
+	case record.TypeLeft:
+		if c.state != Chatting || e.Pair != c.pair {
+			return
+		}
+		c.forgetTyping()
+		c.state = Left
+		c.tell(Event{Kind: Parted, Reason: e.Reason})
+		c.unsay()
+	case record.TypeTyping:
+		if c.state == Chatting && e.Pair == c.pair {
+			c.tell(Event{Kind: Typing, On: e.On})
+		}
+	case record.TypeOnline:
+		c.tell(Event{Kind: Online, N: e.N})
+	case record.TypeUndelivered:
+		c.undelivered(e)
+	case record.TypeError:
+		c.refused(e)
+	}
+}
+
+func (c *Client) welcome(e record.Event) {
+	if !c.openedAt.IsZero() {
+		return
+	}
+	c.welcomed, c.openedAt = true, time.Now()
+	if e.MaxMessage > 0 {
+		c.maxMessage = e.MaxMessage
+	}
+	if c.after == Looking {
+		c.ask()
+	}
+	c.become(c.after)
+	c.tell(Event{Kind: Online, N: uint64(max(e.Online, 0)), Welcome: true})
+}
+
+// undelivered: the last n messages of that pairing have reached nobody.
+func (c *Client) undelivered(e record.Event) {
+	out := Event{Kind: Undelivered, N: e.N}
+	if e.Pair == c.pair {
+		from := len(c.said) - int(min(e.N, uint64(len(c.said))))
+		out.Unsent = slices.Clone(c.said[from:])
+		c.said = c.said[:from]
+	}
+	c.tell(out)
+}
+
+// unsay takes back what is still here and was for a stranger who has gone, or is
+// not looked for any more.
+func (c *Client) unsay() {
+	var ids []int
+	if !c.looks() {
+		c.queue = append(c.queue, c.held...)
+		c.held = nil
+	}
+	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool {
+		if p.pair && p.id != 0 {
+			ids = append(ids, p.id)
+		}
+		return p.pair
+	})
+	if len(ids) > 0 {
+		c.tell(Event{Kind: Undelivered, N: uint64(len(ids)), Unsent: ids})
+	}
+}
+
+func (c *Client) refused(e record.Event) {
+	again := e.Code == record.ErrRateLimited.Code
+	if c.asked && c.state == Looking {
+		if again {
+			stopTimer(&c.askTimer)
+			c.askTimer = time.NewTimer(askAgain)
+		} else {
+			c.stop() // it may still look with the old interests
+		}
+	}
+	c.tell(Event{Kind: Refused, Text: strings.TrimSpace(e.Message + " (" + e.Code + ")")})
+}
+
+// lost: the connection has ended, or never was one.
+func (c *Client) lost(err error) {
+	if c.closing {
+		if c.confirmed {
+			err = nil
+		} else {
+			err = fmt.Errorf("the last messages may not have arrived: %w", err)
+		}
+		c.end(err)
+		return
+	}
+	if !c.welcomed || !mayReconnect(codeOf(err)) {
+		c.end(err)
+		return
+	}
+	now := time.Now()
+	good := !c.openedAt.IsZero()
+	if good {
+		// Only a connection that lasted forgives the failures before it.
+		// Otherwise a server that accepts and hangs up would be asked without
+		// pause.
+		if now.Sub(c.openedAt) >= steady {
+			c.attempts = 0
+		}
+		if c.attempts == 0 {
+			c.lostAt = now
+		}
+	}
+	before := c.state
+	switch before {
+	case Chatting, Left:
+		c.after = Left
+	case Looking, Idle:
+		c.after = before
+	}
+	c.drop()
+
+	wait := c.delay(codeOf(err), c.attempts)
+	var r *refusal
+	if errors.As(err, &r) {
+		wait = max(wait, r.retryAfter)
+	}
+	c.attempts++
+	if c.config.RetryFor > 0 && now.Add(wait).Sub(c.lostAt) > c.config.RetryFor {
+		c.end(err)
+		return
+	}
+	c.paused = codeOf(err) == codeRateLimited
+	c.retryTimer = time.NewTimer(wait)
+	c.state = Reconnecting
+	if before == Chatting {
+		c.tell(Event{Kind: Parted, Reason: Lost})
+	}
+	c.unsay()
+	c.tell(Event{Kind: Changed, Retry: wait, Err: err})
+}
+
+// drop lets go of the connection: nothing it does counts any more. What it was
+// about to write goes back to the queue, or nowhere.
+func (c *Client) drop() {
+	if c.conn != nil {
+		c.conn.cancel()
+		c.conn = nil
+	}
+	if c.writing != nil && c.writing.id != 0 {
+		c.queue = append(c.queue, *c.writing)
+	}
+	c.writing = nil
+	c.openedAt = time.Time{}
+	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.id == 0 })
+	c.answered()
+	c.forgetTyping()
+}
+
+func (c *Client) end(err error) {
+	before := c.state
+	c.drop()
+	c.state, c.err = Ended, err
+	stopTimer(&c.retryTimer)
+	stopTimer(&c.closeTimer)
+	if before == Chatting && err != nil {
+		c.tell(Event{Kind: Parted, Reason: Lost})
+	}
+	if c.welcomed { // else there is one thing to say
+		c.unsay()
+	}
+	c.tell(Event{Kind: Over, Err: err})
+}

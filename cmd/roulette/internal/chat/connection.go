@@ -1,0 +1,278 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"roulette/frame/record"
+)
+
+const (
+	handshakeTimeout = 15 * time.Second
+	heartbeat        = 30 * time.Second // between pings of ours
+	pongTimeout      = 20 * time.Second
+	readLimit        = 16 << 20
+)
+
+// The pace of what we send: below what a server allows a connection by default.
+const (
+	paceBurst = 40
+	pacePer   = time.Second / 15
+)
+
+// connection is one attempt, and what came of it. Three goroutines serve it; all
+// of them end with its context, and so does the socket.
+type connection struct {
+	url    string
+	cancel context.CancelFunc
+	in     chan arrival // to the client
+	out    chan parcel  // from the client
+}
+
+// An arrival is what a connection tells the client. The last one has an err, and
+// nothing follows it.
+type arrival struct {
+	kind    websocket.MessageType
+	data    []byte
+	written *parcel // has been handed to the network
+	err     error
+}
+
+// A parcel is what the client hands to a connection.
+type parcel struct {
+	kind    websocket.MessageType
+	data    []byte
+	id      int  // of a chat message; 0 is none
+	pair    bool // it is for the present partner only
+	goodbye bool // close as soon as the server has seen everything before
+}
+
+// dial begins to connect. go must run what it is given.
+func dial(ctx context.Context, url string, spawn func(func())) *connection {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &connection{url: url, cancel: cancel, in: make(chan arrival), out: make(chan parcel)}
+	spawn(func() {
+		defer cancel()
+		c.tell(ctx, arrival{err: c.run(ctx, spawn)})
+	})
+	return c
+}
+
+func (c *connection) tell(ctx context.Context, a arrival) {
+	select {
+	case c.in <- a:
+	case <-ctx.Done():
+	}
+}
+
+// run connects and reads until the connection ends, and says why.
+func (c *connection) run(ctx context.Context, spawn func(func())) error {
+	soon, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	ws, err := open(soon, c.url)
+	if err != nil {
+		return err
+	}
+	defer ws.CloseNow()
+	spawn(func() { c.write(ctx, ws) })
+	spawn(func() { c.beat(ctx, ws) })
+	// The server speaks first.
+	for limit := soon; ; limit = ctx {
+		kind, data, err := ws.Read(limit)
+		if err != nil {
+			if limit == soon && soon.Err() != nil && ctx.Err() == nil {
+				return errors.New("the server says nothing")
+			}
+			return readable(err)
+		}
+		c.tell(ctx, arrival{kind: kind, data: data})
+	}
+}
+
+// write sends what the client gives, at a bounded pace.
+func (c *connection) write(ctx context.Context, ws *websocket.Conn) {
+	var clear time.Time // when all that was sent is forgotten by the limit
+	for {
+		var p parcel
+		select {
+		case p = <-c.out:
+		case <-ctx.Done():
+			return
+		}
+		if p.goodbye {
+			c.sayGoodbye(ctx, ws)
+			return
+		}
+		now := time.Now()
+		if clear.Before(now) {
+			clear = now
+		}
+		if !sleep(ctx, clear.Add(-paceBurst*pacePer).Sub(now)) {
+			return
+		}
+		clear = clear.Add(pacePer)
+		if err := ws.Write(ctx, p.kind, p.data); err != nil {
+			ws.CloseNow() // the reader says why
+			return
+		}
+		c.tell(ctx, arrival{written: &p})
+	}
+}
+
+// sayGoodbye closes in good order. The server answers in order, so when the pong
+// is there, all that was sent has been dealt with, and what came back for it has
+// been read.
+func (c *connection) sayGoodbye(ctx context.Context, ws *websocket.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, pongTimeout)
+	defer cancel()
+	if err := ws.Ping(ctx); err != nil {
+		ws.CloseNow()
+		return
+	}
+	c.tell(ctx, arrival{written: &parcel{goodbye: true}})
+	_ = ws.Close(websocket.StatusNormalClosure, "") // the reader sees it end
+}
+
+// beat notices a server that is gone without a word.
+func (c *connection) beat(ctx context.Context, ws *websocket.Conn) {
+	for sleep(ctx, heartbeat) {
+		limit, cancel := context.WithTimeout(ctx, pongTimeout)
+		err := ws.Ping(limit)
+		cancel()
+		if err != nil {
+			ws.CloseNow()
+			return
+		}
+	}
+}
+
+// sleep reports whether the time has passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// errNotSpoken: no such server.
+var errNotSpoken = errors.New("the server does not speak " + record.Subprotocol)
+
+// refusal is an answer to the handshake that is none.
+type refusal struct {
+	status     string
+	retryAfter time.Duration
+}
+
+func (r *refusal) Error() string { return "the server answered " + VisibleLine(r.status) }
+
+// open performs the handshake.
+func open(ctx context.Context, url string) (*websocket.Conn, error) {
+	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{record.Subprotocol}})
+	if err != nil {
+		return nil, explain(ctx, response, err)
+	}
+	if ws.Subprotocol() != record.Subprotocol {
+		ws.CloseNow()
+		return nil, errNotSpoken
+	}
+	ws.SetReadLimit(readLimit)
+	return ws, nil
+}
+
+// explain says in few words why there is no connection.
+func explain(ctx context.Context, response *http.Response, err error) error {
+	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+		seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16) // or none
+		return &refusal{status: response.Status, retryAfter: time.Duration(seconds) * time.Second}
+	}
+	if ctx.Err() == context.DeadlineExceeded {
+		return errors.New("the server does not answer")
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}
+
+// ended is a close by the server.
+type ended struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+func (e *ended) Error() string {
+	s := fmt.Sprintf("the server closed the connection: %d", e.code)
+	if e.reason != "" {
+		s += " " + VisibleLine(e.reason)
+	}
+	return s
+}
+
+// readable is why a connection could not be read on.
+func readable(err error) error {
+	var closed websocket.CloseError
+	switch {
+	case errors.As(err, &closed):
+		return &ended{closed.Code, closed.Reason}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("connection lost")
+	}
+	return fmt.Errorf("connection lost: %w", err)
+}
+
+// codeOf is the close code that stands for err.
+func codeOf(err error) websocket.StatusCode {
+	var e *ended
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return codeLost
+}
+
+// address checks a server's URL, and adds what may be left out.
+func address(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("%q is not a URL such as ws://localhost:8080/ws", raw)
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	case "ws", "wss":
+	default:
+		return "", fmt.Errorf("%q is not a ws:// or wss:// URL", raw)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/ws"
+	}
+	return u.String(), nil
+}
+
+// Probe connects once and says in one line why it cannot be done.
+func Probe(ctx context.Context, rawURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	ws, response, err := websocket.Dial(ctx, rawURL, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", rawURL, explain(ctx, response, err))
+	}
+	return ws.CloseNow()
+}

@@ -1,0 +1,64 @@
+package chat
+
+import (
+	"time"
+
+	"roulette/frame/record"
+)
+
+// State is where a client stands.
+type State uint8
+
+const (
+	Connecting State = iota
+	Idle
+	Looking
+	Chatting
+	Left // the stranger is gone, or the connection to him was
+	Reconnecting
+	Ended
+)
+
+func (s State) String() string {
+	return [...]string{"connecting", "idle", "looking", "chatting", "left", "reconnecting", "ended"}[s]
+}
+
+// Kind is what an Event is about.
+type Kind uint8
+
+const (
+	Changed     Kind = iota // the state, and nothing below says why
+	Paired                  // a stranger was found
+	Parted                  // the stranger is gone
+	Message                 // the stranger said something
+	Typing                  // the stranger began to type, or ceased
+	Online                  // how many are connected
+	Sent                    // a message of ours is on its way
+	Undelivered             // messages of ours have reached nobody
+	Refused                 // the server took no notice of a record
+	Over                    // the last event
+)
+
+// Lost is the reason of Parted when it was our own connection that broke.
+const Lost record.Reason = "lost"
+
+// Event is what has happened. Of the fields behind State, those are set that such
+// an event has. Strings are as they came: see [Visible].
+type Event struct {
+	Kind  Kind
+	State State // after it
+
+	Retry   time.Duration // Changed to Reconnecting: until the next attempt
+	Err     error         // Changed to Reconnecting, Over: why, nil after Close
+	Pair    uint32        // Paired: its number on this connection
+	Common  []string      // Paired: the interests of both
+	Reason  record.Reason // Parted
+	Text    string        // Message, unless Binary; Undelivered, Refused: why, if known
+	Binary  string        // Message: the type that its content looks like
+	Size    int           // Message: bytes
+	On      bool          // Typing
+	N       uint64        // Online, Undelivered
+	ID      int           // Sent
+	Unsent  []int         // Undelivered: the messages as far as known
+	Welcome bool          // Online: it came with the first word of a connection
+}

@@ -1,0 +1,98 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"roulette/frame/record"
+)
+
+// The words for what happens, clean and without a line break.
+
+// notice is what to say about e; empty for what the user need not hear of.
+func notice(e Event) string {
+	switch e.Kind {
+	case Changed:
+		switch e.State {
+		case Looking:
+			return "Looking for a stranger…"
+		case Idle:
+			return "Stopped. /next looks for a stranger."
+		case Reconnecting:
+			if e.Err != nil { // else it is under way
+				return fmt.Sprintf("%s. Trying again in %v.", capital(e.Err.Error()), roughly(e.Retry))
+			}
+		}
+	case Paired:
+		return "You are talking to a stranger." + alike(e.Common)
+	case Parted:
+		return parting(e.Reason)
+	case Undelivered:
+		s := "Not delivered: your last message"
+		if e.N != 1 {
+			s = fmt.Sprintf("Not delivered: your last %d messages", e.N)
+		}
+		if e.Text != "" {
+			s = "Not sent: " + e.Text
+		}
+		return s + "."
+	case Refused:
+		return "The server says: " + VisibleLine(e.Text)
+	}
+	return ""
+}
+
+func alike(common []string) string {
+	if len(common) == 0 {
+		return ""
+	}
+	return " You both like " + VisibleLine(strings.Join(common, ", ")) + "."
+}
+
+func parting(why record.Reason) string {
+	switch why {
+	case record.LeftNext, record.LeftStop:
+		return "The stranger has left."
+	case record.LeftDisconnected:
+		return "The stranger has disconnected."
+	case record.LeftStalled:
+		return "The stranger's connection has stalled."
+	case record.LeftKicked:
+		return "The stranger was disconnected by the server."
+	case Lost:
+		return "The connection to the stranger is lost."
+	}
+	return "The stranger has left (" + VisibleLine(string(why)) + ")."
+}
+
+// binary names a message that is no text.
+func binary(e Event) string {
+	what := "binary"
+	if strings.HasPrefix(e.Binary, "image/") {
+		what = "image"
+	}
+	return fmt.Sprintf("[%s, %s]", what, sizeText(e.Size))
+}
+
+func interestsText(list []string) string {
+	if len(list) == 0 {
+		return "No interests."
+	}
+	return "Interests: " + VisibleLine(strings.Join(list, ", ")) + "."
+}
+
+func roughly(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+func capital(s string) string {
+	s = VisibleLine(s)
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
