@@ -114,6 +114,19 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// IDs is what [Poller.IDs] of a Poller with this Config will be, for what its
+// handlers need before it is opened. (Workers must be given: the default may
+// change with the processors there are.)
+func (c Config) IDs() int {
+	c = c.withDefaults()
+	return c.chunksPerWorker() << (chunkBits + c.idShift())
+}
+
+func (c Config) idShift() uint { return uint(bits.Len(uint(c.Workers - 1))) }
+
+// chunksPerWorker leaves room for all connections to be one worker's.
+func (c Config) chunksPerWorker() int { return (c.MaxConns+chunkSlots-1)/chunkSlots + 1 }
+
 // Poller is N workers and the listeners they accept from.
 type Poller struct {
 	// Immutable after Open.
@@ -142,7 +155,7 @@ func Open(config Config) (*Poller, error) {
 	p := &Poller{
 		config:  config,
 		kernel:  config.Kernel,
-		idShift: uint(bits.Len(uint(config.Workers - 1))),
+		idShift: config.idShift(),
 		spare:   -1,
 	}
 	spare, err := p.kernel.Spare()
@@ -178,9 +191,7 @@ func (p *Poller) Conn(id uint32) *Conn {
 }
 
 // IDs is an upper bound (exclusive) of all IDs.
-func (p *Poller) IDs() int {
-	return len(p.workers[0].chunks) << (chunkBits + p.idShift)
-}
+func (p *Poller) IDs() int { return p.config.IDs() }
 
 // Count is how many connections there are, closing ones included.
 func (p *Poller) Count() int { return int(p.open.Load()) }

@@ -61,12 +61,11 @@ type Stats struct {
 }
 
 func openWorker(p *Poller, index int) (*Worker, error) {
-	perWorker := (p.config.MaxConns + chunkSlots - 1) / chunkSlots
 	w := &Worker{
 		poller:  p,
 		kernel:  p.kernel,
 		index:   index,
-		chunks:  make([]atomic.Pointer[chunk], perWorker+1),
+		chunks:  make([]atomic.Pointer[chunk], p.config.chunksPerWorker()),
 		buf:     make([]byte, p.config.ReadBuffer),
 		now:     milliseconds(p.kernel.Now()),
 		refused: make(map[*listener]*backoff),

@@ -253,51 +253,46 @@ func TestRequestThatNeverEnds(t *testing.T) {
 }
 
 // TestHalfAFrameThenSilence: who says nothing any more is found by a ping, also
-// in the middle of a frame, and the partner has seen nothing of it.
+// in the middle of a frame, and a partner has seen nothing of it.
 func TestHalfAFrameThenSilence(t *testing.T) {
-	s, addr := start(t, Config{PingInterval: 100 * time.Millisecond, PongTimeout: 100 * time.Millisecond})
+	s, addr := start(t, Config{PingInterval: 200 * time.Millisecond, PongTimeout: time.Second})
 	whole := enc(fin|textOp, content(1000))
-	for _, tc := range []struct {
-		name string
-		send []byte
-	}{
-		{"nothing", nil},
-		{"a byte", whole[:1]},
-		{"half a header", whole[:5]},
-		{"a header", whole[:8]},
-		{"half a payload", whole[:500]},
-		{"all but a byte", whole[:len(whole)-1]},
-		{"a fragment", enc(textOp, "fragment")},
-		{"half a ping", enc(fin|pingOp, "ping")[:7]},
+	var silent []*servertest.Conn
+	for _, send := range [][]byte{
+		nil,
+		whole[:1],
+		whole[:5], // half a header
+		whole[:8], // a header
+		whole[:500],
+		whole[:len(whole)-1],
+		enc(textOp, "fragment"),
+		enc(fin|pingOp, "ping")[:7],
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			partner := dial(t, addr, "/ws") // of a library that answers pings while it reads
-			c := servertest.Dial(t, addr, "/ws")
-			servertest.Await(t, "a pair", func() bool { return s.pairs.Pairs() == 1 })
-			c.Write(tc.send)
-			received := make(chan string, 1)
-			go func() {
-				_, b, err := partner.Read(t.Context())
-				if err != nil {
-					b = []byte(err.Error())
-				}
-				received <- string(b)
-			}()
-			c.Expect(pingOp, "")
-			c.ExpectClose(4408)
-			c.TCP.Close()
-
-			third := dial(t, addr, "/ws")
-			servertest.Await(t, "a new pair", func() bool { return s.pairs.Pairs() == 1 })
-			write(t, third, "hello")
-			if got := <-received; got != "hello" {
-				t.Errorf("the partner got %.60q", got)
-			}
-			partner.CloseNow()
-			third.CloseNow()
-			awaitNobody(t, s)
-		})
+		c := servertest.Dial(t, addr, "/echo")
+		c.Write(send)
+		silent = append(silent, c)
 	}
+	partner := startMirror(t, addr)
+	servertest.Await(t, "the partner", func() bool { return s.pairs.Waiting() == 1 })
+	c := servertest.Dial(t, addr, "/ws")
+	servertest.Await(t, "a pair", func() bool { return s.pairs.Pairs() == 1 })
+	c.Write(whole[:500])
+	for i, c := range append(silent, c) {
+		f, err := c.Read()
+		if err != nil || f.Op != pingOp {
+			t.Fatalf("client %d: %v, %v; want a ping", i, f, err)
+		}
+		c.ExpectClose(4408)
+		c.TCP.Close()
+	}
+
+	third := servertest.Dial(t, addr, "/ws")
+	servertest.Await(t, "a new pair", func() bool { return s.pairs.Pairs() == 1 })
+	third.Write(enc(fin|textOp, "hello"))
+	third.Expect(textOp, "hello")
+	third.Leave()
+	partner.check(t, frames(got(textOp, "hello")))
+	awaitNobody(t, s)
 }
 
 // TestHalfAFrameThenGone: the connection ends inside a frame, cleanly or not.

@@ -226,6 +226,8 @@ func startMirror(t *testing.T, addr string) *mirror {
 			case f.Op == textOp, f.Op == binaryOp:
 				m.got = append(m.got, f)
 				m.conn.Write(enc(fin|f.Op, f.Payload))
+			case f.Op == pingOp:
+				m.conn.Write(enc(fin|pongOp, f.Payload))
 			case f.Op == closeOp:
 				if m.err = m.conn.ReadEnd(); m.err == nil && f.Code() != 1000 {
 					m.err = fmt.Errorf("got %v", f)

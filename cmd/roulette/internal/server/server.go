@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxConnections <= 0 {
 		return c, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
+	}
+	if c.Workers <= 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
 	}
 	if c.MaxMessageSize <= 0 {
 		c.MaxMessageSize = frame.DefaultLimit
@@ -159,7 +163,7 @@ func New(config Config) (*Server, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.poller, err = netpoll.Open(netpoll.Config{
+	polling := netpoll.Config{
 		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
 		Workers:       config.Workers,
 		MaxConns:      config.MaxConnections + reserve, // who is too many is counted and answered by the handler
@@ -170,11 +174,12 @@ func New(config Config) (*Server, error) {
 		Tick:          config.tick(),
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
-	})
-	if err != nil {
+	}
+	// Before the workers, whose clock ticks at once.
+	s.pairs = pairing.New(pairing.Config{IDs: polling.IDs()})
+	if s.poller, err = netpoll.Open(polling); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.pairs = pairing.New(pairing.Config{IDs: s.poller.IDs()})
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
 	return s, nil
