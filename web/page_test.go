@@ -219,7 +219,7 @@ func testUndelivered(t *testing.T, chat *fakeChat, enter func() person) {
 	chat.tell(fields{"type": "undelivered", "pair": 1, "n": 1})
 	anna.see(noted("The stranger stopped answering."),
 		`[...document.querySelectorAll('.undelivered .text')].map((text) => text.textContent).join() === 'two,three'`,
-		`document.querySelector('.undelivered .mark').innerText === 'Not delivered'`)
+		`document.querySelector('.undelivered .fate').innerText === 'Not delivered'`)
 	ben.see(noted("Nobody is there yet: your last message reached nobody."))
 }
 

@@ -130,16 +130,7 @@ func (p person) shoot(folder, name string) {
 	p.t.Helper()
 	for _, screen := range []struct{ width, height int64 }{{390, 844}, {1280, 800}} {
 		for _, scheme := range []string{"light", "dark"} {
-			media := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-				_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-					Features: []*emulation.MediaFeature{
-						{Name: "prefers-color-scheme", Value: scheme},
-						{Name: "prefers-reduced-motion", Value: "reduce"},
-					},
-				})
-				return err
-			})
-			p.do(media, chromedp.EmulateViewport(screen.width, screen.height),
+			p.do(emulate(scheme), chromedp.EmulateViewport(screen.width, screen.height),
 				browsertest.Wait(fmt.Sprintf(`innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches`, screen.width, scheme)))
 			if name != "404" && name != "hidden" {
 				p.see(atEnd)
@@ -155,4 +146,17 @@ func (p person) shoot(folder, name string) {
 			}))
 		}
 	}
+}
+
+// emulate sets the colour scheme, and asks for no motion.
+func emulate(scheme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"},
+			},
+		})
+		return err
+	})
 }

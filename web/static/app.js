@@ -122,7 +122,7 @@ async function offered(file) {
 function takeFocus() {
   const now = document.activeElement ?? document.body;
   const idle = now === document.body || now === $('go') || $('interests').contains(now);
-  if (idle && matchMedia('(pointer: fine)').matches) composer.focus();
+  if (idle && !matchMedia('(pointer: coarse)').matches) composer.focus();
 }
 
 function forgetDraft() {

@@ -42,18 +42,23 @@ export async function shrink(file, limit) {
     const largest = Math.max(bitmap.width, bitmap.height);
     for (const side of [Math.min(largest, SIDES[0]), ...SIDES.filter((side) => side < largest)]) {
       const canvas = draw(bitmap, side / largest);
-      for (const type of ['image/webp', 'image/jpeg']) {
-        for (const quality of QUALITIES) {
-          const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, quality));
-          if (blob?.type !== type) break; // a browser that cannot write this one
-          if (blob.size <= limit) return new Uint8Array(await blob.arrayBuffer());
-        }
+      for (const quality of QUALITIES) {
+        const blob = await encode(canvas, quality);
+        if (!blob || blob.size > 4 * limit) break; // less quality would not do
+        if (blob.size <= limit) return new Uint8Array(await blob.arrayBuffer());
       }
     }
   } finally {
     bitmap.close();
   }
   return null;
+}
+
+/** WebP, or JPEG from a browser that cannot write it. */
+async function encode(canvas, quality) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/webp', quality));
+  if (blob?.type === 'image/webp') return blob;
+  return new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', quality));
 }
 
 function draw(bitmap, scale) {

@@ -87,7 +87,7 @@ export class Transcript {
   /** Says at a message of ours that nobody got it. */
   undelivered(message) {
     message.classList.add('undelivered');
-    message.append(element('p', 'mark', words.undelivered));
+    message.append(element('p', 'fate', words.undelivered));
     this.#settle();
   }
 
@@ -96,8 +96,8 @@ export class Transcript {
     return [...this.#log.children].map((line) => {
       if (line.classList.contains('note')) return `--- ${line.textContent}\n`;
       const said = line.querySelector('.text')?.textContent ?? `[${line.querySelector('img')?.alt ?? line.querySelector('.picture').textContent}]`;
-      const mark = line.querySelector('.mark');
-      return `${line.querySelector('time').dateTime} ${line.querySelector('.who').textContent}: ${said}${mark ? ` (${mark.textContent})` : ''}\n`;
+      const fate = line.querySelector('.fate');
+      return `${line.querySelector('time').dateTime} ${line.querySelector('.who').textContent}: ${said}${fate ? ` (${fate.textContent})` : ''}\n`;
     }).join('');
   }
 

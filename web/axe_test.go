@@ -1,0 +1,77 @@
+package web_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"roulette/web/browsertest"
+)
+
+// axeScript finds axe-core, the checker of accessibility: the file that ROULETTE_AXE
+// names, or what
+//
+//	npm install --no-save --ignore-scripts --prefix "${XDG_CACHE_HOME:-$HOME/.cache}/roulette" axe-core@4.14.1
+//
+// has put into the cache. Without it the test is skipped, except where CI=true.
+func axeScript(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("ROULETTE_AXE")
+	if path == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = filepath.Join(cache, "roulette", "node_modules", "axe-core", "axe.min.js")
+	}
+	script, err := os.ReadFile(path)
+	if err != nil {
+		if os.Getenv("CI") == "true" || os.Getenv("ROULETTE_AXE") != "" {
+			t.Fatalf("no axe-core: %v; this test must run", err)
+		}
+		t.Skipf("skipped: no axe-core: %v; set ROULETTE_AXE to its axe.min.js", err)
+	}
+	return string(script)
+}
+
+// TestAccessibility lets axe-core look at the page in each of its states, by day and
+// by night. What it finds serious or critical fails the test.
+func TestAccessibility(t *testing.T) {
+	script := axeScript(t)
+	browser := browsertest.Start(t)
+	for _, scheme := range []string{"light", "dark"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			chat := newFakeChat(t, false)
+			anna := visit(t, browser, chat, idle)
+			anna.do(emulate(scheme), chromedp.EmulateViewport(390, 844))
+			tour(anna, visit(t, browser, chat, idle), chat, func(state string) { anna.audit(state, script) })
+			anna.do(chromedp.Navigate(chat.url + "/nowhere"))
+			anna.audit("404", script)
+		})
+	}
+}
+
+// audit runs axe in the page as it is.
+func (p person) audit(state, script string) {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void]("if (!window.axe) {" + script + "}; 0"))
+	var found string
+	check := chromedp.Evaluate[string](`(async () => {
+		const { passes, violations } = await axe.run(document, { resultTypes: ['violations'] });
+		if (passes.length === 0) throw new Error('axe has looked at nothing');
+		return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+			.map(({ id, impact, help, nodes }) => impact + ': ' + id + ': ' + help + '\n' + nodes.map((node) =>
+				'\t' + node.target + '\n\t' + node.html + '\n\t' + node.failureSummary).join('\n')).join('\n');
+	})()`, chromedp.EvalAwaitPromise)
+	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
+		found, err = check(ctx, tab)
+		return err
+	}))
+	if found != "" {
+		p.t.Errorf("%s: %s", state, found)
+	}
+}
