@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roulette/bench"
+	"roulette/cmd/roulette/internal/chat"
 )
 
 // benchCommand is roulette bench.
@@ -66,6 +67,9 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 
+	if err := chat.Probe(ctx, c.URL); err != nil {
+		return fmt.Errorf("%s: %w", c.URL, err)
+	}
 	config := bench.Config{
 		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size),
 		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,

@@ -266,13 +266,15 @@ func address(raw string) (string, error) {
 	return u.String(), nil
 }
 
-// Probe connects once and says in one line why it cannot be done.
-func Probe(ctx context.Context, rawURL string) error {
+// Probe connects once to a server of any kind, and says in few words why that
+// cannot be done.
+func Probe(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	ws, response, err := websocket.Dial(ctx, rawURL, nil)
+	ws, response, err := websocket.Dial(ctx, url, nil)
 	if err != nil {
-		return fmt.Errorf("%s: %w", rawURL, explain(ctx, response, err))
+		return explain(ctx, response, err)
 	}
-	return ws.CloseNow()
+	_ = ws.Close(websocket.StatusNormalClosure, "") // it was there
+	return nil
 }
