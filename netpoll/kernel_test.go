@@ -13,10 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// manualKernel is Linux with a clock that stands still until a test moves it.
+// manualKernel is Linux with a clock that stands still until a test moves it,
+// and sockets that take nothing while a test says so.
 type manualKernel struct {
 	Kernel
-	now atomic.Int64
+	now  atomic.Int64
+	full atomic.Bool
 
 	mu     sync.Mutex
 	timers []int
@@ -40,6 +42,13 @@ func (k *manualKernel) SetTimer(fd int, first, interval time.Duration) error {
 	defer k.mu.Unlock()
 	k.armed = append(k.armed, first)
 	return nil
+}
+
+func (k *manualKernel) Write(fd int, b []byte) (int, unix.Errno) {
+	if k.full.Load() {
+		return 0, unix.EAGAIN
+	}
+	return k.Kernel.Write(fd, b)
 }
 
 // tick makes the timers of these workers fire once, and waits until they have
