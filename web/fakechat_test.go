@@ -46,6 +46,7 @@ type fakeClient struct {
 	pair      int
 	interests []string
 	partner   *fakeClient
+	typing    bool
 	last      *fakeClient // partner before; not again while somebody else waits
 }
 
@@ -138,14 +139,13 @@ func (c *fakeChat) receive(from *fakeClient, kind websocket.MessageType, message
 			from.looking = false
 		case "typing":
 			c.typing++
-			if from.partner != nil {
-				from.partner.tell(fields{"type": "typing", "pair": from.partner.pair, "on": record.On})
-			}
+			from.types(record.On)
 		}
 		return
 	}
 	switch {
 	case from.partner != nil && !(kind == websocket.MessageText && strings.HasPrefix(string(message), "\x1e")):
+		from.types(false)
 		from.partner.write(kind, message)
 	case from.rich:
 		from.tell(fields{"type": "undelivered", "pair": from.pair, "n": 1})
@@ -192,6 +192,7 @@ func (c *fakeChat) partLocked(client *fakeClient, reason string) {
 		return
 	}
 	client.partner, partner.partner = nil, nil
+	client.typing, partner.typing = false, false
 	partner.tell(fields{"type": "left", "pair": partner.pair, "reason": reason})
 	if !partner.rich {
 		c.lookLocked(partner)
@@ -211,6 +212,14 @@ func (c *fakeChat) leave(client *fakeClient) {
 		return
 	}
 	c.partLocked(client, "disconnected")
+}
+
+// types tells the partner whether client is typing, if that is news.
+func (client *fakeClient) types(on bool) {
+	if client.partner != nil && client.typing != on {
+		client.partner.tell(fields{"type": "typing", "pair": client.partner.pair, "on": on})
+	}
+	client.typing = on
 }
 
 // tell sends a record to a client that is rich.

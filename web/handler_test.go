@@ -62,6 +62,8 @@ var assets = []struct {
 	{"/", "text/html; charset=utf-8", `role="log"`},
 	{"/index.html", "text/html; charset=utf-8", `role="log"`},
 	{"/style.css", "text/css; charset=utf-8", "prefers-color-scheme"},
+	{"/log.css", "text/css; charset=utf-8", ".bubble"},
+	{"/bar.css", "text/css; charset=utf-8", "#go"},
 	{"/app.js", "text/javascript; charset=utf-8", "import"},
 	{"/attention.js", "text/javascript; charset=utf-8", "AudioContext"},
 	{"/composer.js", "text/javascript; charset=utf-8", "isComposing"},

@@ -99,7 +99,7 @@ function send(data) {
 
 /** The user has changed the draft. */
 function changed(draft) {
-  warn('');
+  if (!armed) warn('');
   if (!draft) draftOf = null;
   else draftOf ??= ['chatting', 'left', 'reconnecting'].includes(shown) ? chats : 0;
 
@@ -201,7 +201,7 @@ function show() {
     $('status').textContent = words.state[state];
     $('send').setAttribute('aria-disabled', state !== 'chatting' && state !== 'open');
     $('field').placeholder = words.placeholder[placeholder(state)];
-    $('interests').hidden = ['chatting', 'open', 'connecting'].includes(state);
+    $('interests').hidden = !['idle', 'looking', 'left', 'closed'].includes(state);
     $('online').hidden = ['closed', 'connecting', 'reconnecting', 'ended', 'open'].includes(state);
     strangerTyping(false);
     arm(false);
