@@ -44,7 +44,8 @@ type Message struct {
 	Op ws.OpCode
 
 	// Gathered says that Frame and Payload lie in a buffer of the Decoder:
-	// they are valid until the next call of Next or Release, and Frame does
+	// they are valid until the next call of Next or Release (Run leaves
+	// them alone), and Frame does
 	// not Join with frames in b.
 	Gathered bool
 

@@ -92,6 +92,9 @@ func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
 	if c.fd < 0 || c.has(closing) {
 		return Gone
 	}
+	if len(a) == 0 {
+		a, b = b, nil
+	}
 	if s := c.spill.Load(); s != nil && s.backlog != nil {
 		if s.backlog.len()+len(a)+len(b) > by.poller.config.BacklogLimit {
 			// I4: who does not take that much is stalled, whatever the clock says.

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"net/netip"
 	"sync"
 )
@@ -37,19 +38,14 @@ const (
 	tooMuch             // and the grace is used up
 )
 
-// take counts one at the time now, in milliseconds, against the arrival time
-// that *tat holds.
-func (r rate) take(tat *uint32, now uint32) rateVerdict {
+// take counts n at the time now, in milliseconds, against the arrival time that
+// *tat holds.
+func (r rate) take(tat *uint32, now uint32, n int) rateVerdict {
 	if r.interval == 0 {
 		return within
 	}
-	now *= rateUnit
-	ahead := int32(*tat - now)
-	if ahead < 0 || uint32(ahead) > r.burst+r.grace+r.interval { // long ago, or so long that it wrapped
-		ahead = 0
-	}
-	next := uint32(ahead) + r.interval
-	*tat = now + next
+	next := r.ahead(*tat, now) + uint32(n)*r.interval
+	*tat = now*rateUnit + next
 	switch {
 	case next <= r.burst:
 		return within
@@ -57,6 +53,27 @@ func (r rate) take(tat *uint32, now uint32) rateVerdict {
 		return over
 	}
 	return tooMuch
+}
+
+// ahead is how far the arrival time is ahead of now, in 1/rateUnit ms.
+func (r rate) ahead(tat, now uint32) uint32 {
+	ahead := int32(tat - now*rateUnit)
+	if ahead < 0 || uint32(ahead) > r.burst+r.grace+r.interval { // long ago, or so long that it wrapped
+		return 0
+	}
+	return uint32(ahead)
+}
+
+// allowance is how many more there may be now before it is too much.
+func (r rate) allowance(tat, now uint32) int {
+	if r.interval == 0 {
+		return math.MaxInt
+	}
+	ahead := r.ahead(tat, now)
+	if ahead > r.burst+r.grace {
+		return 0
+	}
+	return int((r.burst + r.grace - ahead) / r.interval)
 }
 
 // addresses counts the connections and the handshakes of each address: an IPv4
@@ -147,7 +164,7 @@ func (a *addresses) handshake(key, now uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.known[key]
-	ok := a.handshakes.take(&e.tat, now) == within
+	ok := a.handshakes.take(&e.tat, now, 1) == within
 	if ok {
 		s.known[key] = e
 	}

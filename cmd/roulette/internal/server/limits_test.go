@@ -46,7 +46,7 @@ func TestRate(t *testing.T) {
 			tat := tc.begin * rateUnit
 			for i, s := range tc.steps {
 				for n := range s.n {
-					if got := r.take(&tat, s.now); got != s.want && s.want <= tooMuch {
+					if got := r.take(&tat, s.now, 1); got != s.want && s.want <= tooMuch {
 						t.Fatalf("step %d, number %d at %d ms: got %d, want %d", i, n, s.now, got, s.want)
 					}
 				}

@@ -10,9 +10,11 @@ import (
 	"roulette/pairing"
 )
 
-// batch is what one read brought for the receiver: frames that lie one behind
-// the other, to be written at once, and what they count for.
+// batch is what one read brought for the receiver, to be written at once, and
+// what it counts for: a message that an earlier read began, if any, and frames
+// that lie one behind the other in the read buffer.
 type batch struct {
+	first    []byte // in the decoder
 	frames   []byte
 	messages [2]uint64 // by metrics.Opcode
 	payload  uint64
@@ -34,13 +36,23 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	var out batch
 	h.reply = h.reply[:0]
 	for {
-		m, rest, err := d.Next(b)
+		var m frame.Message
+		rest, err := h.run(c, d, b, &out)
+		if err == nil {
+			if len(rest) == 0 && len(out.first) == 0 && d.Empty() {
+				break
+			}
+			if len(out.first) > 0 { // lives only until Next
+				h.deliver(c, &out)
+			}
+			m, rest, err = d.Next(rest)
+		}
+		b = rest
 		if err != nil {
 			h.deliver(c, &out)
 			h.offend(c, err.(*frame.Error), d, own)
 			return
 		}
-		b = rest
 		if m.Op == ws.OpContinuation {
 			break
 		}
@@ -57,9 +69,39 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	h.settle(c, d, own)
 }
 
+// run takes the messages off b that are only to be relayed.
+func (h *handler) run(c *netpoll.Conn, d *partial, b []byte, out *batch) (rest []byte, err error) {
+	if len(out.frames) > 0 {
+		return b, nil // in another place of the buffer: Join knows how
+	}
+	now := h.worker.Now()
+	r, rest, err := d.Run(b, h.server.rate.allowance(c.Rate, now))
+	n := r.Texts + r.Binaries
+	if n == 0 {
+		return rest, err
+	}
+	h.precede(c, out)
+	h.withinRate(c, opText, n)
+	out.frames = r.Frames
+	out.messages[metrics.OpcodeText] += uint64(r.Texts)
+	out.messages[metrics.OpcodeBinary] += uint64(r.Binaries)
+	out.payload += uint64(r.Payload)
+	return rest, err
+}
+
+// precede writes what is on its way back to c, such as the pong of a ping that
+// came before a message, between its fragments perhaps, before what the message
+// brings back.
+func (h *handler) precede(c *netpoll.Conn, out *batch) {
+	if len(h.reply) > 0 {
+		h.deliver(c, out)
+		h.answer(c)
+	}
+}
+
 // take deals with one message. False: c has ended.
 func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
-	if !h.withinRate(c, m.Op) {
+	if !h.withinRate(c, m.Op, 1) {
 		h.deliver(c, out)
 		h.answer(c)
 		h.end(c, rateExceeded)
@@ -67,27 +109,23 @@ func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
-		if len(h.reply) > 0 {
-			// The pong of a ping that came before this message, between its
-			// fragments perhaps, goes before what the message brings back.
-			h.deliver(c, out)
-			h.answer(c)
-		}
+		h.precede(c, out)
 		if m.Op == ws.OpText && record.IsControl(m.Payload) && phaseOf(c) != echo {
 			h.deliver(c, out)
 			return h.controlMessage(c, m.Payload)
 		}
-		joined, ok := frame.Join(out.frames, m.Frame)
-		if !ok {
+		if m.Gathered {
 			h.deliver(c, out)
-			joined = m.Frame
+			out.first = m.Frame
+		} else {
+			joined, ok := frame.Join(out.frames, m.Frame)
+			if !ok {
+				panic("server: frames of one read in two places")
+			}
+			out.frames = joined
 		}
-		out.frames = joined
 		out.messages[opcodeOf(m.Op)]++
 		out.payload += uint64(len(m.Payload))
-		if m.Gathered { // lives only until the next call of Next
-			h.deliver(c, out)
-		}
 	case ws.OpPing:
 		h.reply = frame.AppendMessage(h.reply, ws.OpPong, m.Payload)
 		h.answerSome(c)
@@ -118,10 +156,10 @@ func opcodeOf(op ws.OpCode) metrics.Opcode {
 	return metrics.OpcodeText
 }
 
-// withinRate counts one message or control frame against c's rate limit. Who
+// withinRate counts n messages or control frames against c's rate limit. Who
 // exceeds the burst is warned; who goes on is out.
-func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode) bool {
-	switch h.server.rate.take(&c.Rate, h.worker.Now()) {
+func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
+	switch h.server.rate.take(&c.Rate, h.worker.Now(), n) {
 	case within:
 		if has(c, rateWarned) {
 			clearFlag(c, rateWarned)
@@ -194,19 +232,19 @@ func (h *handler) clientCloses(c *netpoll.Conn, payload []byte) {
 // deliver writes a batch to the partner, or back if c is on /echo, and empties
 // it.
 func (h *handler) deliver(c *netpoll.Conn, out *batch) {
-	if len(out.frames) == 0 {
+	if len(out.first)+len(out.frames) == 0 {
 		return
 	}
 	outcome := netpoll.Gone
 	if phaseOf(c) == echo {
 		c.Lock()
-		outcome = c.Send(h.worker, out.frames, c)
+		outcome = c.SendTwo(h.worker, out.first, out.frames, c)
 		c.Unlock()
 	} else if partner, ok := h.server.pairs.Partner(c.ID()); ok {
 		if phaseOf(c) == richPhase {
 			h.stopsTyping(c)
 		}
-		outcome = h.relay(c, partner, out.frames)
+		outcome = h.relay(c, partner, out)
 	}
 	n := out.messages[metrics.OpcodeText] + out.messages[metrics.OpcodeBinary]
 	if outcome == netpoll.Gone {
@@ -220,9 +258,9 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 	*out = batch{}
 }
 
-// relay writes frames to the partner, if it still is c's partner when nobody
+// relay writes a batch to the partner, if it still is c's partner when nobody
 // else can write to it (I2, I7).
-func (h *handler) relay(c *netpoll.Conn, partner uint32, frames []byte) netpoll.Outcome {
+func (h *handler) relay(c *netpoll.Conn, partner uint32, out *batch) netpoll.Outcome {
 	s := h.server
 	p := s.poller.Conn(partner)
 	if p == nil {
@@ -236,7 +274,7 @@ func (h *handler) relay(c *netpoll.Conn, partner uint32, frames []byte) netpoll.
 	if phaseOf(p) == richPhase {
 		h.announceLocked(p)
 	}
-	return p.Send(h.worker, frames, c)
+	return p.SendTwo(h.worker, out.first, out.frames, c)
 }
 
 // undelivered tells c that n messages of it have reached nobody.

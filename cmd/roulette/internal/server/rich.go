@@ -123,7 +123,7 @@ func (h *handler) control(c *netpoll.Conn, payload []byte) (goOn bool) {
 	goOn = true
 	first := true
 	record.Parse(payload, func(cmd record.Command, err error) bool {
-		if !first && !h.withinRate(c, opText) { // the first was counted as the message
+		if !first && !h.withinRate(c, opText, 1) { // the first was counted as the message
 			h.end(c, rateExceeded)
 			goOn = false
 			return false
