@@ -103,7 +103,12 @@ func TestStallAcrossClocks(t *testing.T) {
 	c := adoptOn(t, p.workers[0], fd)
 	k.now.Add(int64(time.Second))
 	k.tick(t, p.workers[1])
-	on(t, p.workers[1], func() { fill(t, p.workers[1], c, nil) })
+	k.full.Store(true)
+	on(t, p.workers[1], func() {
+		c.Lock()
+		defer c.Unlock()
+		c.Send(p.workers[1], []byte("hello"), nil)
+	})
 	on(t, p.workers[0], func() {
 		for range 2 { // the second finds that nothing goes
 			p.workers[0].sweepBacklog(c)
@@ -130,6 +135,7 @@ func TestBacklogLimit(t *testing.T) {
 	c := adoptOn(t, w, fd)
 	on(t, w, func() {
 		fill(t, w, c, nil)
+		k.full.Store(true) // from here on nothing moves
 		c.Lock()
 		defer c.Unlock()
 		for _, n := range []int{1000, 1} {
@@ -143,6 +149,8 @@ func TestBacklogLimit(t *testing.T) {
 	// The limit counts as a stall at the next look, whatever the clock says.
 	k.advance(t, p, time.Millisecond)
 	receive(t, "the stall", stalled)
+	k.full.Store(false)
+	k.advance(t, p, time.Millisecond)
 	got, err := io.ReadAll(client)
 	if err != nil || !bytes.HasSuffix(got, []byte(last)) {
 		t.Fatalf("got %d bytes without the last word, %v", len(got), err)
@@ -161,7 +169,10 @@ func TestPausedIsNotSilent(t *testing.T) {
 	fdB, _ := tcpPair(t)
 	fdC, _ := tcpPair(t)
 	a, b, idle := adoptOn(t, w, fdA), adoptOn(t, w, fdB), adoptOn(t, w, fdC)
-	on(t, w, func() { fill(t, w, b, a) })
+	on(t, w, func() {
+		fill(t, w, b, a)
+		k.full.Store(true)
+	})
 	if !a.Paused() || b.Paused() {
 		t.Fatal("the sender and nobody else should be paused")
 	}

@@ -117,8 +117,12 @@ func TestCloseInCallbacks(t *testing.T) {
 			on(t, w, func() { fill(t, w, c, nil) })
 			go io.Copy(io.Discard, client)
 		case "stalled":
-			on(t, w, func() { fill(t, w, c, nil) })
+			on(t, w, func() {
+				fill(t, w, c, nil)
+				k.full.Store(true)
+			})
 			k.advance(t, p, time.Minute)
+			k.full.Store(false)
 		case "sweep":
 			k.advance(t, p, 0)
 		case "ask":

@@ -22,10 +22,12 @@ type manualKernel struct {
 
 	mu     sync.Mutex
 	timers []int
-	armed  []time.Duration // what SetTimer was asked for first
+	ticked chan struct{} // a timer was seen
 }
 
-func newManualKernel() *manualKernel { return &manualKernel{Kernel: Linux()} }
+func newManualKernel() *manualKernel {
+	return &manualKernel{Kernel: Linux(), ticked: make(chan struct{}, maxWorkers)}
+}
 
 func (k *manualKernel) Now() time.Duration { return time.Duration(k.now.Load()) }
 
@@ -37,11 +39,16 @@ func (k *manualKernel) Timer() (int, error) {
 	return fd, err
 }
 
-func (k *manualKernel) SetTimer(fd int, first, interval time.Duration) error {
+func (k *manualKernel) SetTimer(int, time.Duration, time.Duration) error { return nil }
+
+func (k *manualKernel) Drain(fd int) {
+	k.Kernel.Drain(fd)
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.armed = append(k.armed, first)
-	return nil
+	timer := slices.Contains(k.timers, fd)
+	k.mu.Unlock()
+	if timer {
+		k.ticked <- struct{}{}
+	}
 }
 
 func (k *manualKernel) Write(fd int, b []byte) (int, unix.Errno) {
@@ -57,7 +64,8 @@ func (k *manualKernel) tick(t testing.TB, workers ...*Worker) {
 	t.Helper()
 	for _, w := range workers {
 		k.Signal(w.timer)
-		on(t, w, func() {}) // the mail comes behind the tick
+		receive(t, "the tick", k.ticked)
+		on(t, w, func() {}) // and it is through
 	}
 }
 

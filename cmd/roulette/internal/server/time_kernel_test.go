@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,9 +20,12 @@ type stoppedClock struct {
 	now    atomic.Int64
 	mu     sync.Mutex
 	timers []int
+	ticked chan struct{} // a timer was seen
 }
 
-func newStoppedClock() *stoppedClock { return &stoppedClock{Kernel: netpoll.Linux()} }
+func newStoppedClock() *stoppedClock {
+	return &stoppedClock{Kernel: netpoll.Linux(), ticked: make(chan struct{}, 16)}
+}
 
 func (k *stoppedClock) Now() time.Duration { return time.Duration(k.now.Load()) }
 
@@ -35,6 +39,16 @@ func (k *stoppedClock) Timer() (int, error) {
 
 func (k *stoppedClock) SetTimer(int, time.Duration, time.Duration) error { return nil }
 
+func (k *stoppedClock) Drain(fd int) {
+	k.Kernel.Drain(fd)
+	k.mu.Lock()
+	timer := slices.Contains(k.timers, fd)
+	k.mu.Unlock()
+	if timer {
+		k.ticked <- struct{}{}
+	}
+}
+
 // advance moves the clock by d, and every worker looks at all its connections.
 func (k *stoppedClock) advance(t testing.TB, s *Server, d time.Duration) {
 	t.Helper()
@@ -42,6 +56,11 @@ func (k *stoppedClock) advance(t testing.TB, s *Server, d time.Duration) {
 	for range 4 { // a quarter of the connections is looked at each time
 		for _, fd := range k.timers {
 			k.Signal(fd)
+			select {
+			case <-k.ticked:
+			case <-time.After(servertest.Patience):
+				t.Fatal("no tick")
+			}
 		}
 		settled(t, s)
 	}
