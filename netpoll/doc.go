@@ -4,7 +4,7 @@
 //
 //	            accept4                     Handler.Read             Conn.Send
 //	listener ───────────► Worker ──────────────────────► handler ───────────────► partner's
-//	 (in every worker's    own Epoll, own 64 KiB buffer   parses, routes           socket, or
+//	 (in every worker's    own Epoll, own 256 KiB buffer  parses, routes           socket, or
 //	  epoll, EXCLUSIVE)    serves its sockets to the end                           its backlog
 //
 // # Ownership

@@ -64,9 +64,10 @@ type Config struct {
 	// refused with a bare close by the accept path; default 1<<20, at most 1<<24.
 	MaxConns int
 	// ReadBuffer is the size of a worker's read buffer, and so the most that
-	// one turn reads from one socket; default 64 KiB.
+	// one turn reads from one socket; default 256 KiB (64 KiB cost half as
+	// much again in a stream of 16 KiB messages).
 	ReadBuffer int
-	// BacklogLimit bounds the bytes that wait for one receiver; default 256 KiB.
+	// BacklogLimit bounds the bytes that wait for one receiver; default 1 MiB.
 	BacklogLimit int
 	// StallTimeout: default 15 s. LingerTimeout: default 3 s.
 	StallTimeout, LingerTimeout time.Duration
@@ -95,8 +96,8 @@ func (c Config) withDefaults() Config {
 	c.Workers = min(c.Workers, maxWorkers)
 	def(&c.MaxConns, 1<<20)
 	c.MaxConns = min(c.MaxConns, maxConns)
-	def(&c.ReadBuffer, 64<<10)
-	def(&c.BacklogLimit, 256<<10)
+	def(&c.ReadBuffer, 256<<10)
+	def(&c.BacklogLimit, 1<<20)
 	defDuration := func(v *time.Duration, d time.Duration) {
 		if *v <= 0 {
 			*v = d

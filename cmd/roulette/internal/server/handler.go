@@ -175,6 +175,7 @@ func (h *handler) Tick() {
 	h.server.pairs.Relax(now, h.matched)
 	h.swept++
 	h.server.addresses.sweep(int(h.swept), now)
+	h.server.giveBack()
 }
 
 var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)

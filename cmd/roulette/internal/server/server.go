@@ -46,7 +46,7 @@ const (
 	messageTimeout = 60 * time.Second
 	lingerTimeout  = 3 * time.Second
 	// readBuffer is the most that one read brings.
-	readBuffer = 64 << 10
+	readBuffer = 256 << 10
 	// reserve is how many descriptors are kept free of chat connections: for
 	// listeners, epolls, the admin side, and for refusing in good order.
 	reserve = 64
@@ -122,6 +122,9 @@ type Server struct {
 	registry  *prometheus.Registry
 	rate      rate
 	sorry     []byte // the frame a plain client without a partner gets back
+
+	// Owned by worker 0.
+	most int // connections since memory was last given back
 
 	// Atomic.
 	draining   atomic.Bool
