@@ -51,6 +51,9 @@ func (c *benchCommand) Validate() error {
 			return errors.New("--" + check.rule)
 		}
 	}
+	if c.URL != "" && !strings.HasPrefix(c.URL, "ws://") { // if it is missing, kong says so
+		return fmt.Errorf("%q is not a ws:// URL", c.URL)
+	}
 	if c.Rate > 0 && c.Mode != string(bench.Rate) {
 		return fmt.Errorf("--rate is of --mode rate only, not of %s", c.Mode)
 	}
