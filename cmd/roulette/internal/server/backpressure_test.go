@@ -17,7 +17,7 @@ import (
 
 // mostPending bounds what may wait for one receiver: what one read brings, with
 // a message that it completes, and the replies to what the receiver sends.
-const mostPending = 2*(64<<10+frameSlack) + 16<<10
+const mostPending = 2*(readBuffer+frameSlack) + 16<<10
 
 const frameSlack = 16
 

@@ -192,7 +192,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 		if cause == netpoll.Requested {
 			why = serverStopped
 		}
-		h.account(c, why)
+		h.account(c, why, endings[why].label)
 		h.counters.Connections[metrics.ConnectionClosing]--
 		h.remove(c, why)
 	}
@@ -242,7 +242,13 @@ func (h *handler) end(c *netpoll.Conn, why reason) {
 }
 
 func (h *handler) finish(c *netpoll.Conn, why reason, last []byte) {
-	h.account(c, why)
+	h.finishAs(c, why, endings[why].label, last)
+}
+
+// finishAs is finish for an end that is counted under another code than the
+// reason's own.
+func (h *handler) finishAs(c *netpoll.Conn, why reason, label metrics.CloseCode, last []byte) {
+	h.account(c, why, label)
 	h.releaseHeld(c)
 	// First nobody can write to it any more, then the table forgets it: a
 	// partner that was about to write finds one or the other (I7).
@@ -257,14 +263,13 @@ func (h *handler) remove(c *netpoll.Conn, why reason) {
 }
 
 // account counts the end of a WebSocket connection, once (I6).
-func (h *handler) account(c *netpoll.Conn, why reason) {
+func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) {
 	if phaseOf(c) == echo {
 		h.counters.Connections[metrics.ConnectionIdle]--
 	}
 	h.counters.Connections[metrics.ConnectionClosing]++
 	c.SetState(uint16(ended)|uint16(why)<<reasonShift, phaseMask|reasonMask)
-	e := &endings[why]
-	h.counters.Closed[e.label][e.by]++
+	h.counters.Closed[label][endings[why].by]++
 	h.counters.ConnectionDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
 }
 

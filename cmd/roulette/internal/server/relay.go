@@ -226,7 +226,7 @@ func (h *handler) clientCloses(c *netpoll.Conn, payload []byte) {
 		h.finish(c, reasonOf(offence), frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
 		return
 	}
-	h.finish(c, clientClosed, frame.AppendClose(h.reply[:0], code, ""))
+	h.finishAs(c, clientClosed, metrics.CloseCodeOf(uint16(code)), frame.AppendClose(h.reply[:0], code, ""))
 }
 
 // deliver writes a batch to the partner, or back if c is on /echo, and empties

@@ -8,16 +8,20 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
 
 // stoppedClock is the real kernel with a clock that stands still until a test
-// moves it: whatever the deadlines are, nothing is waited for.
+// moves it: whatever the deadlines are, nothing is waited for. And sockets take
+// nothing while a test says so.
 type stoppedClock struct {
 	netpoll.Kernel
 	now    atomic.Int64
+	full   atomic.Bool
 	mu     sync.Mutex
 	timers []int
 	ticked chan struct{} // a timer was seen
@@ -38,6 +42,20 @@ func (k *stoppedClock) Timer() (int, error) {
 }
 
 func (k *stoppedClock) SetTimer(int, time.Duration, time.Duration) error { return nil }
+
+func (k *stoppedClock) Write(fd int, b []byte) (int, unix.Errno) {
+	if k.full.Load() {
+		return 0, unix.EAGAIN
+	}
+	return k.Kernel.Write(fd, b)
+}
+
+func (k *stoppedClock) Writev(fd int, a, b []byte) (int, unix.Errno) {
+	if k.full.Load() {
+		return 0, unix.EAGAIN
+	}
+	return k.Kernel.Writev(fd, a, b)
+}
 
 func (k *stoppedClock) Drain(fd int) {
 	k.Kernel.Drain(fd)

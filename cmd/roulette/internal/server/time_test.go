@@ -199,26 +199,21 @@ func TestStreamIsNoLateMessage(t *testing.T) {
 func TestPausedMessageIsNotLate(t *testing.T) {
 	k := newStoppedClock()
 	s, addr := start(t, Config{Kernel: k, StallTimeout: time.Hour})
-	sender, b := couple(t, s, addr)
-	const together = 10 // messages in one write, which the server's reads cut
-	message := strings.Repeat("x", 60_000)
-	a := &pourer{Conn: sender, frame: func(int) []byte {
-		return []byte(strings.Repeat(string(text(message)), together))
-	}}
-	a.pour(t, s, 1)
-	held := false
-	eachConn(t, s, func(_ *handler, c *netpoll.Conn) { held = held || c.Paused() && c.Held() != nil })
-	if !held {
-		t.Fatal("the paused sender should be in the middle of a message")
-	}
+	a, b := couple(t, s, addr)
+	k.full.Store(true)
+	second := text("and another")
+	a.Write(append(text("one"), second[:9]...))
+	servertest.Await(t, "the sender is paused in the middle of a message", func() (held bool) {
+		eachConn(t, s, func(_ *handler, c *netpoll.Conn) { held = held || c.Paused() && c.Held() != nil })
+		return held
+	})
 	k.advance(t, s, 10*messageTimeout)
 	k.advance(t, s, messageTimeout-moment)
-	done := make(chan struct{})
-	go func() { a.finish(); close(done) }()
-	for range a.next * together {
-		b.Expect(servertest.OpText, message)
-	}
-	<-done
+	a.Write(second[9:])
+	k.full.Store(false)
+	k.advance(t, s, 0)
+	b.Expect(servertest.OpText, "one")
+	b.Expect(servertest.OpText, "and another")
 }
 
 func TestPingAllocations(t *testing.T) {
