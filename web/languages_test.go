@@ -15,7 +15,9 @@ import (
 // TestLanguages opens the page with browsers of several languages, on a phone: the
 // words are theirs, there is one for everything, and they fit.
 func TestLanguages(t *testing.T) {
-	browser := browsertest.Start(t)
+	chat := newFakeChat(t, false)
+	anna := person{t, browsertest.Start(t)}
+	anna.do(chromedp.EmulateViewport(390, 844))
 	for _, test := range []struct {
 		accept, language, start string
 	}{
@@ -29,14 +31,12 @@ func TestLanguages(t *testing.T) {
 		{"xx", "en", "Start"},
 	} {
 		t.Run(test.accept, func(t *testing.T) {
-			t.Parallel()
-			chat := newFakeChat(t, false)
-			anna := person{t, browsertest.NewPerson(t, browser)}
+			anna := person{t, anna.tab}
 			anna.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 				_, err := cdp.Call(ctx, tab, emulation.SetUserAgentOverride,
 					emulation.SetUserAgentOverrideParams{UserAgent: "test", AcceptLanguage: test.accept})
 				return err
-			}), chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url),
+			}), chromedp.Navigate(chat.url),
 				browsertest.Wait(`document.documentElement.dataset.state === 'idle'`))
 			anna.check(button(test.start), fmt.Sprintf(`document.documentElement.lang === %q`, test.language))
 			anna.run(`const { languages, words } = await import('/words.js');

@@ -15,9 +15,9 @@ func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
 	meet(anna, ben)
 	// A photograph that is far too big: noise, which nothing compresses.
-	anna.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 1400, height: 1000 });
+	anna.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 720, height: 520 });
 		const context = canvas.getContext('2d');
-		const noise = context.createImageData(1400, 1000);
+		const noise = context.createImageData(720, 520);
 		for (let i = 0; i < noise.data.length; i++) noise.data[i] = i % 4 === 3 ? 255 : 256 * Math.random();
 		context.putImageData(noise, 0, 0);
 		const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));

@@ -39,6 +39,7 @@ func Start(t testing.TB) context.Context {
 		chromedp.Flag("headless", true),
 		chromedp.Flag("no-sandbox", true), // test machines run as root, which the sandbox refuses
 		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("force-prefers-reduced-motion", true), // drawing without end costs most of a processor
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-first-run", true),
 		chromedp.Flag("disable-background-networking", true),
