@@ -486,13 +486,13 @@ func (c *Client) unsay() {
 }
 
 func (c *Client) refused(e record.Event) {
-	again := e.Code == record.ErrRateLimited.Code
-	if c.asked && c.state == Looking {
-		if again {
+	if c.state == Looking {
+		switch {
+		case e.Code != record.ErrRateLimited.Code: // only a next can be wrong
+			c.stop() // it may still look with the old interests
+		case c.asked:
 			stopTimer(&c.askTimer)
 			c.askTimer = time.NewTimer(askAgain)
-		} else {
-			c.stop() // it may still look with the old interests
 		}
 	}
 	c.tell(Event{Kind: Refused, Text: strings.TrimSpace(e.Message + " (" + e.Code + ")")})

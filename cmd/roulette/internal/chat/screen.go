@@ -280,7 +280,7 @@ func (s *screen) room() int { return max(s.height-2, 0) }
 
 // View implements [tea.Model].
 func (s *screen) View() tea.View {
-	rows := append(s.history.view(s.room()), s.stateLine(), s.input.View())
+	rows := append(s.history.view(s.room()), s.stateLine(), ansi.Truncate(s.input.View(), s.width, ""))
 	v := tea.NewView(strings.Join(rows[max(0, len(rows)-s.height):], "\n"))
 	v.AltScreen = true
 	return v
