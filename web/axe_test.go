@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"roulette/web/browsertest"
 )
 
 // axeScript finds axe-core, the checker of accessibility: the file that ROULETTE_AXE
@@ -41,9 +39,9 @@ func axeScript(t *testing.T) string {
 // by night. What it finds serious or critical fails the test.
 func TestAccessibility(t *testing.T) {
 	script := axeScript(t)
-	browser := browsertest.Start(t)
+	crowd := newCrowd(t)
 	chat := newFakeChat(t, false)
-	anna := visit(t, browser, chat, idle)
+	anna := crowd.visit(t, chat, idle)
 	anna.do(chromedp.EmulateViewport(390, 844))
 	look := func(state string) {
 		anna.do(emulate("light"))
@@ -51,7 +49,7 @@ func TestAccessibility(t *testing.T) {
 		anna.do(emulate("dark")) // other colours, and nothing else
 		anna.audit(state+", dark", script, `{ runOnly: ['color-contrast'] }`)
 	}
-	tour(anna, visit(t, browser, chat, idle), chat, look)
+	tour(anna, crowd.visit(t, chat, idle), chat, look)
 	anna.do(chromedp.Navigate(chat.url + "/nowhere"))
 	look("404")
 }

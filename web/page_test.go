@@ -13,7 +13,7 @@ import (
 // TestPage runs the page in a real browser against a real, if simple, server. The
 // browser is shared, the people and the server are each test's own.
 func TestPage(t *testing.T) {
-	browser := browsertest.Start(t)
+	crowd := newCrowd(t)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, chat *fakeChat, enter func() person)
@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 			chat := newFakeChat(t, false)
 			test.run(t, chat, func() person {
 				t.Helper()
-				return visit(t, browser, chat, idle)
+				return crowd.visit(t, chat, idle)
 			})
 		})
 	}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -16,12 +17,46 @@ type person struct {
 	tab context.Context
 }
 
-// visit opens the page of chat for somebody new, and waits until it is in state.
-func visit(t *testing.T, browser context.Context, chat *fakeChat, state string) person {
+// crowd is the people of one browser, used by one test after the other: a new one
+// costs more than most of the tests. Every test has a server of its own, so a page
+// finds nothing that another has stored.
+type crowd struct {
+	t       *testing.T // outlives all who use the crowd
+	browser context.Context
+
+	// Guarded by mu.
+	mu   sync.Mutex
+	free []context.Context
+}
+
+func newCrowd(t *testing.T) *crowd {
 	t.Helper()
-	p := person{t, browsertest.NewPerson(t, browser)}
-	p.do(chromedp.Navigate(chat.url), browsertest.Wait(state))
+	return &crowd{t: t, browser: browsertest.Start(t)}
+}
+
+// visit opens the page of chat for somebody, and waits until it is in state.
+func (c *crowd) visit(t *testing.T, chat *fakeChat, state string) person {
+	t.Helper()
+	p := person{t, c.take()}
+	t.Cleanup(func() {
+		p.do(chromedp.Navigate("about:blank"))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.free = append(c.free, p.tab)
+	})
+	p.do(chromedp.EmulateViewport(800, 600), chromedp.Navigate(chat.url), browsertest.Wait(state))
 	return p
+}
+
+func (c *crowd) take() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last := len(c.free) - 1; last >= 0 {
+		tab := c.free[last]
+		c.free = c.free[:last]
+		return tab
+	}
+	return browsertest.NewPerson(c.t, c.browser)
 }
 
 // What Wait and check ask of the page. A state is shown in three places at once.

@@ -8,7 +8,7 @@ import (
 
 // TestPlainServer runs the page against a server without the subprotocol.
 func TestPlainServer(t *testing.T) {
-	browser := browsertest.Start(t)
+	crowd := newCrowd(t)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, chat *fakeChat, enter func() person)
@@ -22,7 +22,7 @@ func TestPlainServer(t *testing.T) {
 			chat := newFakeChat(t, true)
 			test.run(t, chat, func() person {
 				t.Helper()
-				return visit(t, browser, chat, open)
+				return crowd.visit(t, chat, open)
 			})
 		})
 	}

@@ -20,16 +20,16 @@ import (
 //
 //	go test -run Screenshots -artifacts -outputdir DIR ./web
 func TestScreenshots(t *testing.T) {
-	browser := browsertest.Start(t)
+	crowd := newCrowd(t)
 	chat := newFakeChat(t, false)
 	folder := t.ArtifactDir()
 	t.Log("pictures in", folder)
 
-	anna := person{t, browsertest.NewPerson(t, browser)}
+	anna := crowd.visit(t, chat, idle)
 	anna.do(chromedp.Navigate(chat.url + "/nowhere"))
 	anna.shoot(folder, "404")
 	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
-	tour(anna, visit(t, browser, chat, idle), chat, func(state string) { anna.shoot(folder, state) })
+	tour(anna, crowd.visit(t, chat, idle), chat, func(state string) { anna.shoot(folder, state) })
 }
 
 // tour leads anna, who is idle, through everything that the page can show, with ben
