@@ -39,6 +39,7 @@ func axeScript(t *testing.T) string {
 // by night. What it finds serious or critical fails the test.
 func TestAccessibility(t *testing.T) {
 	script := axeScript(t)
+	t.Parallel()
 	crowd := newCrowd(t)
 	chat := newFakeChat(t, false)
 	anna := crowd.visit(t, chat, idle)

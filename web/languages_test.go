@@ -15,6 +15,7 @@ import (
 // TestLanguages opens the page with browsers of several languages, on a phone: the
 // words are theirs, there is one for everything, and they fit.
 func TestLanguages(t *testing.T) {
+	t.Parallel()
 	chat := newFakeChat(t, false)
 	anna := person{t, browsertest.Start(t)}
 	anna.do(chromedp.EmulateViewport(390, 844))

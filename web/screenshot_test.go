@@ -20,6 +20,7 @@ import (
 //
 //	go test -run Screenshots -artifacts -outputdir DIR ./web
 func TestScreenshots(t *testing.T) {
+	t.Parallel()
 	crowd := newCrowd(t)
 	chat := newFakeChat(t, false)
 	folder := t.ArtifactDir()
