@@ -1,6 +1,8 @@
 package netpoll
 
 import (
+	"runtime"
+
 	easygo "github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +22,24 @@ func (c *Conn) ready(events easygo.EpollEvent) {
 	if events&inputEvents != 0 {
 		c.read(events)
 	}
+	w.breathe()
 }
+
+// breathe lets the Go scheduler see, every few milliseconds of work, that the
+// worker's goroutine is not stuck. Otherwise its monitor, after 10 ms without a
+// schedule, keeps interrupting the thread and taking its processor away, which
+// costs some 5 % under full load: system calls do not count for it.
+func (w *Worker) breathe() {
+	if w.stats.Events-w.breathed >= eventsPerBreath || w.stats.BytesRead-w.breathedBytes >= bytesPerBreath {
+		w.breathed, w.breathedBytes = w.stats.Events, w.stats.BytesRead
+		runtime.Gosched()
+	}
+}
+
+const (
+	eventsPerBreath = 512
+	bytesPerBreath  = 2 << 20
+)
 
 // read reads one buffer full at most and gives it to the handler. A short read
 // means that the socket was empty (epoll(7)), so the next bytes make an event

@@ -32,7 +32,9 @@ type Worker struct {
 	lastChunk int // one past the last chunk that exists
 	refused   map[*listener]*backoff
 	stats     Stats
-	closing   bool
+
+	breathed, breathedBytes uint64 // stats.Events and BytesRead at the last breath
+	closing                 bool
 
 	// Atomic.
 	count atomic.Int64 // connections
