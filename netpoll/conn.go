@@ -35,6 +35,7 @@ const (
 	pausedBySelf                    // does not read: its own backlog must drain first
 	closing                         // nothing is written behind what stands, and what is read is discarded; set under the write lock
 	holding                         // spill.held is set; owned by the worker
+	resumed                         // was paused since it was last read
 
 	paused    = pausedByPeer | pausedBySelf
 	slotShift = 24
@@ -136,11 +137,19 @@ func (c *Conn) has(flags uint32) bool { return c.bits.Load()&flags != 0 }
 // paused or has a backlog, when the sweep last passed by. Owner only.
 func (c *Conn) Heard() uint32 { return c.heard }
 
+// Silent makes it look as if c had been heard for the last time so long ago, in
+// milliseconds; for who starts to count from an event of his own. Owner only.
+func (c *Conn) Silent(since uint32) { c.heard = c.Worker().now - since }
+
 // Opened is when c was accepted, by Worker.Now. Owner only.
 func (c *Conn) Opened() uint32 { return c.opened }
 
 // Closing tells whether c is on its way out: nothing it sends is read any more.
 func (c *Conn) Closing() bool { return c.has(closing) }
+
+// Resumed tells, during Handler.Read, that c was paused before: what it brings
+// may have waited for long. Owner only.
+func (c *Conn) Resumed() bool { return c.has(resumed) }
 
 // Held returns what the handler keeps of an unfinished read, nil if nothing.
 // Owner only.

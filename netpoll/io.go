@@ -65,9 +65,13 @@ func (c *Conn) read(events easygo.EpollEvent) {
 		w.stats.BytesRead += uint64(n)
 		if !c.has(closing) { // else discarded
 			c.heard = w.now
+			again := c.has(resumed)
 			w.handler.Read(c, w.buf[:n])
 			if c.fd < 0 {
 				return
+			}
+			if again {
+				c.bits.And(^uint32(resumed))
 			}
 		}
 		switch {
@@ -259,6 +263,7 @@ func (c *Conn) resume(flag uint32) {
 	defer c.Unlock()
 	c.bits.And(^flag)
 	if c.fd >= 0 {
+		c.bits.Or(resumed)
 		c.lookAgain()
 	}
 }

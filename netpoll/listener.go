@@ -112,6 +112,7 @@ func (w *Worker) accept(l *listener) {
 	if w.closing {
 		return
 	}
+	failures := 0
 	for range acceptBudget {
 		fd, peer, errno := w.kernel.Accept(l.fd)
 		switch errno {
@@ -134,6 +135,9 @@ func (w *Worker) accept(l *listener) {
 			// accept(2): the connection was gone before it was taken, or the
 			// network reports what it would have on a later call. Try the next.
 			w.stats.AcceptErrors[errno]++
+			if failures++; failures == acceptBudget {
+				w.backOff(l) // it is not the connections, then
+			}
 			continue
 		}
 		if w.poller.Count() >= w.poller.config.MaxConns {
@@ -185,7 +189,11 @@ func (w *Worker) outOfDescriptors(l *listener) {
 	}
 	p.openSpareLocked()
 	p.mu.Unlock()
+	w.backOff(l)
+}
 
+// backOff stops listening for a while, twice as long each time.
+func (w *Worker) backOff(l *listener) {
 	b := w.refused[l]
 	if b == nil {
 		b = &backoff{wait: minBackoff / 2}

@@ -30,7 +30,10 @@ type handler struct {
 	noticeFrame []byte
 	counters    metrics.Counters
 	sample      uint32
-	swept       uint32 // shards of the address table looked at so far
+	// uncounted: what is being read may have been sent in its own good time, while
+	// its sender was paused, so no rate limit applies.
+	uncounted bool
+	swept     uint32 // shards of the address table looked at so far
 }
 
 // partial is a message that is not whole yet.
@@ -145,6 +148,8 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 			clearFlag(c, pinged)
 		}
 	case !has(c, pinged):
+		// The time for the pong begins now, however late this look may be.
+		c.Silent(ping)
 		setFlag(c, pinged)
 		h.send(c, pingFrame)
 	case silence >= ping+milliseconds(config.PongTimeout):

@@ -12,6 +12,7 @@ import (
 
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
+	"roulette/netpoll"
 )
 
 func TestRate(t *testing.T) {
@@ -386,4 +387,24 @@ func TestMaxConnections(t *testing.T) {
 	if n := s.turnedAway.Load(); n != 0 {
 		t.Errorf("%d count as turned away", n)
 	}
+}
+
+// What a sender has written in its own good time while it was not read is not
+// held against it when all of it is read at once.
+func TestRateOfAPausedSender(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, MessageRate: 10, MessageBurst: 1 << 16})
+	a, b := stalledCouple(t, s, addr)
+	eachConn(t, s, func(h *handler, c *netpoll.Conn) {
+		if c.Paused() { // its burst is used up
+			c.Rate = h.worker.Now()*rateUnit + s.rate.burst + s.rate.grace
+		}
+	})
+	var writing sync.WaitGroup
+	writing.Go(func() { a.finish(text("one"), text("two"), text("three")) })
+	check(t, b, 0, a.next)
+	for _, want := range []string{"one", "two", "three"} {
+		b.Expect(servertest.OpText, want)
+	}
+	writing.Wait()
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"math"
+
 	"github.com/gobwas/ws"
 
 	"roulette/frame"
@@ -32,6 +34,9 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	if h.sample++; h.sample%sampleEvery == 0 {
 		begin := h.worker.Time()
 		defer func() { h.counters.RelayLatency.Observe(int64(h.worker.Time() - begin)) }()
+	}
+	if h.uncounted = c.Resumed(); h.uncounted {
+		c.Rate = 0 // and there may be more of it
 	}
 	var out batch
 	h.reply = h.reply[:0]
@@ -75,7 +80,11 @@ func (h *handler) run(c *netpoll.Conn, d *partial, b []byte, out *batch) (rest [
 		return b, nil // in another place of the buffer: Join knows how
 	}
 	now := h.worker.Now()
-	r, rest, err := d.Run(b, h.server.rate.allowance(c.Rate, now))
+	most := math.MaxInt
+	if !h.uncounted {
+		most = h.server.rate.allowance(c.Rate, now)
+	}
+	r, rest, err := d.Run(b, most)
 	n := r.Texts + r.Binaries
 	if n == 0 {
 		return rest, err
@@ -159,6 +168,9 @@ func opcodeOf(op ws.OpCode) metrics.Opcode {
 // withinRate counts n messages or control frames against c's rate limit. Who
 // exceeds the burst is warned; who goes on is out.
 func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
+	if h.uncounted {
+		return true
+	}
 	switch h.server.rate.take(&c.Rate, h.worker.Now(), n) {
 	case within:
 		if has(c, rateWarned) {

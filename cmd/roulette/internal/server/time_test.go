@@ -132,6 +132,22 @@ func TestPingAndPong(t *testing.T) {
 }
 
 // Those who came at once are not pinged at once.
+// The time for the pong begins with the ping, also when the whole process was
+// frozen for longer than both together.
+func TestPongAfterAFreeze(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second})
+	c := servertest.Dial(t, addr, "/ws")
+	k.advance(t, s, time.Hour)
+	c.Expect(servertest.OpPing, "")
+	k.advance(t, s, 10*time.Second-moment)
+	if s.poller.Count() != 1 || pingedConns(t, s) != 1 {
+		t.Fatal("closed too early")
+	}
+	k.advance(t, s, moment)
+	c.ExpectClose(4408)
+}
+
 func TestPingsAreSpread(t *testing.T) {
 	const n, steps = 200, 40
 	k := newStoppedClock()
