@@ -274,7 +274,8 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 	res.measured(before, after, sample, sample2, took)
 
 	moved, last := time.Now(), after.received
-	r.watch(ctx, "draining", time.Minute, func(t total) bool {
+	// Also when it was interrupted: what is under way then is not lost.
+	r.watch(context.WithoutCancel(ctx), "draining", time.Minute, func(t total) bool {
 		if t.received != last {
 			last, moved = t.received, time.Now()
 		}

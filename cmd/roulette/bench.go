@@ -89,9 +89,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	interrupted := errors.Is(err, context.Canceled)
 	switch {
 	case interrupted && result != nil:
-		// What was under way just then is no loss, and cannot be told from one.
-		result.Faults.Lost = 0
-		fmt.Fprintf(os.Stderr, "roulette: interrupted after %.1f s of %v; lost messages are not counted\n", result.Seconds, c.Duration)
+		fmt.Fprintf(os.Stderr, "roulette: interrupted after %.1f s of %v\n", result.Seconds, c.Duration)
 	case interrupted:
 		return errors.New("interrupted before there was anything to measure")
 	case err != nil:

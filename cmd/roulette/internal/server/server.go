@@ -123,8 +123,10 @@ type Server struct {
 	rate      rate
 	sorry     []byte // the frame a plain client without a partner gets back
 
-	// Owned by worker 0.
-	most int // connections since memory was last given back
+	// Owned by worker 0; see giveBack.
+	settled   int // connections when memory was last given back
+	lastCount int // at the last tick
+	calm      int // ticks since their number moved
 
 	// Atomic.
 	draining   atomic.Bool
