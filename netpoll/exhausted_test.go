@@ -24,6 +24,9 @@ func serveExhausted() {
 	if err != nil {
 		panic(err)
 	}
+	if err := p.Start(); err != nil {
+		panic(err)
+	}
 	bound, err := p.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		panic(err)

@@ -101,6 +101,9 @@ func open(t testing.TB, config Config, h hooks) *Poller {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil && !errors.Is(err, ErrClosed) {
 			t.Errorf("Close: %v", err)

@@ -150,7 +150,7 @@ type Poller struct {
 // ErrClosed is what a closed Poller answers.
 var ErrClosed = errors.New("netpoll: closed")
 
-// Open starts the workers.
+// Open makes the workers, which do nothing but what they are asked until Start.
 func Open(config Config) (*Poller, error) {
 	config = config.withDefaults()
 	p := &Poller{
@@ -173,6 +173,17 @@ func Open(config Config) (*Poller, error) {
 		p.workers = append(p.workers, w)
 	}
 	return p, nil
+}
+
+// Start sets the coarse clock going, and with it Handler.Sweep and Ticker.Tick.
+// It orders all that its caller did before all that the workers do from here on.
+func (p *Poller) Start() error {
+	for _, w := range p.workers {
+		if err := w.Ask(func() { w.armTimer(p.config.Tick) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Conn returns the connection that has this ID, or nil. What it is by the time

@@ -77,14 +77,14 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 	}
 	w.handler = p.config.NewHandler(w)
 	w.ticker, _ = w.handler.(Ticker)
-	if err := w.start(); err != nil {
+	if err := w.open(); err != nil {
 		w.release()
 		return nil, fmt.Errorf("worker %d: %w", index, err)
 	}
 	return w, nil
 }
 
-func (w *Worker) start() (err error) {
+func (w *Worker) open() (err error) {
 	if w.timer, err = w.kernel.Timer(); err != nil {
 		return err
 	}
@@ -97,11 +97,7 @@ func (w *Worker) start() (err error) {
 	if err = w.epoll.Add(w.timer, easygo.EPOLLIN, w.onTick); err != nil {
 		return err
 	}
-	if err = w.epoll.Add(w.event, easygo.EPOLLIN, w.onMail); err != nil {
-		return err
-	}
-	tick := w.poller.config.Tick
-	return w.kernel.SetTimer(w.timer, tick, tick)
+	return w.epoll.Add(w.event, easygo.EPOLLIN, w.onMail)
 }
 
 // waitFailed: without epoll_wait(2) there is nothing left to do.
@@ -109,7 +105,7 @@ func (w *Worker) waitFailed(err error) {
 	panic(fmt.Sprintf("netpoll: worker %d: epoll_wait: %v", w.index, err))
 }
 
-// release gives back what start took.
+// release gives back what open took.
 func (w *Worker) release() {
 	if w.epoll != nil {
 		w.epoll.Close()

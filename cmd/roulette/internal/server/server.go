@@ -180,13 +180,16 @@ func New(config Config) (*Server, error) {
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
 	}
-	// Before the workers, whose clock ticks at once.
 	s.pairs = pairing.New(pairing.Config{IDs: polling.IDs()})
 	if s.poller, err = netpoll.Open(polling); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
+	// Last, for what a worker does at each tick may need any of this.
+	if err = s.poller.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("server: %w", err), s.Close())
+	}
 	return s, nil
 }
 
