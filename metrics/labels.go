@@ -34,11 +34,12 @@ const (
 	RejectOrigin                              // a foreign Origin header
 	RejectDraining                            // the server is going down
 	RejectDescriptorLimit                     // EMFILE or ENFILE: refused with the spare descriptor
+	RejectMemory                              // memory is short: load is shed
 	rejectReasons
 )
 
 var rejectReasonLabels = [rejectReasons]string{
-	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit",
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory",
 }
 
 func (r RejectReason) String() string { return rejectReasonLabels[r] }
