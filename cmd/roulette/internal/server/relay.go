@@ -55,7 +55,9 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 		b = rest
 		if err != nil {
 			h.deliver(c, &out)
-			h.offend(c, err.(*frame.Error), d, own)
+			h.answer(c)
+			h.offend(c, err.(*frame.Error))
+			h.settle(c, d, own)
 			return
 		}
 		if m.Op == ws.OpContinuation {
@@ -220,22 +222,18 @@ func (h *handler) settle(c *netpoll.Conn, d *partial, own bool) {
 }
 
 // offend ends c, which has broken the protocol.
-func (h *handler) offend(c *netpoll.Conn, offence *frame.Error, d *partial, own bool) {
+func (h *handler) offend(c *netpoll.Conn, offence *frame.Error) {
 	if offence.Code == ws.StatusMessageTooBig {
 		h.counters.LimitsExceeded[metrics.LimitMessageSize]++
 	}
-	h.answer(c)
-	why := reasonOf(offence)
-	h.finish(c, why, frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
-	h.settle(c, d, own)
+	h.finish(c, reasonOf(offence), frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
 }
 
 // clientCloses answers the client's close frame.
 func (h *handler) clientCloses(c *netpoll.Conn, payload []byte) {
 	code, _, err := frame.ParseClose(payload)
 	if err != nil {
-		offence := err.(*frame.Error)
-		h.finish(c, reasonOf(offence), frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
+		h.offend(c, err.(*frame.Error))
 		return
 	}
 	h.finishAs(c, clientClosed, metrics.CloseCodeOf(uint16(code)), frame.AppendClose(h.reply[:0], code, ""))
@@ -252,11 +250,8 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 		c.Lock()
 		outcome = c.SendTwo(h.worker, out.first, out.frames, c)
 		c.Unlock()
-	} else if partner, ok := h.server.pairs.Partner(c.ID()); ok {
-		if phaseOf(c) == richPhase {
-			h.stopsTyping(c)
-		}
-		outcome = h.relay(c, partner, out)
+	} else {
+		outcome = h.relay(c, out)
 	}
 	n := out.messages[metrics.OpcodeText] + out.messages[metrics.OpcodeBinary]
 	if outcome == netpoll.Gone {
@@ -270,23 +265,42 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 	*out = batch{}
 }
 
-// relay writes a batch to the partner, if it still is c's partner when nobody
-// else can write to it (I2, I7).
-func (h *handler) relay(c *netpoll.Conn, partner uint32, out *batch) netpoll.Outcome {
-	s := h.server
-	p := s.poller.Conn(partner)
+// relay writes a batch to the partner.
+func (h *handler) relay(c *netpoll.Conn, out *batch) netpoll.Outcome {
+	if phaseOf(c) == richPhase {
+		h.stopsTyping(c)
+	}
+	p := h.lockPartner(c)
 	if p == nil {
 		return netpoll.Gone
 	}
-	p.Lock()
 	defer p.Unlock()
-	if back, ok := s.pairs.Partner(partner); !ok || back != c.ID() {
-		return netpoll.Gone
-	}
 	if phaseOf(p) == richPhase {
 		h.announceLocked(p)
 	}
 	return p.SendTwo(h.worker, out.first, out.frames, c)
+}
+
+// lockPartner returns the connection that c is paired with, locked, nil if there
+// is none. Until it is unlocked it stays c's partner for whatever is written to
+// it: the table is asked again under the lock, and who ends the pair waits for
+// the lock before anything else reaches either ([netpoll.Conn.Barrier]; I2, I7).
+func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
+	s := h.server
+	id, ok := s.pairs.Partner(c.ID())
+	if !ok {
+		return nil
+	}
+	p := s.poller.Conn(id)
+	if p == nil {
+		return nil
+	}
+	p.Lock()
+	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() {
+		p.Unlock()
+		return nil
+	}
+	return p
 }
 
 // undelivered tells c that n messages of it have reached nobody.

@@ -216,19 +216,14 @@ func (h *handler) typing(c *netpoll.Conn, on bool) {
 // tellTyping tells c's partner, if it is a rich client with nothing better to
 // read.
 func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
-	partner, ok := h.server.pairs.Partner(c.ID())
-	if !ok {
-		return
-	}
-	p := h.server.poller.Conn(partner)
+	p := h.lockPartner(c)
 	if p == nil {
 		return
 	}
-	p.Lock()
 	defer p.Unlock()
-	if back, ok := h.server.pairs.Partner(partner); ok && back == c.ID() && phaseOf(p) == richPhase && !p.Backlogged() {
+	if phaseOf(p) == richPhase && !p.Backlogged() {
 		h.announceLocked(p)
-		h.noticeLocked(p, record.AppendTyping(h.notice[:0], h.server.pairs.Number(partner), on))
+		h.noticeLocked(p, record.AppendTyping(h.notice[:0], h.server.pairs.Number(p.ID()), on))
 	}
 }
 
