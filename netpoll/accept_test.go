@@ -50,11 +50,48 @@ func TestAccept(t *testing.T) {
 }
 
 func TestInheritedOptions(t *testing.T) {
+	for name, listen := range map[string]func(t *testing.T, p *Poller) (addr string){
+		"own listener":        func(t *testing.T, p *Poller) string { return listenOn(t, p, "127.0.0.1:0") },
+		"somebody else's one": listenOnForeign,
+	} {
+		t.Run(name, func(t *testing.T) { testInheritedOptions(t, listen) })
+	}
+}
+
+// listenOnForeign listens on a socket as a service manager would pass it.
+func listenOnForeign(t *testing.T, p *Poller) string {
+	t.Helper()
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // which knows fewer options
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := -1
+	if err := raw.Control(func(orig uintptr) { fd, err = unix.Dup(int(orig)) }); err != nil || fd < 0 {
+		t.Fatal(fd, err)
+	}
+	if err := PrepareListener(fd); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := p.ListenOn(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bound.String()
+}
+
+func testInheritedOptions(t *testing.T, listen func(*testing.T, *Poller) string) {
 	fds := make(chan int, 1)
 	p := open(t, Config{}, hooks{
 		accepted: func(_ *Worker, c *Conn, _ netip.AddrPort) bool { fds <- int(c.fd); return true },
 	})
-	dial(t, listenOn(t, p, "127.0.0.1:0"))
+	dial(t, listen(t, p))
 	fd := receive(t, "accept", fds)
 	for _, o := range []struct {
 		desc              string

@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -53,20 +54,51 @@ func (linux) Listen(addr netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-func listen(fd int, addr netip.AddrPort) error {
-	options := []struct{ level, name, value int }{
-		{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepaliveIdle},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepaliveInterval},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepaliveCount},
-		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
-	}
-	for _, o := range options {
+// listenerOptions are what every listener has.
+var listenerOptions = [...]struct{ level, name, value int }{
+	{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepaliveIdle},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepaliveInterval},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepaliveCount},
+	{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
+}
+
+func setListenerOptions(fd int) error {
+	for _, o := range listenerOptions {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
 			return os.NewSyscallError("setsockopt", err)
 		}
+	}
+	return nil
+}
+
+// PrepareListener makes a listening socket that somebody else has opened, such as
+// a service manager, one for [Poller.ListenOn]: non-blocking, closed on exec, and
+// with the options that accepted sockets inherit. It refuses what does not listen.
+func PrepareListener(fd int) error {
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return fmt.Errorf("netpoll: descriptor %d: %w", fd, os.NewSyscallError("getsockopt", err))
+	}
+	if listening == 0 {
+		return fmt.Errorf("netpoll: descriptor %d: a socket that does not listen", fd)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return fmt.Errorf("netpoll: descriptor %d: %w", fd, os.NewSyscallError("fcntl", err))
+	}
+	unix.CloseOnExec(fd)
+	// Multipath TCP does not know all of them, and is served all the same.
+	if err := setListenerOptions(fd); err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
+		return fmt.Errorf("netpoll: descriptor %d: %w", fd, err)
+	}
+	return nil
+}
+
+func listen(fd int, addr netip.AddrPort) error {
+	if err := setListenerOptions(fd); err != nil {
+		return err
 	}
 	var sa unix.Sockaddr
 	if ip := addr.Addr(); ip.Is4() {

@@ -53,32 +53,38 @@ func (p *Poller) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // ListenOn is Listen for a non-blocking socket that listens already. The
-// descriptor is the Poller's from now on.
+// descriptor is the Poller's from now on. It must not be called from a worker.
 func (p *Poller) ListenOn(fd int) (netip.AddrPort, error) {
 	l := &listener{fd: fd}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		p.kernel.Close(fd)
 		return netip.AddrPort{}, ErrClosed
 	}
-	bound, err := p.kernel.LocalAddr(fd)
+	var err error
+	if l.addr, err = p.kernel.LocalAddr(fd); err == nil {
+		err = p.register(l)
+	}
+	if err == nil {
+		p.listeners = append(p.listeners, l)
+	}
+	p.mu.Unlock() // for a worker that accepts from l already may want it
 	if err != nil {
-		p.kernel.Close(fd)
+		p.closeListener(l, (*Worker).unlisten)
 		return netip.AddrPort{}, fmt.Errorf("netpoll: listen: %w", err)
 	}
-	l.addr = bound
-	for i, w := range p.workers {
+	return l.addr, nil
+}
+
+// register puts l into the epolls of all workers.
+func (p *Poller) register(l *listener) error {
+	for _, w := range p.workers {
 		if err := w.listen(l); err != nil {
-			for _, w := range p.workers[:i+1] {
-				w.epoll.Del(fd)
-			}
-			p.kernel.Close(fd)
-			return netip.AddrPort{}, fmt.Errorf("netpoll: listen: %w", err)
+			return err
 		}
 	}
-	p.listeners = append(p.listeners, l)
-	return bound, nil
+	return nil
 }
 
 func (w *Worker) listen(l *listener) error {
@@ -86,31 +92,50 @@ func (w *Worker) listen(l *listener) error {
 }
 
 // StopListening closes all listeners: who connects now is refused by the
-// kernel. It returns when no worker accepts any more, so it must not be called
-// from one of them.
+// kernel. Those who wait in the kernel's queue are accepted before, for closing
+// would reset them. It returns when no worker accepts any more, so it must not be
+// called from one of them.
 func (p *Poller) StopListening() {
 	p.mu.Lock()
 	listeners := p.listeners
 	p.listeners = nil
 	p.mu.Unlock()
 	for _, l := range listeners {
-		for _, w := range p.workers {
-			gone := make(chan struct{})
-			if w.Ask(func() {
-				delete(w.refused, l)
-				w.epoll.Del(l.fd)
-				close(gone)
-			}) == nil {
-				<-gone
+		p.closeListener(l, func(w *Worker, l *listener) {
+			for turns := 0; turns < lastTurns && w.accept(l); turns++ {
 			}
-		}
-		p.kernel.Close(l.fd)
+			w.unlisten(l)
+		})
 	}
 }
 
-func (w *Worker) accept(l *listener) {
+// lastTurns bounds what is accepted of a queue before its listener is closed
+// (I4).
+const lastTurns = 64
+
+// closeListener has each worker do its last for l, and then closes it: nobody
+// accepts from its number when it is somebody else's (I1).
+func (p *Poller) closeListener(l *listener, last func(*Worker, *listener)) {
+	for _, w := range p.workers {
+		through := make(chan struct{})
+		if w.Ask(func() { last(w, l); close(through) }) == nil {
+			<-through
+		}
+	}
+	p.kernel.Close(l.fd)
+}
+
+// unlisten forgets l.
+func (w *Worker) unlisten(l *listener) {
+	delete(w.refused, l)
+	w.epoll.Del(l.fd) // fails where it was never added, or the worker had backed off
+}
+
+// accept takes a turn's worth of connections from l, and tells whether there may be
+// more.
+func (w *Worker) accept(l *listener) (more bool) {
 	if w.closing {
-		return
+		return false
 	}
 	failures := 0
 	for range acceptBudget {
@@ -126,11 +151,11 @@ func (w *Worker) accept(l *listener) {
 				continue
 			}
 		case unix.EAGAIN:
-			return
+			return false
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 			w.stats.AcceptErrors[errno]++
 			w.outOfDescriptors(l)
-			return
+			return false
 		default:
 			// accept(2): the connection was gone before it was taken, or the
 			// network reports what it would have on a later call. Try the next.
@@ -154,6 +179,7 @@ func (w *Worker) accept(l *listener) {
 			w.kernel.Close(fd)
 		}
 	}
+	return true
 }
 
 // arrive makes an accepted socket a connection of this worker and reads it at
@@ -229,10 +255,20 @@ func (p *Poller) openSpareLocked() {
 	p.spareOut.Store(false)
 }
 
+// SetTick changes the period of the coarse clock, for a time in which more
+// depends on it.
+func (p *Poller) SetTick(d time.Duration) error {
+	for _, w := range p.workers {
+		if err := w.Ask(func() { w.period = d; w.armTimer(d) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // armTimer makes the coarse clock tick once in d, and by its period after that.
 func (w *Worker) armTimer(d time.Duration) {
-	tick := w.poller.config.Tick
-	if err := w.kernel.SetTimer(w.timer, min(d, tick), tick); err != nil {
+	if err := w.kernel.SetTimer(w.timer, min(d, w.period), w.period); err != nil {
 		w.poller.config.Logger.Error("timer not set", "error", err)
 	}
 }

@@ -177,14 +177,7 @@ func Open(config Config) (*Poller, error) {
 
 // Start sets the coarse clock going, and with it Handler.Sweep and Ticker.Tick.
 // It orders all that its caller did before all that the workers do from here on.
-func (p *Poller) Start() error {
-	for _, w := range p.workers {
-		if err := w.Ask(func() { w.armTimer(p.config.Tick) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (p *Poller) Start() error { return p.SetTick(p.config.Tick) }
 
 // Conn returns the connection that has this ID, or nil. What it is by the time
 // the caller looks is known only under its write lock, see [Conn.Send].

@@ -28,8 +28,9 @@ type Worker struct {
 	buf       []byte
 	now       uint32 // milliseconds since Open, as of the last tick; wraps
 	tick      uint32
-	firstFree int // no chunk before this one has a free slot
-	lastChunk int // one past the last chunk that exists
+	period    time.Duration // of the coarse clock
+	firstFree int           // no chunk before this one has a free slot
+	lastChunk int           // one past the last chunk that exists
 	refused   map[*listener]*backoff
 	stats     Stats
 
@@ -70,6 +71,7 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 		chunks:  make([]atomic.Pointer[chunk], p.config.chunksPerWorker()),
 		buf:     make([]byte, p.config.ReadBuffer),
 		now:     milliseconds(p.kernel.Now()),
+		period:  p.config.Tick,
 		refused: make(map[*listener]*backoff),
 		stats:   Stats{AcceptErrors: make(map[unix.Errno]uint64)},
 		timer:   -1,
