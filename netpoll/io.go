@@ -119,9 +119,9 @@ func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
 		a, b = b, nil
 	}
 	if s := c.spill.Load(); s != nil && s.backlog != nil {
-		if s.backlog.len()+len(a)+len(b) > by.poller.config.BacklogLimit {
+		if s.backlog.len()+len(a)+len(b) > by.poller.limits.Load().BacklogLimit {
 			// I4: who does not take that much is stalled, whatever the clock says.
-			s.progress = by.now - milliseconds(by.poller.config.StallTimeout)
+			s.progress = by.now - milliseconds(by.poller.limits.Load().StallTimeout)
 			return Gone
 		}
 		c.enqueue(by, s, a, b, from)
@@ -233,7 +233,7 @@ func (c *Conn) backlogStalled(w *Worker) bool {
 		return false
 	}
 	// Signed: the clock of the worker that made the backlog may be ahead.
-	return int32(w.now-s.progress) >= int32(milliseconds(w.poller.config.StallTimeout))
+	return int32(w.now-s.progress) >= int32(milliseconds(w.poller.limits.Load().StallTimeout))
 }
 
 // sweepBacklog tries again what waits for c, and reports who takes nothing.

@@ -128,15 +128,23 @@ func (c Config) idShift() uint { return uint(bits.Len(uint(c.Workers - 1))) }
 // chunksPerWorker leaves room for all connections to be one worker's.
 func (c Config) chunksPerWorker() int { return (c.MaxConns+chunkSlots-1)/chunkSlots + 1 }
 
+// Limits are what of a Config may change while the Poller runs; see SetTick for
+// another.
+type Limits struct {
+	BacklogLimit int
+	StallTimeout time.Duration
+}
+
 // Poller is N workers and the listeners they accept from.
 type Poller struct {
 	// Immutable after Open.
-	config  Config
+	config  Config // but for what limits has
 	kernel  Kernel
 	workers []*Worker
 	idShift uint // a connection's ID is place<<idShift | worker
 
 	// Atomic.
+	limits   atomic.Pointer[Limits]
 	open     atomic.Int64 // connections
 	spareOut atomic.Bool  // spare was given up and is not there again
 
@@ -164,6 +172,7 @@ func Open(config Config) (*Poller, error) {
 		return nil, fmt.Errorf("netpoll: open: %w", err)
 	}
 	p.spare = spare
+	p.limits.Store(&Limits{config.BacklogLimit, config.StallTimeout})
 	for i := range config.Workers {
 		w, err := openWorker(p, i)
 		if err != nil {
@@ -178,6 +187,11 @@ func Open(config Config) (*Poller, error) {
 // Start sets the coarse clock going, and with it Handler.Sweep and Ticker.Tick.
 // It orders all that its caller did before all that the workers do from here on.
 func (p *Poller) Start() error { return p.SetTick(p.config.Tick) }
+
+// SetLimits changes the limits, all of them: zero is no default here. A backlog
+// that stands may be longer than a smaller limit allows; nothing is added to it
+// until it is not.
+func (p *Poller) SetLimits(l Limits) { p.limits.Store(&l) }
 
 // Conn returns the connection that has this ID, or nil. What it is by the time
 // the caller looks is known only under its write lock, see [Conn.Send].
@@ -236,11 +250,7 @@ func (p *Poller) leastLoaded() *Worker {
 // worker, and returns when all workers are through, or ctx is done.
 func (p *Poller) Each(ctx context.Context, f func(h Handler, c *Conn)) error {
 	return p.OnWorkers(ctx, func(w *Worker) {
-		w.each(func(c *Conn) {
-			if !c.has(closing) {
-				f(w.handler, c)
-			}
-		})
+		w.Each(func(c *Conn) { f(w.handler, c) })
 	})
 }
 

@@ -214,6 +214,16 @@ func (w *Worker) sweep(c *Conn) {
 	}
 }
 
+// Each calls f for every connection of the worker that is open and not closing;
+// f may close it. Worker only.
+func (w *Worker) Each(f func(*Conn)) {
+	w.each(func(c *Conn) {
+		if !c.has(closing) {
+			f(c)
+		}
+	})
+}
+
 // each calls f for every open connection of the worker; f may close it.
 func (w *Worker) each(f func(*Conn)) {
 	for i := range w.lastChunk {
