@@ -106,20 +106,10 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 		listen = append(listen, addr)
 	}
 	s, err := server.New(server.Config{
-		Workers:                  c.Workers,
-		MaxConnections:           c.MaxConnections,
-		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
-		HandshakesPerAddress:     c.HandshakesPerAddress,
-		MaxMessageSize:           int(c.MaxMessageSize),
-		MessageRate:              c.MessageRate,
-		MessageBurst:             c.MessageBurst,
-		HandshakeTimeout:         c.HandshakeTimeout,
-		PingInterval:             c.PingInterval,
-		PongTimeout:              c.PongTimeout,
-		StallTimeout:             c.StallTimeout,
-		AllowedOrigins:           c.AllowedOrigins,
-		Version:                  version(),
-		Logger:                   logger,
+		Settings: c.settings(),
+		Workers:  c.Workers,
+		Version:  version(),
+		Logger:   logger,
 	})
 	if err != nil {
 		return err
@@ -141,9 +131,26 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
 	}
-	logger.Info("started", "max_connections", s.MaxConnections(), "version", version())
+	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", version())
 
 	return c.waitAndDrain(s, signals, logger)
+}
+
+// settings are those of the flags that can change while the server runs.
+func (c *serveCommand) settings() server.Settings {
+	return server.Settings{
+		MaxConnections:           c.MaxConnections,
+		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
+		HandshakesPerAddress:     c.HandshakesPerAddress,
+		MaxMessageSize:           int(c.MaxMessageSize),
+		MessageRate:              c.MessageRate,
+		MessageBurst:             c.MessageBurst,
+		HandshakeTimeout:         c.HandshakeTimeout,
+		PingInterval:             c.PingInterval,
+		PongTimeout:              c.PongTimeout,
+		StallTimeout:             c.StallTimeout,
+		AllowedOrigins:           c.AllowedOrigins,
+	}
 }
 
 // waitAndDrain serves until the first signal, and lets everybody go until the

@@ -197,7 +197,7 @@ func TestSlowReceiverTalks(t *testing.T) {
 func TestMemoryOfStalledPairs(t *testing.T) {
 	const pairs = 8
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, PingInterval: time.Hour})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: time.Hour}})
 	before := heap()
 	for range pairs {
 		a, _ := couple(t, s, addr)
@@ -271,7 +271,7 @@ func TestPausedSenderLeaves(t *testing.T) {
 
 func TestReceiverBackAtTheLastMoment(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, StallTimeout: 15 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{StallTimeout: 15 * time.Second}})
 	a, b := stalledCouple(t, s, addr)
 	var writing sync.WaitGroup
 	writing.Go(func() { a.finish() })
@@ -286,7 +286,7 @@ func TestReceiverBackAtTheLastMoment(t *testing.T) {
 
 func TestStalledReceiver(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, StallTimeout: 15 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{StallTimeout: 15 * time.Second}})
 	a, b := stalledCouple(t, s, addr)
 	k.stall(t, s, "the pair is parted", func() bool { return s.pairs.Pairs() == 0 })
 	// The sender is free: what was under way reaches nobody, and it is told.
@@ -436,7 +436,7 @@ func TestNextPartnerBehindBacklog(t *testing.T) {
 // behind them in one read is not lost.
 func TestLargeMessagesBehindBacklog(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, MaxMessageSize: 1 << 20})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{MaxMessageSize: 1 << 20}})
 	sender, b := couple(t, s, addr)
 	message := func(i int) string {
 		if i%5 == 0 {

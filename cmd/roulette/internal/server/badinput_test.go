@@ -43,7 +43,7 @@ func refused(t *testing.T, c *servertest.Conn, method string, status int) *http.
 const clientHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "0123456789abcdef0123456789abcdef" + " 0123456789abcdef"
 
 func TestRequestsThatAreRefused(t *testing.T) {
-	s, addr := start(t, Config{AllowedOrigins: []string{"https://example.org"}})
+	s, addr := start(t, Config{Settings: Settings{AllowedOrigins: []string{"https://example.org"}}})
 	upgrade := func(path string, extra ...string) string { return servertest.Request(addr, path, extra...) }
 	without := func(name string) string {
 		var kept []string
@@ -118,7 +118,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 }
 
 func TestRequestsThatAreAccepted(t *testing.T) {
-	s, addr := start(t, Config{AllowedOrigins: []string{"https://example.org"}})
+	s, addr := start(t, Config{Settings: Settings{AllowedOrigins: []string{"https://example.org"}}})
 	whole := servertest.Request(addr, "/echo")
 	largest := servertest.Request(addr, "/echo", "X-Padding: "+strings.Repeat("x", 8<<10-len(whole)-len("X-Padding: \r\n")))
 	if len(largest) != 8<<10 {
@@ -192,7 +192,7 @@ func TestFramesBehindTheBlankLine(t *testing.T) {
 }
 
 func TestRequestThatNeverEnds(t *testing.T) {
-	s, addr := start(t, Config{HandshakeTimeout: 100 * time.Millisecond})
+	s, addr := start(t, Config{Settings: Settings{HandshakeTimeout: 100 * time.Millisecond}})
 
 	t.Run("half a request", func(t *testing.T) {
 		c := servertest.Connect(t, addr)
@@ -255,7 +255,7 @@ func TestRequestThatNeverEnds(t *testing.T) {
 // TestHalfAFrameThenSilence: who says nothing any more is found by a ping, also
 // in the middle of a frame, and a partner has seen nothing of it.
 func TestHalfAFrameThenSilence(t *testing.T) {
-	s, addr := start(t, Config{PingInterval: 200 * time.Millisecond, PongTimeout: time.Second})
+	s, addr := start(t, Config{Settings: Settings{PingInterval: 200 * time.Millisecond, PongTimeout: time.Second}})
 	whole := enc(fin|textOp, content(1000))
 	var silent []*servertest.Conn
 	for _, send := range [][]byte{

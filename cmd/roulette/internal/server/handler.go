@@ -23,6 +23,7 @@ type handler struct {
 	worker *netpoll.Worker
 
 	// Owned by the worker.
+	rules       *rules
 	decoder     *partial // for connections that are between messages: all the others hold their own
 	free        []*partial
 	reply       []byte // scratch: what goes back to who sent
@@ -40,10 +41,13 @@ type handler struct {
 type partial struct {
 	frame.Decoder
 	since uint32 // Worker.Now when it began
+	// told: stays with its connection, which was told of a larger limit than is
+	// in force.
+	told bool
 }
 
 func newHandler(s *Server, w *netpoll.Worker) *handler {
-	h := &handler{server: s, worker: w}
+	h := &handler{server: s, worker: w, rules: s.rules.Load()}
 	h.counters.Init()
 	h.decoder = h.newPartial()
 	return h
@@ -58,11 +62,12 @@ func (h *handler) newPartial() *partial {
 		h.free = h.free[:n-1]
 		return p
 	}
-	return &partial{Decoder: frame.Decoder{Limit: h.server.config.MaxMessageSize}}
+	return &partial{Decoder: frame.Decoder{Limit: h.rules.MaxMessageSize}}
 }
 
 func (h *handler) releasePartial(p *partial) {
 	p.Release()
+	p.Limit, p.told = h.rules.MaxMessageSize, false
 	if len(h.free) < maxFree {
 		h.free = append(h.free, p)
 	}
@@ -74,7 +79,7 @@ func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
 	h.counters.Accepted++
 	h.counters.Connections[metrics.ConnectionHandshaking]++
 	var refusal uint16
-	if s.poller.Count() > s.config.MaxConnections {
+	if s.poller.Count() > h.rules.MaxConnections {
 		refusal = turnAway
 		h.counters.Rejected[metrics.RejectMaxConnections]++
 	} else if key, ok := s.addresses.key(peer.Addr()); ok {
@@ -127,10 +132,10 @@ func (h *handler) Stalled(c *netpoll.Conn) {
 
 // Sweep implements [netpoll.Handler]: it looks at c's deadlines.
 func (h *handler) Sweep(c *netpoll.Conn) {
-	now, config := h.worker.Now(), &h.server.config
+	now, rules := h.worker.Now(), h.rules
 	switch phaseOf(c) {
 	case handshaking:
-		if now-c.Opened() >= milliseconds(config.HandshakeTimeout) {
+		if now-c.Opened() >= milliseconds(rules.HandshakeTimeout) {
 			h.handshakeTimeout(c)
 		}
 		return
@@ -138,7 +143,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 		return
 	}
 	silence := now - c.Heard()
-	ping := milliseconds(config.PingInterval)
+	ping := milliseconds(rules.PingInterval)
 	// Up to a quarter earlier, each connection by its own amount, so that the
 	// pings of those that came together spread out.
 	ping -= uint32(place(c.ID()) * float64(ping) / 4)
@@ -152,11 +157,11 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 		c.Silent(ping)
 		setFlag(c, pinged)
 		h.send(c, pingFrame)
-	case silence >= ping+milliseconds(config.PongTimeout):
+	case silence >= ping+milliseconds(rules.PongTimeout):
 		h.end(c, noPong)
 		return
 	}
-	if p, ok := c.Held().(*partial); ok {
+	if p, ok := c.Held().(*partial); ok && !p.Empty() {
 		switch {
 		case c.Paused(): // the rest may be there, and is not read
 			p.since = now

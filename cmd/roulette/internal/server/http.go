@@ -50,13 +50,12 @@ func newHTTPServer(s *Server) *httpServer {
 		mux.HandleFunc(path, hs.upgrade)
 	}
 	hs.std = &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: s.config.HandshakeTimeout,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    maxRequest,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:        mux,
+		ReadTimeout:    10 * time.Second,
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    30 * time.Second,
+		MaxHeaderBytes: maxRequest,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	go hs.std.Serve(hs)
 	return hs

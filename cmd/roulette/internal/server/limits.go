@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // rateUnit is the resolution of the two rate limits below, in parts of a
@@ -82,11 +83,18 @@ func (r rate) allowance(tat, now uint32) int {
 // collide share their limits.
 type addresses struct {
 	// Immutable.
-	seed       maphash.Seed
-	maxConns   int32 // per address; 0: no limit
-	handshakes rate
+	seed maphash.Seed
+
+	// Atomic.
+	limits atomic.Pointer[addressLimits]
 
 	shards [64]addressShard
+}
+
+// addressLimits are what one address may do.
+type addressLimits struct {
+	conns      int32 // at once; 0: no limit
+	handshakes rate
 }
 
 type addressShard struct {
@@ -100,17 +108,21 @@ type addressEntry struct {
 }
 
 func newAddresses(maxConns, handshakesPerSecond int) *addresses {
-	return &addresses{
-		seed:       maphash.MakeSeed(),
-		maxConns:   int32(maxConns),
-		handshakes: newRate(handshakesPerSecond, 4*handshakesPerSecond),
-	}
+	a := &addresses{seed: maphash.MakeSeed()}
+	a.limit(maxConns, handshakesPerSecond)
+	return a
+}
+
+// limit sets the limits for who comes from now on.
+func (a *addresses) limit(maxConns, handshakesPerSecond int) {
+	a.limits.Store(&addressLimits{int32(maxConns), newRate(handshakesPerSecond, 4*handshakesPerSecond)})
 }
 
 // key is the number of an address; ok is false for those that are not counted.
 func (a *addresses) key(addr netip.Addr) (key uint32, ok bool) {
 	addr = addr.Unmap()
-	if a.maxConns == 0 && a.handshakes.interval == 0 || !addr.IsValid() || addr.IsLoopback() {
+	l := a.limits.Load()
+	if l.conns == 0 && l.handshakes.interval == 0 || !addr.IsValid() || addr.IsLoopback() {
 		return 0, false
 	}
 	if addr.Is4() {
@@ -129,7 +141,7 @@ func (a *addresses) enter(key uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.known[key]
-	if a.maxConns > 0 && e.conns >= a.maxConns {
+	if most := a.limits.Load().conns; most > 0 && e.conns >= most {
 		return false
 	}
 	e.conns++
@@ -164,7 +176,7 @@ func (a *addresses) handshake(key, now uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.known[key]
-	ok := a.handshakes.take(&e.tat, now, 1) == within
+	ok := a.limits.Load().handshakes.take(&e.tat, now, 1) == within
 	if ok {
 		s.known[key] = e
 	}

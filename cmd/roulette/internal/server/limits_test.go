@@ -75,7 +75,7 @@ func TestMessageRate(t *testing.T) {
 	} {
 		t.Run(tc.desc, func(t *testing.T) {
 			k := newStoppedClock()
-			s, addr := start(t, Config{Kernel: k, MessageRate: 10, MessageBurst: burst})
+			s, addr := start(t, Config{Kernel: k, Settings: Settings{MessageRate: 10, MessageBurst: burst}})
 			c := servertest.Dial(t, addr, "/ws")
 			for range burst {
 				c.Write(tc.send)
@@ -273,7 +273,7 @@ func turnedAway(t *testing.T, addr string, status int) {
 
 func TestConnectionsPerAddress(t *testing.T) {
 	const limit = 3
-	k, s, addr := startAfar(t, Config{MaxConnectionsPerAddress: limit})
+	k, s, addr := startAfar(t, Config{Settings: Settings{MaxConnectionsPerAddress: limit}})
 	var all []*servertest.Conn
 	for i := range limit {
 		k.set(fmt.Sprintf("2001:db8::%d", i))
@@ -307,7 +307,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 
 // A page takes no place among an address's chats.
 func TestPagesPerAddress(t *testing.T) {
-	k, s, addr := startAfar(t, Config{MaxConnectionsPerAddress: 1})
+	k, s, addr := startAfar(t, Config{Settings: Settings{MaxConnectionsPerAddress: 1}})
 	k.set("192.0.2.1")
 	page := servertest.Connect(t, addr)
 	page.Write([]byte("GET /favicon.svg HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -322,7 +322,7 @@ func TestPagesPerAddress(t *testing.T) {
 }
 
 func TestHandshakesPerAddress(t *testing.T) {
-	k, s, addr := startAfar(t, Config{HandshakesPerAddress: 2})
+	k, s, addr := startAfar(t, Config{Settings: Settings{HandshakesPerAddress: 2}})
 	k.set("192.0.2.1")
 	for range 8 { // the burst
 		servertest.Dial(t, addr, "/echo").Leave()
@@ -343,7 +343,7 @@ func TestHandshakesPerAddress(t *testing.T) {
 
 func TestMaxConnections(t *testing.T) {
 	const limit = 4
-	s, addr := start(t, Config{Kernel: newStoppedClock(), MaxConnections: limit})
+	s, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MaxConnections: limit}})
 	var all []*servertest.Conn
 	for range limit {
 		if !s.Ready() {
@@ -393,11 +393,11 @@ func TestMaxConnections(t *testing.T) {
 // held against it when all of it is read at once.
 func TestRateOfAPausedSender(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, MessageRate: 10, MessageBurst: 1 << 16})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{MessageRate: 10, MessageBurst: 1 << 16}})
 	a, b := stalledCouple(t, s, addr)
 	eachConn(t, s, func(h *handler, c *netpoll.Conn) {
 		if c.Paused() { // its burst is used up
-			c.Rate = h.worker.Now()*rateUnit + s.rate.burst + s.rate.grace
+			c.Rate = h.worker.Now()*rateUnit + h.rules.messages.burst + h.rules.messages.grace
 		}
 	})
 	var writing sync.WaitGroup

@@ -30,6 +30,8 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	d, own := c.Held().(*partial)
 	if !own {
 		d = h.decoder
+	} else if d.Empty() {
+		d.since = h.worker.Now()
 	}
 	if h.sample++; h.sample%sampleEvery == 0 {
 		begin := h.worker.Time()
@@ -84,7 +86,7 @@ func (h *handler) run(c *netpoll.Conn, d *partial, b []byte, out *batch) (rest [
 	now := h.worker.Now()
 	most := math.MaxInt
 	if !h.uncounted {
-		most = h.server.rate.allowance(c.Rate, now)
+		most = h.rules.messages.allowance(c.Rate, now)
 	}
 	r, rest, err := d.Run(b, most)
 	n := r.Texts + r.Binaries
@@ -173,7 +175,7 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
 	if h.uncounted {
 		return true
 	}
-	switch h.server.rate.take(&c.Rate, h.worker.Now(), n) {
+	switch h.rules.messages.take(&c.Rate, h.worker.Now(), n) {
 	case within:
 		if has(c, rateWarned) {
 			clearFlag(c, rateWarned)
@@ -211,7 +213,7 @@ func (h *handler) settle(c *netpoll.Conn, d *partial, own bool) {
 		return
 	}
 	switch empty := d.Empty(); {
-	case empty && own:
+	case empty && own && !d.told:
 		c.Hold(nil)
 		h.releasePartial(d)
 	case !empty && !own:

@@ -56,7 +56,7 @@ func (h *handler) openRich(c *netpoll.Conn) {
 	r.online, r.onlineAt = h.server.poller.Count(), h.worker.Now()
 	c.Lock()
 	c.Attach(r)
-	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, r.online, h.server.config.MaxMessageSize))
+	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, r.online, h.rules.MaxMessageSize))
 	c.Unlock()
 }
 

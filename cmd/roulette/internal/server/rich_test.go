@@ -298,7 +298,7 @@ func TestSeveralRecordsInOneMessage(t *testing.T) {
 }
 
 func TestRateLimitWarnsFirst(t *testing.T) {
-	_, addr := start(t, Config{MessageRate: 1, MessageBurst: 4})
+	_, addr := start(t, Config{Settings: Settings{MessageRate: 1, MessageBurst: 4}})
 	a := dialRich(t, addr)
 	for range 20 {
 		if a.conn.Write(testContext(t), websocket.MessageText, record.AppendTypingCommand(nil, true)) != nil {

@@ -8,37 +8,25 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"roulette/frame"
-	"roulette/frame/handshake"
-	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
 )
 
-// Config says how a Server works. Zero values mean the defaults, except where a
-// field says that zero switches something off.
+// Config says how a Server works. Zero values mean the defaults.
 type Config struct {
-	Workers                  int           // default GOMAXPROCS
-	MaxConnections           int           // default what the descriptor limit leaves
-	MaxConnectionsPerAddress int           // 0: no limit
-	HandshakesPerAddress     int           // a second; 0: no limit
-	MaxMessageSize           int           // bytes; default 64 KiB
-	MessageRate              int           // a second and connection; 0: no limit
-	MessageBurst             int           // default three times the rate
-	HandshakeTimeout         time.Duration // default 5 s
-	PingInterval             time.Duration // default 25 s
-	PongTimeout              time.Duration // default 10 s
-	StallTimeout             time.Duration // default 15 s
-	AllowedOrigins           []string      // default: the same host as the request's
-	Version                  string        // for build_info
-	Logger                   *slog.Logger  // default slog.Default()
-	Kernel                   netpoll.Kernel
+	Settings              // what is in force first; see Server.Apply
+	Workers  int          // default GOMAXPROCS
+	Version  string       // for build_info
+	Logger   *slog.Logger // default slog.Default()
+	Kernel   netpoll.Kernel
 }
 
 const (
@@ -55,72 +43,27 @@ const (
 	maxTurnedAway = 32
 )
 
-func (c Config) withDefaults() (Config, error) {
-	limit, err := raiseDescriptorLimit()
-	if err != nil {
-		return c, err
-	}
-	if c.MaxConnections <= 0 || c.MaxConnections > limit-reserve {
-		c.MaxConnections = limit - reserve
-	}
-	if c.MaxConnections <= 0 {
-		return c, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
-	}
+func (c Config) withDefaults() Config {
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
-	}
-	if c.MaxMessageSize <= 0 {
-		c.MaxMessageSize = frame.DefaultLimit
-	}
-	if c.MessageBurst <= 0 {
-		c.MessageBurst = 3 * c.MessageRate
-	}
-	for _, d := range []struct {
-		value *time.Duration
-		def   time.Duration
-	}{
-		{&c.HandshakeTimeout, 5 * time.Second},
-		{&c.PingInterval, 25 * time.Second},
-		{&c.PongTimeout, 10 * time.Second},
-		{&c.StallTimeout, 15 * time.Second},
-	} {
-		if *d.value <= 0 {
-			*d.value = d.def
-		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return c, nil
+	return c
 }
-
-// tick is the period of the coarse clock: a connection is looked at every
-// fourth tick, so four times within the shortest deadline, and once a second at
-// the least.
-func (c Config) tick() time.Duration {
-	shortest := min(c.HandshakeTimeout, c.PingInterval, c.PongTimeout, c.StallTimeout)
-	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
-}
-
-// backlogLimit is how much may wait for one client. One read of its partner
-// brings a buffer and the message that it completes. There may be as much of an
-// earlier partner's, of the replies to what the client itself has sent, and of a
-// read that a parting let through; whoever is still at the limit is stalled.
-func (c Config) backlogLimit() int { return 4 * (readBuffer + c.MaxMessageSize) }
 
 // Server is a chat roulette.
 type Server struct {
 	// Immutable after New.
-	config    Config
+	config    Config // but for the Settings
 	log       *slog.Logger
+	most      int // connections that the descriptor limit has room for
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
 	addresses *addresses
-	chat      *handshake.Upgrader // for chatPath
-	echo      *handshake.Upgrader // for echoPath
 	http      *httpServer
 	registry  *prometheus.Registry
-	rate      rate
 	sorry     []byte // the frame a plain client without a partner gets back
 
 	// Owned by worker 0; see giveBack.
@@ -128,7 +71,13 @@ type Server struct {
 	lastCount int // at the last tick
 	calm      int // ticks since their number moved
 
+	applying sync.Mutex // one Apply at a time
+
+	// Guarded by applying.
+	backlogLimit int // netpoll's; it never shrinks
+
 	// Atomic.
+	rules      atomic.Pointer[rules] // those of the last Apply; a worker goes by its handler's
 	draining   atomic.Bool
 	turnedAway atomic.Int32 // connections with the flag turnAway
 }
@@ -144,39 +93,36 @@ const sorryText = "Sorry you dont have partner yet, check back in a minute"
 
 // New makes a Server and starts its workers; it listens to nothing yet.
 func New(config Config) (*Server, error) {
-	config, err := config.withDefaults()
+	config = config.withDefaults()
+	limit, err := raiseDescriptorLimit()
 	if err != nil {
 		return nil, err
 	}
+	if limit <= reserve {
+		return nil, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
+	}
 	s := &Server{
-		config:    config,
-		log:       config.Logger,
-		addresses: newAddresses(config.MaxConnectionsPerAddress, config.HandshakesPerAddress),
-		rate:      newRate(config.MessageRate, config.MessageBurst),
-		sorry:     frame.AppendMessage(nil, opText, []byte(sorryText)),
+		config: config,
+		log:    config.Logger,
+		most:   limit - reserve,
+		sorry:  frame.AppendMessage(nil, opText, []byte(sorryText)),
 	}
-	if s.chat, err = handshake.New(handshake.Config{
-		Paths:          []string{chatPath},
-		Subprotocols:   []string{record.Subprotocol},
-		AllowedOrigins: config.AllowedOrigins,
-	}); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+	rules, err := s.newRules(config.Settings)
+	if err != nil {
+		return nil, err
 	}
-	if s.echo, err = handshake.New(handshake.Config{
-		Paths:          []string{echoPath},
-		AllowedOrigins: config.AllowedOrigins,
-	}); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
+	s.rules.Store(rules)
+	s.addresses = newAddresses(rules.MaxConnectionsPerAddress, rules.HandshakesPerAddress)
+	s.backlogLimit = rules.backlogLimit()
 	polling := netpoll.Config{
 		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
 		Workers:       config.Workers,
-		MaxConns:      config.MaxConnections + reserve, // who is too many is counted and answered by the handler
-		BacklogLimit:  config.backlogLimit(),
+		MaxConns:      limit, // who is too many is counted and answered by the handler
+		BacklogLimit:  s.backlogLimit,
 		ReadBuffer:    readBuffer,
-		StallTimeout:  config.StallTimeout,
+		StallTimeout:  rules.StallTimeout,
 		LingerTimeout: lingerTimeout,
-		Tick:          config.tick(),
+		Tick:          rules.tick(),
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
 	}
@@ -198,12 +144,9 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 	return s.poller.Listen(addr)
 }
 
-// MaxConnections is the limit in force.
-func (s *Server) MaxConnections() int { return s.config.MaxConnections }
-
 // Ready tells whether new clients are welcome.
 func (s *Server) Ready() bool {
-	return !s.draining.Load() && s.poller.Count() < s.config.MaxConnections
+	return !s.draining.Load() && s.poller.Count() < s.rules.Load().MaxConnections
 }
 
 // Registry holds the server's metrics.
@@ -287,7 +230,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 		},
 		Status: func() metrics.Status {
 			return metrics.Status{
-				ConnectionsLimit: s.config.MaxConnections,
+				ConnectionsLimit: s.rules.Load().MaxConnections,
 				Pairs:            s.pairs.Pairs(),
 				Draining:         s.draining.Load(),
 			}

@@ -26,7 +26,7 @@ func TestHandshakeDeadline(t *testing.T) {
 	} {
 		t.Run(tc.desc, func(t *testing.T) {
 			k := newStoppedClock()
-			s, addr := start(t, Config{Kernel: k, HandshakeTimeout: 5 * time.Second})
+			s, addr := start(t, Config{Kernel: k, Settings: Settings{HandshakeTimeout: 5 * time.Second}})
 			c := servertest.Connect(t, addr)
 			c.Write([]byte(tc.said))
 			servertest.Await(t, "it is read", func() bool {
@@ -57,7 +57,7 @@ func TestHandshakeDeadline(t *testing.T) {
 // whole at the last moment is served.
 func TestHandshakeAtTheLastMoment(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, HandshakeTimeout: 5 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{HandshakeTimeout: 5 * time.Second}})
 	c := servertest.Connect(t, addr)
 	request := servertest.Request(addr, "/ws")
 	sent := 0
@@ -92,7 +92,7 @@ func pingedConns(t *testing.T, s *Server) (n int) {
 
 func TestPingAndPong(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second}})
 	c := servertest.Dial(t, addr, "/ws")
 	for range 3 {
 		k.advance(t, s, 15*time.Second-moment)
@@ -136,7 +136,7 @@ func TestPingAndPong(t *testing.T) {
 // frozen for longer than both together.
 func TestPongAfterAFreeze(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: 20 * time.Second, PongTimeout: 10 * time.Second}})
 	c := servertest.Dial(t, addr, "/ws")
 	k.advance(t, s, time.Hour)
 	c.Expect(servertest.OpPing, "")
@@ -151,7 +151,7 @@ func TestPongAfterAFreeze(t *testing.T) {
 func TestPingsAreSpread(t *testing.T) {
 	const n, steps = 200, 40
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, PingInterval: 20 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: 20 * time.Second}})
 	for range n {
 		servertest.Dial(t, addr, "/echo")
 	}
@@ -214,7 +214,7 @@ func TestStreamIsNoLateMessage(t *testing.T) {
 // Nor is a message late whose sender is not read.
 func TestPausedMessageIsNotLate(t *testing.T) {
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, StallTimeout: time.Hour})
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{StallTimeout: time.Hour}})
 	a, b := couple(t, s, addr)
 	k.full.Store(true)
 	second := text("and another")
@@ -237,7 +237,7 @@ func TestPingAllocations(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, Workers: 1, PingInterval: 20 * time.Second})
+	s, addr := start(t, Config{Kernel: k, Workers: 1, Settings: Settings{PingInterval: 20 * time.Second}})
 	for _, path := range []string{"/ws", "/echo"} {
 		servertest.Dial(t, addr, path)
 	}
@@ -286,7 +286,7 @@ func TestIdleWakeups(t *testing.T) {
 	for _, conns := range []int{0, 10} {
 		t.Run(fmt.Sprintf("conns=%d", conns), func(t *testing.T) {
 			k := &wakeups{stoppedClock: newStoppedClock()}
-			s, addr := start(t, Config{Kernel: k, Workers: workers, PingInterval: time.Hour})
+			s, addr := start(t, Config{Kernel: k, Workers: workers, Settings: Settings{PingInterval: time.Hour}})
 			for range conns {
 				servertest.Dial(t, addr, "/echo")
 			}

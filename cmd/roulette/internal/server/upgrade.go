@@ -71,7 +71,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.turnAway(c)
 		return
 	}
-	response, p, result := s.answerUpgrade(h.reply[:0], head)
+	response, p, result := h.rules.answerUpgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	switch {
 	case result == handshake.NotChat && from == accepted:
@@ -103,15 +103,15 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 
 // answerUpgrade is the response to a request head, and which kind of chat it
 // opens if it is OK.
-func (s *Server) answerUpgrade(dst, head []byte) (response []byte, p phase, result handshake.Result) {
-	var r handshake.Request
-	response, r, result = s.chat.Upgrade(dst, head)
+func (r *rules) answerUpgrade(dst, head []byte) (response []byte, p phase, result handshake.Result) {
+	var req handshake.Request
+	response, req, result = r.chat.Upgrade(dst, head)
 	p = plain
-	if r.Subprotocol != "" {
+	if req.Subprotocol != "" {
 		p = richPhase
 	}
 	if result == handshake.NotChat {
-		response, _, result = s.echo.Upgrade(dst, head)
+		response, _, result = r.echo.Upgrade(dst, head)
 		p = echo
 	}
 	return response, p, result

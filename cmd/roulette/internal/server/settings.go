@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"roulette/frame"
+	"roulette/frame/handshake"
+	"roulette/frame/record"
+	"roulette/netpoll"
+)
+
+// Settings are the part of a Config that may change while the Server runs. Zero
+// values mean the defaults, except where a field says that zero switches
+// something off.
+type Settings struct {
+	MaxConnections           int           // default, and most, what the descriptor limit leaves
+	MaxConnectionsPerAddress int           // 0: no limit
+	HandshakesPerAddress     int           // a second; 0: no limit
+	MaxMessageSize           int           // bytes; default 64 KiB
+	MessageRate              int           // a second and connection; 0: no limit
+	MessageBurst             int           // default three times the rate
+	HandshakeTimeout         time.Duration // default 5 s
+	PingInterval             time.Duration // default 25 s
+	PongTimeout              time.Duration // default 10 s
+	StallTimeout             time.Duration // default 15 s
+	AllowedOrigins           []string      // default: the same host as the request's
+}
+
+// withDefaults fills in what is not set; most is how many connections there can
+// be.
+func (s Settings) withDefaults(most int) Settings {
+	if s.MaxConnections <= 0 || s.MaxConnections > most {
+		s.MaxConnections = most
+	}
+	if s.MaxMessageSize <= 0 {
+		s.MaxMessageSize = frame.DefaultLimit
+	}
+	if s.MessageBurst <= 0 {
+		s.MessageBurst = 3 * s.MessageRate
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&s.HandshakeTimeout, 5 * time.Second},
+		{&s.PingInterval, 25 * time.Second},
+		{&s.PongTimeout, 10 * time.Second},
+		{&s.StallTimeout, 15 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.def
+		}
+	}
+	s.AllowedOrigins = slices.Clone(s.AllowedOrigins)
+	return s
+}
+
+// rules are what a worker goes by: the Settings in force, and what is made of
+// them once. Immutable.
+type rules struct {
+	Settings
+	messages rate                // of one connection
+	chat     *handshake.Upgrader // for chatPath
+	echo     *handshake.Upgrader // for echoPath
+}
+
+func (s *Server) newRules(settings Settings) (*rules, error) {
+	settings = settings.withDefaults(s.most)
+	r := &rules{
+		Settings: settings,
+		messages: newRate(settings.MessageRate, settings.MessageBurst),
+	}
+	var err error
+	if r.chat, err = handshake.New(handshake.Config{
+		Paths:          []string{chatPath},
+		Subprotocols:   []string{record.Subprotocol},
+		AllowedOrigins: settings.AllowedOrigins,
+	}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if r.echo, err = handshake.New(handshake.Config{
+		Paths:          []string{echoPath},
+		AllowedOrigins: settings.AllowedOrigins,
+	}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	return r, nil
+}
+
+// tick is the period of the coarse clock: a connection is looked at every
+// fourth tick, so four times within the shortest deadline, and once a second at
+// the least.
+func (s Settings) tick() time.Duration {
+	shortest := min(s.HandshakeTimeout, s.PingInterval, s.PongTimeout, s.StallTimeout)
+	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
+}
+
+// backlogLimit is how much may wait for one client. One read of its partner
+// brings a buffer and the message that it completes. There may be as much of an
+// earlier partner's, of the replies to what the client itself has sent, and of a
+// read that a parting let through; whoever is still at the limit is stalled.
+func (s Settings) backlogLimit() int { return 4 * (readBuffer + s.MaxMessageSize) }
+
+// Settings are those in force, with the defaults filled in.
+func (s *Server) Settings() Settings { return s.rules.Load().Settings.withDefaults(s.most) }
+
+// Apply puts settings in force, for the clients that are connected as well, and
+// returns when all workers go by them. Nobody is cut off for a limit that was
+// higher when he came: who is one too many stays, and a rich client, which was
+// told in its hello how long a message may be, may send such messages until it
+// leaves. An error says which setting is wrong, and nothing has changed; or it
+// is netpoll.ErrClosed.
+func (s *Server) Apply(settings Settings) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	next, err := s.newRules(settings)
+	if err != nil {
+		return err
+	}
+	s.rules.Store(next)
+	s.addresses.limit(next.MaxConnectionsPerAddress, next.HandshakesPerAddress)
+	// Larger messages may be under way, and come from who was told of them.
+	s.backlogLimit = max(s.backlogLimit, next.backlogLimit())
+	s.poller.SetLimits(netpoll.Limits{BacklogLimit: s.backlogLimit, StallTimeout: next.StallTimeout})
+	if !s.draining.Load() { // which has a tick of its own
+		if err := s.poller.SetTick(next.tick()); err != nil {
+			return err
+		}
+	}
+	return s.poller.OnWorkers(context.Background(), func(w *netpoll.Worker) {
+		w.Handler().(*handler).obey(next)
+	})
+}
+
+// obey goes by next from here on, for the connections that are there as well.
+func (h *handler) obey(next *rules) {
+	last := h.rules
+	h.rules = next
+	h.decoder.Limit = next.MaxMessageSize
+	h.free = nil // with the last limit
+	if next.MaxMessageSize == last.MaxMessageSize && next.PingInterval == last.PingInterval {
+		return
+	}
+	h.worker.Each(func(c *netpoll.Conn) {
+		if has(c, pinged) && next.PingInterval != last.PingInterval {
+			// When the ping went out is known by the last interval only.
+			clearFlag(c, pinged)
+			c.Silent(0)
+		}
+		h.resize(c, last.MaxMessageSize)
+	})
+}
+
+// resize sees to it that c, for which a message could be as long as told, is not
+// bound by less than it was told, nor by less than the rules.
+func (h *handler) resize(c *netpoll.Conn, told int) {
+	p, holds := c.Held().(*partial)
+	switch limit := h.rules.MaxMessageSize; {
+	case holds && p.Limit <= limit:
+		p.Limit, p.told = limit, false
+		if p.Empty() {
+			c.Hold(nil)
+			h.releasePartial(p)
+		}
+	case phaseOf(c) != richPhase || told <= limit: // it was told nothing, or has a partial already
+	case !holds:
+		p = h.newPartial()
+		p.Limit = told
+		c.Hold(p)
+		fallthrough
+	default:
+		p.told = true
+	}
+}
