@@ -145,6 +145,17 @@ func (p person) say(text string) {
 	p.see(last("you", text), emptyField, focusedField)
 }
 
+// failToSend writes where nothing can be sent: the draft survives, and says why.
+func (p person) failToSend(text string) {
+	p.t.Helper()
+	p.write(text)
+	p.do(browsertest.Enter())
+	p.check(fmt.Sprintf(`document.getElementById('field').value === %q`, text),
+		`document.getElementById('warning').innerText.startsWith('Not sent')`,
+		`document.getElementById('send').getAttribute('aria-disabled') === 'true'`,
+		`document.querySelectorAll('.message').length === 0`)
+}
+
 // press presses the button, as Esc does.
 func (p person) press() {
 	p.t.Helper()

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -218,14 +216,6 @@ func (c *Client) become(s State) {
 	c.tell(Event{Kind: Changed})
 }
 
-func (c *Client) open(s State) {
-	stopTimer(&c.retryTimer)
-	c.paused = false
-	c.pair, c.said = 0, nil
-	c.conn = dial(c.ctx, c.config.URL, c.workers.Go)
-	c.become(s)
-}
-
 func (c *Client) next(pair uint32) {
 	switch c.state {
 	case Connecting, Reconnecting:
@@ -371,101 +361,6 @@ func (c *Client) close() {
 	c.closeTimer = time.NewTimer(closeTimeout)
 }
 
-func (c *Client) arrived(a arrival) {
-	switch {
-	case a.err != nil:
-		c.lost(a.err)
-	case a.written != nil:
-		c.writing = nil
-		switch {
-		case a.written.goodbye:
-			c.confirmed = true
-		case a.written.id != 0:
-			c.tell(Event{Kind: Sent, ID: a.written.id})
-		}
-	case a.kind == websocket.MessageText && record.IsControl(a.data):
-		events, _ := record.ParseEvents(a.data) // what cannot be read is not for us
-		for _, e := range events {
-			c.obey(e)
-		}
-	case c.state == Chatting: // else it is from somebody we have left
-		e := Event{Kind: Message, Size: len(a.data)}
-		if a.kind == websocket.MessageText {
-			e.Text = string(a.data)
-		} else {
-			e.Binary = http.DetectContentType(a.data)
-		}
-		c.tell(e)
-	}
-}
-
-// obey takes the server's word.
-func (c *Client) obey(e record.Event) {
-	switch e.Type {
-	case record.TypeHello:
-		c.welcome(e)
-	case record.TypeWaiting:
-		if c.state == Looking {
-			c.answered()
-		}
-	case record.TypePaired:
-		if c.state != Looking { // after stop, which the server is about to read
-			return
-		}
-		c.answered()
-		c.forgetTyping()
-		c.pair, c.said = e.Pair, nil
-		c.state = Chatting
-		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common})
-		c.queue = append(c.queue, c.held...)
-		c.held = nil
-	case record.TypeLeft:
-		if c.state != Chatting || e.Pair != c.pair {
-			return
-		}
-		c.forgetTyping()
-		c.state = Left
-		c.tell(Event{Kind: Parted, Reason: e.Reason})
-		c.unsay()
-	case record.TypeTyping:
-		if c.state == Chatting && e.Pair == c.pair {
-			c.tell(Event{Kind: Typing, On: e.On})
-		}
-	case record.TypeOnline:
-		c.tell(Event{Kind: Online, N: e.N})
-	case record.TypeUndelivered:
-		c.undelivered(e)
-	case record.TypeError:
-		c.refused(e)
-	}
-}
-
-func (c *Client) welcome(e record.Event) {
-	if !c.openedAt.IsZero() {
-		return
-	}
-	c.welcomed, c.openedAt = true, time.Now()
-	if e.MaxMessage > 0 {
-		c.maxMessage = e.MaxMessage
-	}
-	if c.after == Looking {
-		c.ask()
-	}
-	c.become(c.after)
-	c.tell(Event{Kind: Online, N: uint64(max(e.Online, 0)), Welcome: true})
-}
-
-// undelivered: the last n messages of that pairing have reached nobody.
-func (c *Client) undelivered(e record.Event) {
-	out := Event{Kind: Undelivered, N: e.N}
-	if e.Pair == c.pair {
-		from := len(c.said) - int(min(e.N, uint64(len(c.said))))
-		out.Unsent = slices.Clone(c.said[from:])
-		c.said = c.said[:from]
-	}
-	c.tell(out)
-}
-
 // unsay takes back what is still here and was for a stranger who has gone, or is
 // not looked for any more.
 func (c *Client) unsay() {
@@ -483,106 +378,4 @@ func (c *Client) unsay() {
 	if len(ids) > 0 {
 		c.tell(Event{Kind: Undelivered, N: uint64(len(ids)), Unsent: ids})
 	}
-}
-
-func (c *Client) refused(e record.Event) {
-	if c.state == Looking {
-		switch {
-		case e.Code != record.ErrRateLimited.Code: // only a next can be wrong
-			c.stop() // it may still look with the old interests
-		case c.asked:
-			stopTimer(&c.askTimer)
-			c.askTimer = time.NewTimer(askAgain)
-		}
-	}
-	c.tell(Event{Kind: Refused, Text: strings.TrimSpace(e.Message + " (" + e.Code + ")")})
-}
-
-// lost: the connection has ended, or never was one.
-func (c *Client) lost(err error) {
-	if c.closing {
-		if c.confirmed {
-			err = nil
-		} else {
-			err = fmt.Errorf("the last messages may not have arrived: %w", err)
-		}
-		c.end(err)
-		return
-	}
-	if !c.welcomed || !mayReconnect(codeOf(err)) {
-		c.end(err)
-		return
-	}
-	now := time.Now()
-	good := !c.openedAt.IsZero()
-	if good {
-		// Only a connection that lasted forgives the failures before it.
-		// Otherwise a server that accepts and hangs up would be asked without
-		// pause.
-		if now.Sub(c.openedAt) >= steady {
-			c.attempts = 0
-		}
-		if c.attempts == 0 {
-			c.lostAt = now
-		}
-	}
-	before := c.state
-	switch before {
-	case Chatting, Left:
-		c.after = Left
-	case Looking, Idle:
-		c.after = before
-	}
-	c.drop()
-
-	wait := c.delay(codeOf(err), c.attempts)
-	var r *refusal
-	if errors.As(err, &r) {
-		wait = max(wait, r.retryAfter)
-	}
-	c.attempts++
-	if c.config.RetryFor > 0 && now.Add(wait).Sub(c.lostAt) > c.config.RetryFor {
-		c.end(err)
-		return
-	}
-	c.paused = codeOf(err) == codeRateLimited
-	c.retryTimer = time.NewTimer(wait)
-	c.state = Reconnecting
-	if before == Chatting {
-		c.tell(Event{Kind: Parted, Reason: Lost})
-	}
-	c.unsay()
-	c.tell(Event{Kind: Changed, Retry: wait, Err: err})
-}
-
-// drop lets go of the connection: nothing it does counts any more. What it was
-// about to write goes back to the queue, or nowhere.
-func (c *Client) drop() {
-	if c.conn != nil {
-		c.conn.cancel()
-		c.conn = nil
-	}
-	if c.writing != nil && c.writing.id != 0 {
-		c.queue = append(c.queue, *c.writing)
-	}
-	c.writing = nil
-	c.openedAt = time.Time{}
-	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.id == 0 })
-	c.answered()
-	c.forgetTyping()
-}
-
-func (c *Client) end(err error) {
-	before := c.state
-	c.drop()
-	c.state, c.err = Ended, err
-	stopTimer(&c.retryTimer)
-	stopTimer(&c.closeTimer)
-	if before == Chatting && err != nil {
-		c.tell(Event{Kind: Parted, Reason: Lost})
-	}
-	if c.welcomed { // else there is one thing to say
-		c.unsay()
-	}
-	c.tell(Event{Kind: Over, Err: err})
 }

@@ -1,0 +1,120 @@
+package chat
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"roulette/frame/record"
+)
+
+func (c *Client) arrived(a arrival) {
+	switch {
+	case a.err != nil:
+		c.lost(a.err)
+	case a.written != nil:
+		c.writing = nil
+		switch {
+		case a.written.goodbye:
+			c.confirmed = true
+		case a.written.id != 0:
+			c.tell(Event{Kind: Sent, ID: a.written.id})
+		}
+	case a.kind == websocket.MessageText && record.IsControl(a.data):
+		events, _ := record.ParseEvents(a.data) // what cannot be read is not for us
+		for _, e := range events {
+			c.obey(e)
+		}
+	case c.state == Chatting: // else it is from somebody we have left
+		e := Event{Kind: Message, Size: len(a.data)}
+		if a.kind == websocket.MessageText {
+			e.Text = string(a.data)
+		} else {
+			e.Binary = http.DetectContentType(a.data)
+		}
+		c.tell(e)
+	}
+}
+
+// obey takes the server's word.
+func (c *Client) obey(e record.Event) {
+	switch e.Type {
+	case record.TypeHello:
+		c.welcome(e)
+	case record.TypeWaiting:
+		if c.state == Looking {
+			c.answered()
+		}
+	case record.TypePaired:
+		if c.state != Looking { // after stop, which the server is about to read
+			return
+		}
+		c.answered()
+		c.forgetTyping()
+		c.pair, c.said = e.Pair, nil
+		c.state = Chatting
+		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common})
+		c.queue = append(c.queue, c.held...)
+		c.held = nil
+	case record.TypeLeft:
+		if c.state != Chatting || e.Pair != c.pair {
+			return
+		}
+		c.forgetTyping()
+		c.state = Left
+		c.tell(Event{Kind: Parted, Reason: e.Reason})
+		c.unsay()
+	case record.TypeTyping:
+		if c.state == Chatting && e.Pair == c.pair {
+			c.tell(Event{Kind: Typing, On: e.On})
+		}
+	case record.TypeOnline:
+		c.tell(Event{Kind: Online, N: e.N})
+	case record.TypeUndelivered:
+		c.undelivered(e)
+	case record.TypeError:
+		c.refused(e)
+	}
+}
+
+func (c *Client) welcome(e record.Event) {
+	if !c.openedAt.IsZero() {
+		return
+	}
+	c.welcomed, c.openedAt = true, time.Now()
+	if e.MaxMessage > 0 {
+		c.maxMessage = e.MaxMessage
+	}
+	if c.after == Looking {
+		c.ask()
+	}
+	c.become(c.after)
+	c.tell(Event{Kind: Online, N: uint64(max(e.Online, 0)), Welcome: true})
+}
+
+// undelivered: the last n messages of that pairing have reached nobody.
+func (c *Client) undelivered(e record.Event) {
+	out := Event{Kind: Undelivered, N: e.N}
+	if e.Pair == c.pair {
+		from := len(c.said) - int(min(e.N, uint64(len(c.said))))
+		out.Unsent = slices.Clone(c.said[from:])
+		c.said = c.said[:from]
+	}
+	c.tell(out)
+}
+
+func (c *Client) refused(e record.Event) {
+	if c.state == Looking {
+		switch {
+		case e.Code != record.ErrRateLimited.Code: // only a next can be wrong
+			c.stop() // it may still look with the old interests
+		case c.asked:
+			stopTimer(&c.askTimer)
+			c.askTimer = time.NewTimer(askAgain)
+		}
+	}
+	c.tell(Event{Kind: Refused, Text: strings.TrimSpace(e.Message + " (" + e.Code + ")")})
+}
