@@ -62,6 +62,32 @@ func TestFinishBehindBacklog(t *testing.T) {
 	}
 }
 
+// A peer that has nothing more to say may still take what waits for it.
+func TestFinishBehindBacklogOfHalfClosed(t *testing.T) {
+	closed := make(chan Cause, 1)
+	p := open(t, Config{Workers: 1}, hooks{
+		closed: func(_ *Worker, _ *Conn, cause Cause) { closed <- cause },
+	})
+	w := p.workers[0]
+	fd, client := tcpPair(t)
+	c := adoptOn(t, w, fd)
+	sent := 0
+	on(t, w, func() {
+		sent = fill(t, w, c, nil)
+		c.Finish([]byte("bye"))
+	})
+	client.CloseWrite()
+	on(t, w, func() { c.ready(connEvents) }) // the end of file is seen before anything is taken
+	got, err := io.ReadAll(client)
+	if err != nil || len(got) != sent+3 || !strings.HasSuffix(string(got), "xbye") {
+		t.Fatalf("got %d bytes of %d, %v", len(got), sent+3, err)
+	}
+	client.Close()
+	if cause := receive(t, "its end", closed); cause != EndOfFile {
+		t.Errorf("cause %d", cause)
+	}
+}
+
 func TestLinger(t *testing.T) {
 	k := newManualKernel()
 	closed := make(chan Cause, 1)

@@ -59,7 +59,9 @@ func (c *Conn) read(events easygo.EpollEvent) {
 			c.close(Failed)
 			return
 		case n == 0:
-			c.close(EndOfFile)
+			if !c.has(closing) || c.Pending() == 0 {
+				c.close(EndOfFile)
+			} // else it may have closed its sending side only, and still take the rest
 			return
 		}
 		w.stats.BytesRead += uint64(n)
