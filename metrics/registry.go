@@ -3,7 +3,6 @@ package metrics
 import (
 	"cmp"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,8 +40,7 @@ type Config struct {
 	// DefaultAnswerTimeout.
 	AnswerTimeout time.Duration
 
-	// Version and Revision are the labels of build_info. Empty means what the Go
-	// toolchain stamped into the binary, and "unknown" if it did not.
+	// Version and Revision are the labels of build_info. Empty means "unknown".
 	Version, Revision string
 }
 
@@ -83,32 +81,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.AnswerTimeout == 0 {
 		cfg.AnswerTimeout = DefaultAnswerTimeout
 	}
-	version, revision := stamped()
-	cfg.Version = cmp.Or(cfg.Version, version, "unknown")
-	cfg.Revision = cmp.Or(cfg.Revision, revision, "unknown")
+	cfg.Version = cmp.Or(cfg.Version, "unknown")
+	cfg.Revision = cmp.Or(cfg.Revision, "unknown")
 	return cfg
-}
-
-// stamped returns the version and the revision that the Go toolchain put into
-// the binary; either may be empty.
-func stamped() (version, revision string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "", ""
-	}
-	modified := false
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			revision = s.Value
-		case "vcs.modified":
-			modified = s.Value == "true"
-		}
-	}
-	if revision != "" && modified {
-		revision += "-modified"
-	}
-	return info.Main.Version, revision
 }
 
 func goVersion() string { return runtime.Version() }

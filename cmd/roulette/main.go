@@ -44,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		kong.Help(help),
 		kong.DefaultEnvars("ROULETTE"),
 		kong.ExplicitGroups(flagGroups),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": readBuild().String()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(status int) { code, exited = status, true }),
 	)

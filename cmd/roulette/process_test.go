@@ -69,7 +69,8 @@ func program(t testing.TB) string {
 type launch struct {
 	args        []string
 	env         []string
-	descriptors int // RLIMIT_NOFILE, soft and hard; 0: as it is
+	descriptors int    // RLIMIT_NOFILE, soft and hard; 0: as it is
+	program     string // another build of it
 }
 
 // process is the program, running.
@@ -87,7 +88,10 @@ type process struct {
 // run starts the program.
 func (l launch) run(t testing.TB) *process {
 	t.Helper()
-	name, args := program(t), l.args
+	name, args := l.program, l.args
+	if name == "" {
+		name = program(t)
+	}
 	if l.descriptors > 0 {
 		args = append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, l.descriptors), name}, args...)
 		name = "sh"

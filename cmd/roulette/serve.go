@@ -93,6 +93,7 @@ func (c *serveCommand) Validate() error {
 // Run serves until a signal.
 func (c *serveCommand) Run(stdout io.Writer) error {
 	logger := c.logger()
+	build := readBuild()
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -108,7 +109,8 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 	s, err := server.New(server.Config{
 		Settings: c.settings(),
 		Workers:  c.Workers,
-		Version:  version(),
+		Version:  build.version,
+		Revision: build.revision,
 		Logger:   logger,
 	})
 	if err != nil {
@@ -131,7 +133,7 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
 	}
-	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", version())
+	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
 
 	return c.waitAndDrain(s, signals, logger)
 }
@@ -283,13 +285,4 @@ func (s *size) UnmarshalText(text []byte) error {
 	}
 	*s = size(n << shift)
 	return nil
-}
-
-// version is what the build has stamped.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }

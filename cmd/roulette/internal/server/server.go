@@ -25,6 +25,7 @@ type Config struct {
 	Settings              // what is in force first; see Server.Apply
 	Workers  int          // default GOMAXPROCS
 	Version  string       // for build_info
+	Revision string       // likewise
 	Logger   *slog.Logger // default slog.Default()
 	Kernel   netpoll.Kernel
 }
@@ -235,7 +236,8 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Draining:         s.draining.Load(),
 			}
 		},
-		Version: s.config.Version,
+		Version:  s.config.Version,
+		Revision: s.config.Revision,
 	})
 }
 
