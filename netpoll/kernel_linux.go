@@ -30,12 +30,13 @@ const listenBacklog = 65535
 // Options that accepted sockets inherit from the listener (tcp(7)). A silent
 // peer is found by our own pings; the kernel's keepalive is for connections
 // that are still in their handshake or closing. TCP_USER_TIMEOUT bounds how
-// long sent bytes may stay unacknowledged.
+// long sent bytes may stay unacknowledged, or a window closed; to whoever is
+// connected that is said sooner, by the stall time.
 const (
 	keepaliveIdle     = 60 // seconds
 	keepaliveInterval = 15 // seconds
 	keepaliveCount    = 4
-	userTimeout       = 60_000 // milliseconds
+	userTimeout       = int(MaxStallTimeout / time.Millisecond)
 )
 
 func (linux) Listen(addr netip.AddrPort) (int, error) {

@@ -128,6 +128,10 @@ func (c Config) idShift() uint { return uint(bits.Len(uint(c.Workers - 1))) }
 // chunksPerWorker leaves room for all connections to be one worker's.
 func (c Config) chunksPerWorker() int { return (c.MaxConns+chunkSlots-1)/chunkSlots + 1 }
 
+// MaxStallTimeout is the most that a stall timeout can be: after it the kernel
+// itself gives up a receiver that takes nothing (TCP_USER_TIMEOUT, tcp(7)).
+const MaxStallTimeout = 5 * time.Minute
+
 // Limits are what of a Config may change while the Poller runs; see SetTick for
 // another.
 type Limits struct {
