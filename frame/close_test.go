@@ -36,15 +36,20 @@ func TestParseClose(t *testing.T) {
 	}
 }
 
-func TestCloseCodes(t *testing.T) {
-	ranges := [][2]int{{1000, 1003}, {1007, 1014}, {3000, 4999}}
-	for code := range 1 << 16 {
-		want := false
-		for _, r := range ranges {
-			want = want || r[0] <= code && code <= r[1]
+// mayStandOnTheWire is section 7.4 as a table.
+func mayStandOnTheWire(code int) bool {
+	for _, r := range [][2]int{{1000, 1003}, {1007, 1014}, {3000, 4999}} {
+		if r[0] <= code && code <= r[1] {
+			return true
 		}
+	}
+	return false
+}
+
+func TestCloseCodes(t *testing.T) {
+	for code := range 1 << 16 {
 		_, _, err := ParseClose([]byte{byte(code >> 8), byte(code)})
-		if (err == nil) != want {
+		if (err == nil) != mayStandOnTheWire(code) {
 			t.Fatalf("code %d: %v", code, err)
 		}
 	}
@@ -94,19 +99,29 @@ func FuzzClose(f *testing.F) {
 	f.Add([]byte("\x11\x94\xed\xa0\x80"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		code, reason, err := ParseClose(payload)
+		var want error
+		switch {
+		case len(payload) == 0:
+		case len(payload) == 1:
+			want = ErrClosePayload
+		case !mayStandOnTheWire(int(payload[0])<<8 | int(payload[1])):
+			want = ErrCloseCode
+		case !utf8.Valid(payload[2:]):
+			want = ErrCloseReason
+		}
+		if err != want {
+			t.Fatalf("%v, want %v", err, want)
+		}
 		if err != nil {
 			return
-		}
-		if !utf8.Valid(reason) {
-			t.Fatalf("reason %q is not UTF-8", reason)
 		}
 		if len(payload) > ws.MaxControlFramePayloadSize {
 			return
 		}
 		// What was accepted is what we would send.
-		want := AppendMessage(nil, ws.OpClose, payload)
-		if got := AppendClose(nil, code, string(reason)); !bytes.Equal(got, want) {
-			t.Fatalf("got %q, want %q", got, want)
+		sent := AppendMessage(nil, ws.OpClose, payload)
+		if got := AppendClose(nil, code, string(reason)); !bytes.Equal(got, sent) {
+			t.Fatalf("got %q, want %q", got, sent)
 		}
 	})
 }

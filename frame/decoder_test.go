@@ -38,65 +38,67 @@ func TestSection57(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
-			got, code, _ := decode(t, new(Decoder), tt.stream)
-			if code != 0 {
-				t.Fatalf("refused with %d", code)
+			got, offence, _ := decode(t, new(Decoder), tt.stream)
+			if offence != nil {
+				t.Fatalf("refused: %v", offence)
 			}
 			sameMessages(t, got, []found{{tt.op, tt.frame, tt.payload}})
 		})
 	}
 }
 
+var hello, begun = frames(text("Hello")), frames(first("Hel"))
+
+// offences, each found at the byte that proves it.
+var offences = []struct {
+	desc   string
+	before []byte // valid
+	bad    []byte // the last byte of it is the proof
+	err    *Error
+}{
+	{"first reserved bit", hello, unhex("c1"), ErrReservedBits},
+	{"second reserved bit", nil, unhex("a1"), ErrReservedBits},
+	{"third reserved bit", nil, unhex("91"), ErrReservedBits},
+	{"reserved bit on a continuation", begun, unhex("c0"), ErrReservedBits},
+	{"reserved bit on a ping", nil, unhex("d9"), ErrReservedBits},
+	{"opcode 3", nil, unhex("83"), ErrOpcode},
+	{"opcode 7, unfinished", nil, unhex("07"), ErrOpcode},
+	{"opcode 11", hello, unhex("8b"), ErrOpcode},
+	{"opcode 15 inside a message", begun, unhex("8f"), ErrOpcode},
+	{"fragmented close", nil, unhex("08"), ErrControlFragmented},
+	{"fragmented ping", begun, unhex("09"), ErrControlFragmented},
+	{"fragmented pong", nil, unhex("0a"), ErrControlFragmented},
+	{"continuation of nothing", nil, unhex("80"), ErrContinuation},
+	{"unfinished continuation after a message", hello, unhex("00"), ErrContinuation},
+	{"text inside a message", begun, unhex("81"), ErrInterrupted},
+	{"unfinished binary inside a message", begun, unhex("02"), ErrInterrupted},
+	{"no mask", nil, unhex("8105"), ErrNotMasked},
+	{"no mask on an empty ping", nil, unhex("8900"), ErrNotMasked},
+	{"no mask, long", nil, unhex("827e"), ErrNotMasked},
+	{"close of 126 bytes", nil, unhex("88fe"), ErrControlTooLong},
+	{"ping of 127 and more", begun, unhex("89ff"), ErrControlTooLong},
+	{"125 in two bytes", nil, unhex("82fe007d"), ErrLength},
+	{"0 in two bytes", begun, unhex("80fe0000"), ErrLength},
+	{"65535 in eight bytes", nil, unhex("82ff000000000000ffff"), ErrLength},
+	{"5 in eight bytes", nil, unhex("81ff0000000000000005"), ErrLength},
+	{"length with the most significant bit", nil, unhex("82ff80"), ErrLength},
+	{"limit + 1", nil, unhex("82ff0000000000010001"), ErrTooBig},
+	{"2^63 - 1", nil, unhex("82ff7fffffffffffffff"), ErrTooBig},
+	{"fragments together", begun, unhex("80fffffffffffffffffe")[:3], ErrLength},
+	{"fragments together 65535 + 3", begun, unhex("80feffff"), ErrTooBig},
+	{"fragments together 65534 + 3", begun, unhex("00fefffe"), ErrTooBig},
+	{"bad byte in text", hello, frames(text("ab\xff"))[:9], ErrUTF8},
+	{"bad byte in a message not whole", nil, frames(first("ab\xc0"))[:9], ErrUTF8},
+	{"bad byte in a long text", nil, frames(text("ab\xc0" + strings.Repeat("x", 300)))[:11], ErrUTF8},
+	{"bad byte in a continuation", begun, frames(more("\x80"))[:7], ErrUTF8},
+	{"surrogate", nil, frames(text("\xed\xa0\x80"))[:8], ErrUTF8},
+	{"text ends inside a rune", nil, frames(text("\xe2\x82")), ErrUTF8},
+	{"fragments end inside a rune", frames(first("\xe2")), frames(more("\x82"), last("")), ErrUTF8},
+}
+
 // Every offence is found at the byte that proves it, whatever comes after.
 func TestOffences(t *testing.T) {
-	hello := frames(text("Hello"))
-	begun := frames(first("Hel"))
-	tests := []struct {
-		desc   string
-		before []byte // valid
-		bad    []byte // the last byte of it is the proof
-		err    *Error
-	}{
-		{"first reserved bit", hello, unhex("c1"), ErrReservedBits},
-		{"second reserved bit", nil, unhex("a1"), ErrReservedBits},
-		{"third reserved bit", nil, unhex("91"), ErrReservedBits},
-		{"reserved bit on a continuation", begun, unhex("c0"), ErrReservedBits},
-		{"reserved bit on a ping", nil, unhex("d9"), ErrReservedBits},
-		{"opcode 3", nil, unhex("83"), ErrOpcode},
-		{"opcode 7, unfinished", nil, unhex("07"), ErrOpcode},
-		{"opcode 11", hello, unhex("8b"), ErrOpcode},
-		{"opcode 15 inside a message", begun, unhex("8f"), ErrOpcode},
-		{"fragmented close", nil, unhex("08"), ErrControlFragmented},
-		{"fragmented ping", begun, unhex("09"), ErrControlFragmented},
-		{"fragmented pong", nil, unhex("0a"), ErrControlFragmented},
-		{"continuation of nothing", nil, unhex("80"), ErrContinuation},
-		{"unfinished continuation after a message", hello, unhex("00"), ErrContinuation},
-		{"text inside a message", begun, unhex("81"), ErrInterrupted},
-		{"unfinished binary inside a message", begun, unhex("02"), ErrInterrupted},
-		{"no mask", nil, unhex("8105"), ErrNotMasked},
-		{"no mask on an empty ping", nil, unhex("8900"), ErrNotMasked},
-		{"no mask, long", nil, unhex("827e"), ErrNotMasked},
-		{"close of 126 bytes", nil, unhex("88fe"), ErrControlTooLong},
-		{"ping of 127 and more", begun, unhex("89ff"), ErrControlTooLong},
-		{"125 in two bytes", nil, unhex("82fe007d"), ErrLength},
-		{"0 in two bytes", begun, unhex("80fe0000"), ErrLength},
-		{"65535 in eight bytes", nil, unhex("82ff000000000000ffff"), ErrLength},
-		{"5 in eight bytes", nil, unhex("81ff0000000000000005"), ErrLength},
-		{"length with the most significant bit", nil, unhex("82ff80"), ErrLength},
-		{"limit + 1", nil, unhex("82ff0000000000010001"), ErrTooBig},
-		{"2^63 - 1", nil, unhex("82ff7fffffffffffffff"), ErrTooBig},
-		{"fragments together", begun, unhex("80fffffffffffffffffe")[:3], ErrLength},
-		{"fragments together 65535 + 3", begun, unhex("80feffff"), ErrTooBig},
-		{"fragments together 65534 + 3", begun, unhex("00fefffe"), ErrTooBig},
-		{"bad byte in text", hello, frames(text("ab\xff"))[:9], ErrUTF8},
-		{"bad byte in a message not whole", nil, frames(first("ab\xc0"))[:9], ErrUTF8},
-		{"bad byte in a long text", nil, frames(text("ab\xc0" + strings.Repeat("x", 300)))[:11], ErrUTF8},
-		{"bad byte in a continuation", begun, frames(more("\x80"))[:7], ErrUTF8},
-		{"surrogate", nil, frames(text("\xed\xa0\x80"))[:8], ErrUTF8},
-		{"text ends inside a rune", nil, frames(text("\xe2\x82")), ErrUTF8},
-		{"fragments end inside a rune", frames(first("\xe2")), frames(more("\x82"), last("")), ErrUTF8},
-	}
-	for _, tt := range tests {
+	for _, tt := range offences {
 		t.Run(tt.desc, func(t *testing.T) {
 			stream := append(bytes.Clone(tt.before), tt.bad...)
 			proof := len(stream)
@@ -207,8 +209,8 @@ func TestLimit(t *testing.T) {
 		t.Run(tt.desc, func(t *testing.T) {
 			stream := frames(tt.frames...)
 			for _, parts := range [][][]byte{{stream}, cut(stream, 1), cut(stream, len(stream)/2)} {
-				if _, code, _ := decode(t, &Decoder{Limit: tt.limit}, parts...); code != tt.code {
-					t.Errorf("close code %d, want %d", code, tt.code)
+				if _, offence, _ := decode(t, &Decoder{Limit: tt.limit}, parts...); codeOf(offence) != tt.code {
+					t.Errorf("%v, want close code %d", offence, tt.code)
 				}
 			}
 		})

@@ -3,9 +3,8 @@ package frame
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
-
-	"github.com/gobwas/ws"
 )
 
 func TestJoinOneRead(t *testing.T) {
@@ -88,48 +87,15 @@ func TestJoinRandomStreams(t *testing.T) {
 		for _, m := range messages {
 			want = append(want, m.frame...)
 		}
-		got := relay(stream, 1+r.IntN(len(stream)))
-		if !bytes.Equal(got, want) {
-			t.Fatalf("got %x\nwant %x\nstream %x", got, want, stream)
-		}
-	}
-}
-
-// relay does what a server does with a stream that it reads in pieces of n
-// bytes, and returns what it wrote.
-func relay(stream []byte, n int) (written []byte) {
-	var d Decoder
-	defer d.Release()
-	buf := make([]byte, n)
-	for len(stream) > 0 {
-		rest := buf[:copy(buf, stream)]
-		stream = stream[len(rest):]
-		var out []byte
-		for {
-			m, r, err := d.Next(rest)
-			if err != nil {
-				return append(written, out...)
-			}
-			if m.Op == ws.OpContinuation {
+		got := relay{t: t, most: r.IntN(4)}
+		for part := range slices.Chunk(stream, 1+r.IntN(len(stream))) {
+			if got.read(bytes.Clone(part)); got.offence != nil {
 				break
 			}
-			rest = r
-			if m.Frame == nil {
-				continue
-			}
-			joined, ok := out, false
-			if !m.Gathered {
-				joined, ok = Join(out, m.Frame)
-			}
-			if !ok {
-				written, joined = append(written, out...), m.Frame
-				if m.Gathered {
-					written, joined = append(written, m.Frame...), nil
-				}
-			}
-			out = joined
 		}
-		written = append(written, out...)
+		got.decoder.Release()
+		if !bytes.Equal(got.frames, want) {
+			t.Fatalf("got %x\nwant %x\nstream %x", got.frames, want, stream)
+		}
 	}
-	return written
 }

@@ -3,7 +3,6 @@ package frame
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"math/rand/v2"
 	"testing"
 	"unicode/utf8"
@@ -179,10 +178,11 @@ func mayBecomeUTF8(p []byte) bool {
 }
 
 // decode feeds the parts to d, each in an array of its own as a read buffer is,
-// and checks everything that must hold of any Message. at is how many bytes had
-// been fed when the offence was found.
-func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, code ws.StatusCode, at int) {
+// and checks everything that must hold of any Message and of the memory held. at
+// is how many bytes had been fed when the offence was found.
+func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, offence *Error, at int) {
 	t.Helper()
+	mostHeld := 1<<class(d.limit()) + slack
 	for _, part := range parts {
 		at += len(part)
 		b := bytes.Clone(part)
@@ -194,12 +194,11 @@ func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, code ws.St
 		for rest := b; ; {
 			before := len(rest)
 			m, r, err := d.Next(rest)
+			if held := d.Held(); held > mostHeld || held > max(1<<minClass, 2*at)+slack {
+				t.Fatalf("holds %d bytes after %d, the limit is %d", held, at, d.limit())
+			}
 			if err != nil {
-				var e *Error
-				if !errors.As(err, &e) {
-					t.Fatalf("error is %T, want *Error", err)
-				}
-				return list, e.Code, at
+				return list, err.(*Error), at
 			}
 			if m.Op == ws.OpContinuation {
 				if len(r) != 0 {
@@ -236,7 +235,7 @@ func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, code ws.St
 			t.Fatalf("holds %d bytes at a message boundary", d.Held())
 		}
 	}
-	return list, 0, at
+	return list, nil, at
 }
 
 // scribble writes over the pooled buffers, which nobody may still use.
@@ -250,15 +249,16 @@ func scribble() {
 	}
 }
 
-// sameAsReference decodes the parts and compares with the reference on the
-// whole. An offence must be found in the part that has the byte that proves it.
-func sameAsReference(t testing.TB, limit int, parts ...[]byte) {
+// sameAsReference decodes the parts, compares with the reference on the whole and
+// returns the offence. It must be found in the part that has the byte that proves
+// it.
+func sameAsReference(t testing.TB, limit int, parts ...[]byte) *Error {
 	t.Helper()
 	stream := bytes.Join(parts, nil)
 	want, wantCode, wantAt := reference(stream, limit)
 	d := &Decoder{Limit: limit}
-	got, code, at := decode(t, d, parts...)
-	if code == 0 {
+	got, offence, at := decode(t, d, parts...)
+	if offence == nil {
 		if last := d.left > 0 || d.op != 0 || d.headLen > 0; last == d.Empty() {
 			t.Fatalf("Empty() = %v", d.Empty())
 		}
@@ -268,11 +268,11 @@ func sameAsReference(t testing.TB, limit int, parts ...[]byte) {
 		t.Fatal("not empty after Release")
 	}
 	sameMessages(t, got, want)
-	if code != wantCode {
-		t.Fatalf("close code %d, want %d\nstream %x", code, wantCode, stream)
+	if codeOf(offence) != wantCode {
+		t.Fatalf("%v, want close code %d\nstream %x", offence, wantCode, stream)
 	}
-	if code == 0 {
-		return
+	if offence == nil {
+		return nil
 	}
 	end := 0
 	for _, p := range parts {
@@ -283,6 +283,15 @@ func sameAsReference(t testing.TB, limit int, parts ...[]byte) {
 	if at != end {
 		t.Fatalf("offence found after %d bytes, want %d, the end of the part with byte %d", at, end, wantAt-1)
 	}
+	return offence
+}
+
+// codeOf is the close code of an offence, 0 of none.
+func codeOf(offence *Error) ws.StatusCode {
+	if offence == nil {
+		return 0
+	}
+	return offence.Code
 }
 
 func sameMessages(t testing.TB, got, want []found) {

@@ -5,47 +5,48 @@ import (
 	"unicode/utf8"
 )
 
-// The place of the first byte after which no continuation is UTF-8.
-func TestFirstImpossibleByte(t *testing.T) {
-	tests := []struct {
-		desc string
-		text string
-		at   int // -1: none
-	}{
-		{"ASCII", "hello", -1},
-		{"the greek word kosme", "\u03ba\u1f79\u03c3\u03bc\u03b5", -1},
-		{"last code points", "\u007f\u07ff\uffff\U0010ffff", -1},
-		{"first code points", "\x00\u0080\u0800\U00010000", -1},
-		{"around the surrogates", "\ud7ff\ue000\ufffd", -1},
-		{"non-characters are allowed", "\ufffe\uffff\U0001fffe\U0010fffe", -1},
-		{"begins two bytes", "\xc3", -1},
-		{"begins three bytes", "a\xe2\x82", -1},
-		{"begins four bytes", "ab\xf0\x9f\x98", -1},
+// texts, and the place of the first byte after which no continuation is UTF-8.
+var texts = []struct {
+	desc string
+	text string
+	at   int // -1: none
+}{
+	{"ASCII", "hello", -1},
+	{"the greek word kosme", "\u03ba\u1f79\u03c3\u03bc\u03b5", -1},
+	{"last code points", "\u007f\u07ff\uffff\U0010ffff", -1},
+	{"first code points", "\x00\u0080\u0800\U00010000", -1},
+	{"around the surrogates", "\ud7ff\ue000\ufffd", -1},
+	{"non-characters are allowed", "\ufffe\uffff\U0001fffe\U0010fffe", -1},
+	{"begins two bytes", "\xc3", -1},
+	{"begins three bytes", "a\xe2\x82", -1},
+	{"begins four bytes", "ab\xf0\x9f\x98", -1},
 
-		{"continuation first", "\x80", 0},
-		{"continuation after a rune", "ñ\xbf", 2},
-		{"C0 only makes overlong", "a\xc0\x80", 1},
-		{"C1 only makes overlong", "\xc1\xbf", 0},
-		{"overlong three bytes", "\xe0\x80\xaf", 1},
-		{"overlong three bytes, last", "\xe0\x9f\xbf", 1},
-		{"overlong four bytes", "\xf0\x80\x80\xaf", 1},
-		{"overlong four bytes, last", "\xf0\x8f\xbf\xbf", 1},
-		{"first surrogate", "\xed\xa0\x80", 1},
-		{"last surrogate", "abc\xed\xbf\xbf", 4},
-		{"above U+10FFFF", "\xf4\x90\x80\x80", 1},
-		{"F5", "\xf5\x80\x80\x80", 0},
-		{"F8, five bytes", "\xf8\x88\x80\x80\x80", 0},
-		{"FC, six bytes", "\xfc\x84\x80\x80\x80\x80", 0},
-		{"FE", "\xfe", 0},
-		{"FF", "hello \xff", 6},
-		{"two bytes interrupted", "\xc3(", 1},
-		{"three bytes interrupted", "\xe2\x82(", 2},
-		{"four bytes interrupted", "\xf0\x9f\x98(", 3},
-		{"starts anew inside a rune", "\xe2\xe2\x82\xac", 1},
-		{"Autobahn 6.3.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited", 12},
-		{"Autobahn 6.4.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited", 12},
-	}
-	for _, tt := range tests {
+	{"continuation first", "\x80", 0},
+	{"continuation after a rune", "ñ\xbf", 2},
+	{"C0 only makes overlong", "a\xc0\x80", 1},
+	{"C1 only makes overlong", "\xc1\xbf", 0},
+	{"overlong three bytes", "\xe0\x80\xaf", 1},
+	{"overlong three bytes, last", "\xe0\x9f\xbf", 1},
+	{"overlong four bytes", "\xf0\x80\x80\xaf", 1},
+	{"overlong four bytes, last", "\xf0\x8f\xbf\xbf", 1},
+	{"first surrogate", "\xed\xa0\x80", 1},
+	{"last surrogate", "abc\xed\xbf\xbf", 4},
+	{"above U+10FFFF", "\xf4\x90\x80\x80", 1},
+	{"F5", "\xf5\x80\x80\x80", 0},
+	{"F8, five bytes", "\xf8\x88\x80\x80\x80", 0},
+	{"FC, six bytes", "\xfc\x84\x80\x80\x80\x80", 0},
+	{"FE", "\xfe", 0},
+	{"FF", "hello \xff", 6},
+	{"two bytes interrupted", "\xc3(", 1},
+	{"three bytes interrupted", "\xe2\x82(", 2},
+	{"four bytes interrupted", "\xf0\x9f\x98(", 3},
+	{"starts anew inside a rune", "\xe2\xe2\x82\xac", 1},
+	{"Autobahn 6.3.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited", 12},
+	{"Autobahn 6.4.1", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited", 12},
+}
+
+func TestFirstImpossibleByte(t *testing.T) {
+	for _, tt := range texts {
 		t.Run(tt.desc, func(t *testing.T) {
 			for n := range len(tt.text) + 1 {
 				if _, ok := validPrefix([]byte(tt.text[:n])); ok != (tt.at < 0 || n <= tt.at) {
