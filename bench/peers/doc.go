@@ -16,6 +16,9 @@
 // cmd/compare builds and measures all of them and prints the table:
 //
 //	cd bench/peers && go run ./cmd/compare
+//
+// The libraries serve once more in differential, which compares what they accept
+// with what package frame does.
 package peers
 
 import _ "embed"
