@@ -3,6 +3,7 @@ package handshake
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 )
 
 // origin is a scheme and an authority (RFC 6454). The slices are as the client
@@ -15,13 +16,8 @@ type origin struct {
 // a page without a place sends, is not one.
 func parseOrigin(b []byte) (o origin, ok bool) {
 	scheme, authority, found := bytes.Cut(b, []byte("://"))
-	if !found || len(scheme) == 0 {
+	if !found || !isScheme(scheme) {
 		return o, false
-	}
-	for _, c := range scheme {
-		if !isToken(c) {
-			return o, false
-		}
 	}
 	host, port, ok := splitHostPort(authority)
 	if !ok {
@@ -32,6 +28,19 @@ func parseOrigin(b []byte) (o origin, ok bool) {
 		o.port = o.defaultPort()
 	}
 	return o, true
+}
+
+// isScheme reports whether b is a scheme (RFC 3986, section 3.1).
+func isScheme(b []byte) bool {
+	for i, c := range b {
+		switch {
+		case 'a' <= lower(c) && lower(c) <= 'z':
+		case i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
+		default:
+			return false
+		}
+	}
+	return len(b) > 0
 }
 
 var httpPort, httpsPort = []byte("80"), []byte("443")
@@ -144,12 +153,9 @@ func splitHostPort(b []byte) (host, port []byte, ok bool) {
 	return host, port, len(port) <= 5
 }
 
-// isIPv6 is about which bytes, not about which addresses.
+// isIPv6 reports whether b is an IPv6 address without a zone (RFC 3986, section
+// 3.2.2).
 func isIPv6(b []byte) bool {
-	for _, c := range b {
-		if !isDigit(c) && (lower(c) < 'a' || lower(c) > 'f') && c != ':' && c != '.' {
-			return false
-		}
-	}
-	return bytes.IndexByte(b, ':') >= 0
+	addr, err := netip.ParseAddr(string(b))
+	return err == nil && addr.Is6() && addr.Zone() == ""
 }

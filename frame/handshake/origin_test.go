@@ -24,6 +24,8 @@ func TestOrigins(t *testing.T) {
 		{"default port of https", nil, "example.org:443", "https://example.org", true},
 		{"empty port", nil, "example.org:", "http://example.org", true},
 		{"IPv6", nil, "[::1]:8080", "http://[::1]:8080", true},
+		{"IPv6, nearly none", nil, "[::]", "http://[::]", true},
+		{"IPv6 that ends in IPv4", nil, "[::ffff:192.0.2.1]", "http://[::ffff:192.0.2.1]", true},
 		{"longer than 32 bytes", nil, strings.Repeat("a", 60) + ".example.org", "https://" + strings.Repeat("A", 60) + ".example.org", true},
 
 		{"other host", nil, "example.org", "http://example.com", false},
@@ -39,6 +41,9 @@ func TestOrigins(t *testing.T) {
 		{"path behind ours", nil, "example.org", "http://example.org/", false},
 		{"no scheme", nil, "example.org", "example.org", false},
 		{"empty scheme", nil, "example.org", "://example.org", false},
+		{"scheme that begins with a digit", nil, "example.org", "0://example.org", false},
+		{"scheme with an underscore", nil, "example.org", "my_app://example.org", false},
+		{"scheme with all that it may have", nil, "example.org", "a1+-.://example.org", true},
 		{"null", nil, "example.org", "null", false},
 		{"list of two", nil, "example.org", "http://evil.net http://example.org", false},
 		{"Kelvin sign for k", nil, "k.example.org", "http://\u212a.example.org", false},
