@@ -50,6 +50,7 @@ type serveCommand struct {
 	PongTimeout      time.Duration `group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
 	StallTimeout     time.Duration `group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
 	DrainTime        time.Duration `group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
+	DrainGrace       time.Duration `group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
 
 	LogLevel  slog.Level `group:"log" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error (default ${default})."`
 	LogFormat string     `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"text or json (default ${default})."`
@@ -80,6 +81,9 @@ func (c *serveCommand) Validate() error {
 		if d.value <= 0 {
 			return fmt.Errorf("--%s: %v is not a positive time", d.flag, d.value)
 		}
+	}
+	if c.DrainGrace < 0 {
+		return fmt.Errorf("--drain-grace: %v is negative", c.DrainGrace)
 	}
 	if c.MaxMessageSize < 125 {
 		return errors.New("--max-message-size: must be 125 bytes at least")
@@ -133,6 +137,7 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
 	}
+	s.Started()
 	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
 
 	return c.waitAndDrain(s, signals, logger)
@@ -159,11 +164,11 @@ func (c *serveCommand) settings() server.Settings {
 // second.
 func (c *serveCommand) waitAndDrain(s *server.Server, signals <-chan os.Signal, logger *slog.Logger) error {
 	sig := <-signals
-	logger.Info("draining", "signal", sig.String(), "drain_time", c.DrainTime)
-	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTime)
+	logger.Info("draining", "signal", sig.String(), "drain_grace", c.DrainGrace, "drain_time", c.DrainTime)
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainGrace+c.DrainTime)
 	defer cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- s.Shutdown(ctx) }()
+	go func() { drained <- s.Shutdown(ctx, c.DrainGrace) }()
 	select {
 	case err := <-drained:
 		if errors.Is(err, context.DeadlineExceeded) {

@@ -211,7 +211,7 @@ func TestHelp(t *testing.T) {
 		"--listen", "--admin", "--workers", "--log-level", "--log-format",
 		"--max-connections", "--max-connections-per-address", "--handshakes-per-address",
 		"--max-message-size", "--message-rate", "--message-burst", "--handshake-timeout",
-		"--ping-interval", "--pong-timeout", "--stall-timeout", "--drain-time", "--allowed-origins",
+		"--ping-interval", "--pong-timeout", "--stall-timeout", "--drain-time", "--drain-grace", "--allowed-origins",
 	} {
 		if !strings.Contains(help, flag+"=") {
 			t.Errorf("no %s", flag)

@@ -166,7 +166,8 @@
 // that it shall not.
 //
 //	1000   the answer to the client's own close
-//	1001   the server goes down; connect again after a random delay
+//	1001   the server goes down; connect again after a random delay. Partners are
+//	       sent away together, so there may be a left just before it, or not
 //	1002   protocol error; do not try again
 //	1007   text that is not UTF-8; do not try again
 //	1009   message too big; do not try again

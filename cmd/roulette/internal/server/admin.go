@@ -15,14 +15,11 @@ func (s *Server) AdminHandler() http.Handler {
 		answer(w, http.StatusOK, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		switch {
-		case s.draining.Load():
-			answer(w, http.StatusServiceUnavailable, "draining")
-		case !s.Ready():
-			answer(w, http.StatusServiceUnavailable, "full")
-		default:
-			answer(w, http.StatusOK, "ready")
+		if why := s.notReady(); why != "" {
+			answer(w, http.StatusServiceUnavailable, why)
+			return
 		}
+		answer(w, http.StatusOK, "ready")
 	})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -30,6 +27,21 @@ func (s *Server) AdminHandler() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// notReady says in a word why new clients are not welcome; empty if they are.
+func (s *Server) notReady() string {
+	switch {
+	case s.stageNow() == stageStarting:
+		return "starting"
+	case s.stageNow() >= stageGrace:
+		return "draining"
+	case s.poller.Count() >= s.rules.Load().MaxConnections:
+		return "full"
+	case !descriptorLeft():
+		return "descriptors"
+	}
+	return ""
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll"
 )
 
 // start serves on a free port of the loopback. When the test and its later
@@ -23,7 +25,7 @@ func start(t *testing.T, config Config) (s *Server, addr string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.Close(); err != nil && !errors.Is(err, netpoll.ErrClosed) { // after Shutdown
 			t.Errorf("Close: %v", err)
 		}
 	})
@@ -31,6 +33,7 @@ func start(t *testing.T, config Config) (s *Server, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Started()
 	return s, bound.String()
 }
 

@@ -22,3 +22,13 @@ func raiseDescriptorLimit() (int, error) {
 	}
 	return int(min(limit.Cur, math.MaxInt32)), nil
 }
+
+// descriptorLeft tells whether another descriptor is to be had.
+func descriptorLeft() bool {
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
+}

@@ -34,7 +34,8 @@ type handler struct {
 	// uncounted: what is being read may have been sent in its own good time, while
 	// its sender was paused, so no rate limit applies.
 	uncounted bool
-	swept     uint32 // shards of the address table looked at so far
+	swept     uint32   // shards of the address table looked at so far
+	leaving   []uint32 // in a drain: IDs of those still to be sent away
 }
 
 // partial is a message that is not whole yet.
@@ -178,6 +179,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // Tick implements [netpoll.Ticker]: what has a deadline of its own, apart from
 // connections. One worker does it for all.
 func (h *handler) Tick() {
+	h.sendAwayDue()
 	if h.worker.Index() != 0 {
 		return
 	}
@@ -186,6 +188,7 @@ func (h *handler) Tick() {
 	h.swept++
 	h.server.addresses.sweep(int(h.swept), now)
 	h.server.giveBack()
+	h.server.lookAtAwaited()
 }
 
 var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
@@ -230,16 +233,6 @@ func (h *handler) releaseAddress(c *netpoll.Conn) {
 	if has(c, turnAway) {
 		clearFlag(c, turnAway)
 		h.server.turnedAway.Add(-1)
-	}
-}
-
-// leave says goodbye because the server drains.
-func (h *handler) leave(c *netpoll.Conn) {
-	switch phaseOf(c) {
-	case handshaking:
-		c.Close()
-	case plain, echo, richPhase:
-		h.end(c, draining)
 	}
 }
 

@@ -90,8 +90,14 @@ func (hs *httpServer) serve(fd int, read []byte) {
 	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read}
 }
 
-// Accept, Close and Addr implement [net.Listener].
+// Accept, Close and Addr implement [net.Listener]. Who has arrived is served, also
+// when the end has come.
 func (hs *httpServer) Accept() (net.Conn, error) {
+	select {
+	case c := <-hs.arrived:
+		return c, nil
+	default:
+	}
 	select {
 	case c := <-hs.arrived:
 		return c, nil

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,8 +78,10 @@ type Server struct {
 
 	// Atomic.
 	rules      atomic.Pointer[rules] // those of the last Apply; a worker goes by its handler's
-	draining   atomic.Bool
-	turnedAway atomic.Int32 // connections with the flag turnAway
+	stage      atomic.Int32
+	drain      atomic.Pointer[drain]     // when people are sent away
+	awaited    atomic.Pointer[condition] // what Shutdown waits for
+	turnedAway atomic.Int32              // connections with the flag turnAway
 }
 
 // The endpoints. On /echo there is no subprotocol to choose.
@@ -146,66 +147,10 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // Ready tells whether new clients are welcome.
-func (s *Server) Ready() bool {
-	return !s.draining.Load() && s.poller.Count() < s.rules.Load().MaxConnections
-}
+func (s *Server) Ready() bool { return s.notReady() == "" }
 
 // Registry holds the server's metrics.
 func (s *Server) Registry() *prometheus.Registry { return s.registry }
-
-const drainStep = 50 * time.Millisecond
-
-// Shutdown lets everybody go: not ready, no new connections, 1001 to all,
-// spread over most of the time there is. It returns nil as soon as all have
-// gone, ctx's error if some had to be cut.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
-	s.poller.StopListening()
-	go s.http.shutdown(ctx) // serves who is being served; ends with ctx at the latest
-
-	err := s.drain(ctx)
-	return errors.Join(err, s.Close())
-}
-
-func (s *Server) drain(ctx context.Context) error {
-	begin := time.Now()
-	spread := s.drainSpread(ctx)
-	ticker := time.NewTicker(drainStep)
-	defer ticker.Stop()
-	for {
-		share := 1.0
-		if spread > 0 {
-			share = min(float64(time.Since(begin))/float64(spread), 1)
-		}
-		err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) {
-			if place(c.ID()) <= share {
-				h.(*handler).leave(c)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		if s.poller.Count() == 0 {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("server: %d connections cut: %w", s.poller.Count(), ctx.Err())
-		}
-	}
-}
-
-// drainSpread is how long the 1001s take: a millisecond each, for a handful of
-// clients should not hold up a restart, but no more than the time there is, less
-// what the closing handshakes want.
-func (s *Server) drainSpread(ctx context.Context) time.Duration {
-	spread := time.Duration(s.poller.Count()) * time.Millisecond
-	if deadline, ok := ctx.Deadline(); ok {
-		spread = min(spread, time.Until(deadline)*7/10)
-	}
-	return spread
-}
 
 // place spreads consecutive ids evenly over (0, 1].
 func place(id uint32) float64 {
@@ -214,7 +159,7 @@ func place(id uint32) float64 {
 
 // Close ends everything now.
 func (s *Server) Close() error {
-	s.draining.Store(true)
+	s.stage.Store(int32(stageDraining))
 	return errors.Join(s.http.close(), s.poller.Close())
 }
 
@@ -233,7 +178,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 			return metrics.Status{
 				ConnectionsLimit: s.rules.Load().MaxConnections,
 				Pairs:            s.pairs.Pairs(),
-				Draining:         s.draining.Load(),
+				Draining:         s.stageNow() >= stageGrace,
 			}
 		},
 		Version:  s.config.Version,

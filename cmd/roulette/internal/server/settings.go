@@ -125,7 +125,7 @@ func (s *Server) Apply(settings Settings) error {
 	// Larger messages may be under way, and come from who was told of them.
 	s.backlogLimit = max(s.backlogLimit, next.backlogLimit())
 	s.poller.SetLimits(netpoll.Limits{BacklogLimit: s.backlogLimit, StallTimeout: next.StallTimeout})
-	if !s.draining.Load() { // which has a tick of its own
+	if s.stageNow() != stageDraining { // which has a tick of its own
 		if err := s.poller.SetTick(next.tick()); err != nil {
 			return err
 		}

@@ -74,6 +74,9 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 	response, p, result := h.rules.answerUpgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	switch {
+	case result == handshake.NotChat && from == accepted && s.stageNow() == stageDraining:
+		h.refuseWith(c, h.shuttingDown())
+		return
 	case result == handshake.NotChat && from == accepted:
 		h.toHTTP(c, head, rest)
 		return
@@ -84,9 +87,9 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.countHandshake(result)
 		h.refuseWith(c, response)
 		return
-	case s.draining.Load():
+	case s.stageNow() == stageDraining:
 		h.counters.Rejected[metrics.RejectDraining]++
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "shutting down", 10))
+		h.refuseWith(c, h.shuttingDown())
 		return
 	case has(c, counted) && !s.addresses.handshake(c.Addr, h.worker.Now()):
 		h.counters.Rejected[metrics.RejectHandshakeRate]++
@@ -164,6 +167,11 @@ func (h *handler) turnAway(c *netpoll.Conn) {
 		return
 	}
 	h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "server is full", 10))
+}
+
+// shuttingDown is the answer to who comes too late.
+func (h *handler) shuttingDown() []byte {
+	return handshake.AppendRefusal(h.reply[:0], 503, "shutting down", 10)
 }
 
 // refuseWith ends a connection that was never a chat with an HTTP response.

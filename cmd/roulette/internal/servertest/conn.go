@@ -215,18 +215,23 @@ func (c *Conn) Expect(op byte, payload string) {
 	}
 }
 
-// ExpectClose reads a close frame with this code (0: without one) and the clean
-// end of the connection.
-func (c *Conn) ExpectClose(code uint16) {
-	c.t.Helper()
+// ReadClose reads a close frame with this code (0: without one) and the clean end
+// of the connection.
+func (c *Conn) ReadClose(code uint16) error {
 	f, err := c.Read()
 	switch {
 	case err != nil:
-		c.t.Fatalf("read: %v; want close %d", err, code)
+		return fmt.Errorf("read: %w; want close %d", err, code)
 	case f.Op != OpClose || f.Code() != code:
-		c.t.Fatalf("got %v, want close %d", f, code)
+		return fmt.Errorf("got %v, want close %d", f, code)
 	}
-	if err := c.ReadEnd(); err != nil {
+	return c.ReadEnd()
+}
+
+// ExpectClose fails the test if ReadClose fails.
+func (c *Conn) ExpectClose(code uint16) {
+	c.t.Helper()
+	if err := c.ReadClose(code); err != nil {
 		c.t.Fatal(err)
 	}
 }

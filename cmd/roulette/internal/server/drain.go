@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"roulette/netpoll"
+)
+
+// stage is how far the server is in its life; it only goes forward.
+type stage int32
+
+const (
+	stageStarting stage = iota // not all listeners are open
+	stageServing
+	stageGrace    // not ready, but who comes is served: load balancers take a while to notice
+	stageDraining // who comes is refused, who is there is sent away
+)
+
+func (s *Server) stageNow() stage { return stage(s.stage.Load()) }
+
+// Started makes the server ready: all its listeners are open.
+func (s *Server) Started() { s.stage.CompareAndSwap(int32(stageStarting), int32(stageServing)) }
+
+// drainTick is the coarse clock's period in a drain, and so how finely the
+// goodbyes are spread.
+const drainTick = 20 * time.Millisecond
+
+// drain says who has to be gone when. Time is the Kernel's.
+type drain struct {
+	// Immutable.
+	begin, spread time.Duration
+	total         int // chats there were when it began
+
+	// Atomic.
+	departed atomic.Int64 // of them, sent away
+}
+
+// due is how many have to have departed at a moment.
+func (d *drain) due(now time.Duration) int64 {
+	if d.over(now) {
+		return math.MaxInt64
+	}
+	return int64(float64(d.total) * float64(now-d.begin) / float64(d.spread))
+}
+
+func (d *drain) over(now time.Duration) bool { return now >= d.begin+d.spread }
+
+// Shutdown lets everybody go. At once it is not ready; for the grace it goes on
+// serving whoever comes; then nobody new, and 1001 to all, spread evenly
+// over most of the time that ctx leaves. Partners go together. It returns nil as
+// soon as all have gone, ctx's error if some had to be cut.
+func (s *Server) Shutdown(ctx context.Context, grace time.Duration) error {
+	s.stage.Store(int32(stageGrace))
+	end := s.now() + grace
+	err := s.await(ctx, func() bool { return s.now() >= end })
+	s.stage.Store(int32(stageDraining))
+	s.poller.StopListening()
+	pages := make(chan error, 1)
+	go func() { pages <- s.http.shutdown(ctx) }() // who is being served a page gets all of it
+
+	if err == nil {
+		err = s.sendAway(ctx)
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("server: %d connections cut: %w", s.poller.Count(), ctx.Err())
+	}
+	return errors.Join(err, <-pages, s.Close())
+}
+
+// sendAway has the workers send everybody away, a few at each tick.
+func (s *Server) sendAway(ctx context.Context) error {
+	var total atomic.Int64
+	err := s.poller.OnWorkers(ctx, func(w *netpoll.Worker) {
+		total.Add(int64(w.Handler().(*handler).listLeaving()))
+	})
+	if err != nil {
+		return err
+	}
+	d := &drain{begin: s.now(), total: int(total.Load())}
+	d.spread = drainSpread(ctx, d.total)
+	s.drain.Store(d)
+	s.applying.Lock() // an Apply that does not know of the drain sets another tick
+	err = s.poller.SetTick(drainTick)
+	s.applying.Unlock()
+	if err != nil {
+		return err
+	}
+	gone := func() bool { return s.poller.Count() == 0 }
+	if err := s.await(ctx, func() bool { return gone() || d.over(s.now()) }); err != nil {
+		return err
+	}
+	// Who never became a chat, above all.
+	if err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) { h.(*handler).leave(c) }); err != nil {
+		return err
+	}
+	return s.await(ctx, gone)
+}
+
+// drainSpread is how long the 1001s take: a millisecond each, for a handful of
+// clients should not hold up a restart, but no more than the time there is, less
+// what the closing handshakes want.
+func drainSpread(ctx context.Context, total int) time.Duration {
+	spread := time.Duration(total) * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, time.Until(deadline)*7/10)
+	}
+	return spread
+}
+
+// condition is what somebody waits for.
+type condition struct {
+	met  func() bool
+	done chan struct{}
+}
+
+// await returns when met, which is looked at on each tick of the coarse clock, or
+// when ctx is done. One caller at a time.
+func (s *Server) await(ctx context.Context, met func() bool) error {
+	if met() {
+		return nil
+	}
+	c := &condition{met, make(chan struct{})}
+	s.awaited.Store(c)
+	defer s.awaited.Store(nil)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lookAtAwaited is called by one worker at each tick.
+func (s *Server) lookAtAwaited() {
+	if c := s.awaited.Load(); c != nil && c.met() && s.awaited.CompareAndSwap(c, nil) {
+		close(c.done)
+	}
+}
+
+// now is the Kernel's clock. Any goroutine.
+func (s *Server) now() time.Duration { return s.poller.Workers()[0].Time() }
+
+// listLeaving writes down the worker's chats, and returns how many there are.
+func (h *handler) listLeaving() int {
+	h.worker.Each(func(c *netpoll.Conn) {
+		if chatting(c) {
+			h.leaving = append(h.leaving, c.ID())
+		}
+	})
+	return len(h.leaving)
+}
+
+// sendAwayDue sends away those who are due by now, each with its partner: nobody
+// is left by one who had to go, only to be sent away from the next.
+func (h *handler) sendAwayDue() {
+	s := h.server
+	d := s.drain.Load()
+	if d == nil {
+		return
+	}
+	due := d.due(h.worker.Time())
+	for len(h.leaving) > 0 && d.departed.Load() < due {
+		last := len(h.leaving) - 1
+		id := h.leaving[last]
+		h.leaving = h.leaving[:last]
+		c := s.poller.Conn(id)
+		if c == nil || !chatting(c) { // it has gone by itself, or with its partner
+			continue
+		}
+		partner, paired := s.pairs.Partner(id)
+		h.end(c, draining)
+		d.departed.Add(1)
+		if paired {
+			d.departed.Add(1)
+			h.sendAwayToo(d, partner)
+		}
+	}
+}
+
+// sendAwayToo sends away the partner of one who was, and who has been counted as
+// departed, on its own worker.
+func (h *handler) sendAwayToo(d *drain, id uint32) {
+	p := h.server.poller.Conn(id)
+	if p == nil {
+		return
+	}
+	w := p.Worker()
+	goodbye := func() {
+		if c := h.server.poller.Conn(id); c != nil && chatting(c) {
+			w.Handler().(*handler).end(c, draining)
+			return
+		}
+		d.departed.Add(-1) // it was quicker
+	}
+	if w == h.worker {
+		goodbye()
+		return
+	}
+	_ = w.Ask(goodbye) // a worker that has ended has closed all it had
+}
+
+// chatting tells whether c is an open chat, also of a connection that may have
+// been closed.
+func chatting(c *netpoll.Conn) bool {
+	switch phaseOf(c) {
+	case plain, echo, richPhase:
+		return true
+	}
+	return false
+}
+
+// leave says goodbye because the server drains.
+func (h *handler) leave(c *netpoll.Conn) {
+	switch {
+	case chatting(c):
+		h.end(c, draining)
+	case phaseOf(c) != handshaking:
+	case c.Held() != nil: // it has begun to ask for something
+		h.refuseWith(c, h.shuttingDown())
+	default:
+		c.Close()
+	}
+}
