@@ -16,7 +16,7 @@ type Conn struct {
 
 	// Owned by the worker.
 	heard  uint32 // Worker.Now when bytes last arrived; when closing, since when
-	opened uint32 // Worker.Now when it was accepted
+	opened uint32 // Worker.Now when it was accepted, later by the pauses of the worker since
 
 	// Owned by the handler, on the owning worker. Of no meaning here.
 	Addr uint32
@@ -141,7 +141,8 @@ func (c *Conn) Heard() uint32 { return c.heard }
 // milliseconds; for who starts to count from an event of his own. Owner only.
 func (c *Conn) Silent(since uint32) { c.heard = c.Worker().now - since }
 
-// Opened is when c was accepted, by Worker.Now. Owner only.
+// Opened is when c was accepted, by Worker.Now, pauses of the worker not counted.
+// Owner only.
 func (c *Conn) Opened() uint32 { return c.opened }
 
 // Closing tells whether c is on its way out: nothing it sends is read any more.

@@ -40,8 +40,8 @@ type Kernel interface {
 	// Event is an eventfd(2); Signal adds one to it.
 	Event() (fd int, err error)
 	Signal(fd int)
-	// Drain takes from an eventfd or a timerfd what it has counted.
-	Drain(fd int)
+	// Drain takes from an eventfd or a timerfd what it has counted, and returns it.
+	Drain(fd int) uint64
 
 	// Now is a monotonic clock.
 	Now() time.Duration

@@ -242,9 +242,9 @@ func (linux) Event() (int, error) {
 	return fd, os.NewSyscallError("eventfd", err)
 }
 
-func (linux) Drain(fd int) {
-	var count [8]byte
+func (linux) Drain(fd int) (count uint64) {
 	unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
+	return count
 }
 
 func (linux) Signal(fd int) {

@@ -41,14 +41,15 @@ func (k *manualKernel) Timer() (int, error) {
 
 func (k *manualKernel) SetTimer(int, time.Duration, time.Duration) error { return nil }
 
-func (k *manualKernel) Drain(fd int) {
-	k.Kernel.Drain(fd)
+func (k *manualKernel) Drain(fd int) uint64 {
+	n := k.Kernel.Drain(fd)
 	k.mu.Lock()
 	timer := slices.Contains(k.timers, fd)
 	k.mu.Unlock()
 	if timer {
 		k.ticked <- struct{}{}
 	}
+	return n
 }
 
 func (k *manualKernel) Write(fd int, b []byte) (int, unix.Errno) {

@@ -35,9 +35,14 @@ type Handler interface {
 	Closed(c *Conn, cause Cause)
 }
 
-// Ticker is what a Handler may be besides: Tick is called at each tick of the
-// coarse clock.
-type Ticker interface{ Tick() }
+// Ticker is what a Handler may be besides.
+type Ticker interface {
+	// Tick: at each tick of the coarse clock.
+	Tick()
+	// Paused: the worker did not run for so many milliseconds, which are to count
+	// for no deadline of the handler's either. Before Tick and Sweep.
+	Paused(missed uint32)
+}
 
 // Cause is how a connection's descriptor came to be closed, as far as the
 // sockets can tell.

@@ -24,6 +24,8 @@ type ticking struct {
 	ticked chan int
 }
 
+func (h *ticking) Paused(uint32) {}
+
 func (h *ticking) Tick() {
 	select {
 	case h.ticked <- *h.after:

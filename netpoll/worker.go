@@ -36,6 +36,7 @@ type Worker struct {
 
 	breathed, breathedBytes uint64 // stats.Events and BytesRead at the last breath
 	closing                 bool
+	awoken                  bool // the last tick came after a pause
 
 	// Atomic.
 	count atomic.Int64 // connections
@@ -176,8 +177,9 @@ func (w *Worker) onMail(easygo.EpollEvent) {
 
 // onTick is the coarse clock: everything that has a deadline is looked at here.
 func (w *Worker) onTick(easygo.EpollEvent) {
-	w.kernel.Drain(w.timer)
+	ticks, last := w.kernel.Drain(w.timer), w.now
 	w.now = milliseconds(w.kernel.Now())
+	w.notice(ticks, last)
 	w.retryListeners()
 	w.tick++
 	for i := int(w.tick % sweepTicks); i < w.lastChunk; i += sweepTicks {

@@ -191,6 +191,16 @@ func (h *handler) Tick() {
 	h.server.lookAtAwaited()
 }
 
+// Paused implements [netpoll.Ticker]: a message that is under way is not late for
+// what the worker has missed.
+func (h *handler) Paused(missed uint32) {
+	h.worker.Each(func(c *netpoll.Conn) {
+		if p, ok := c.Held().(*partial); ok {
+			p.since += missed
+		}
+	})
+}
+
 var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
 
 // Closed implements [netpoll.Handler]: c's descriptor is closed.

@@ -175,7 +175,13 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
 	if h.uncounted {
 		return true
 	}
-	switch h.rules.messages.take(&c.Rate, h.worker.Now(), n) {
+	verdict := h.rules.messages.take(&c.Rate, h.worker.Now(), n)
+	if verdict != within && h.worker.Awoken() {
+		// It may have taken its time, and we have not looked.
+		c.Rate, h.uncounted = 0, true
+		return true
+	}
+	switch verdict {
 	case within:
 		if has(c, rateWarned) {
 			clearFlag(c, rateWarned)

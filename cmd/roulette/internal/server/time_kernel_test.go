@@ -22,6 +22,7 @@ type stoppedClock struct {
 	netpoll.Kernel
 	now    atomic.Int64
 	full   atomic.Bool
+	missed atomic.Uint64 // ticks that a timer counts besides its own
 	mu     sync.Mutex
 	timers []int
 	ticked chan struct{} // a timer was seen
@@ -57,14 +58,16 @@ func (k *stoppedClock) Writev(fd int, a, b []byte) (int, unix.Errno) {
 	return k.Kernel.Writev(fd, a, b)
 }
 
-func (k *stoppedClock) Drain(fd int) {
-	k.Kernel.Drain(fd)
+func (k *stoppedClock) Drain(fd int) uint64 {
+	n := k.Kernel.Drain(fd)
 	k.mu.Lock()
 	timer := slices.Contains(k.timers, fd)
 	k.mu.Unlock()
 	if timer {
+		n += k.missed.Load()
 		k.ticked <- struct{}{}
 	}
+	return n
 }
 
 // advance moves the clock by d, and every worker looks at all its connections.
@@ -82,6 +85,43 @@ func (k *stoppedClock) advance(t testing.TB, s *Server, d time.Duration) {
 		}
 		settled(t, s)
 	}
+}
+
+// freeze stops all workers, lets meanwhile happen and d pass, and has them go on:
+// each finds its timer, and what has happened, at once. early says that time
+// passes first.
+func (k *stoppedClock) freeze(t testing.TB, s *Server, d time.Duration, early bool, meanwhile func()) {
+	t.Helper()
+	var frozen sync.WaitGroup
+	goOn := make(chan struct{})
+	for _, w := range s.poller.Workers() {
+		frozen.Add(1)
+		if err := w.Ask(func() { frozen.Done(); <-goOn }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	frozen.Wait()
+	if !early {
+		meanwhile()
+	}
+	k.now.Add(int64(d))
+	k.missed.Store(uint64(d/s.Settings().tick()) - 1)
+	for _, fd := range k.timers {
+		k.Signal(fd)
+	}
+	if early {
+		meanwhile()
+	}
+	close(goOn)
+	for range k.timers {
+		select {
+		case <-k.ticked:
+		case <-time.After(servertest.Patience):
+			t.Fatal("no tick")
+		}
+	}
+	k.missed.Store(0)
+	settled(t, s)
 }
 
 // settled returns when all workers have done what they were asked so far.

@@ -91,7 +91,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.counters.Rejected[metrics.RejectDraining]++
 		h.refuseWith(c, h.shuttingDown())
 		return
-	case has(c, counted) && !s.addresses.handshake(c.Addr, h.worker.Now()):
+	case has(c, counted) && !s.addresses.handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken():
 		h.counters.Rejected[metrics.RejectHandshakeRate]++
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, "too many handshakes from this address", 10))
 		return
