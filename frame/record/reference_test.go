@@ -1,0 +1,134 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// reference reads the text of one record the slow and obvious way: with
+// encoding/json, and with a look at everything that lets pass. code is that of the
+// error, empty without one.
+func reference(text []byte) (cmd Command, code string) {
+	bad := ErrBadRecord.Code
+	if 1+len(text) > 4096 || !utf8.Valid(text) || !json.Valid(text) || hasHalfPair(text) {
+		return Command{}, bad
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	value, ok := build(d, 4)
+	record, isObject := value.(map[string]any)
+	if !ok || !isObject {
+		return Command{}, bad
+	}
+	switch record["type"] {
+	case "stop":
+		return Command{Kind: Stop}, ""
+	case "typing":
+		on, ok := record["on"].(bool)
+		if !ok {
+			return Command{}, bad
+		}
+		return Command{Kind: Typing, On: on}, ""
+	case "next":
+	default:
+		return Command{}, bad
+	}
+
+	cmd.Kind = Next
+	if pair, has := record["pair"]; has {
+		number, _ := pair.(json.Number)
+		n, err := strconv.ParseUint(number.String(), 10, 32)
+		if err != nil || n == 0 || strconv.FormatUint(n, 10) != number.String() {
+			return Command{}, bad
+		}
+		cmd.Pair, cmd.HasPair = uint32(n), true
+	}
+	if interests, has := record["interests"]; has {
+		list, isArray := interests.([]any)
+		if !isArray {
+			return Command{}, bad
+		}
+		cmd.HasInterests, cmd.Interests = true, []string{}
+		for i, element := range list {
+			if i == 10 {
+				return Command{}, ErrTooManyInterests.Code
+			}
+			interest, isString := element.(string)
+			if !isString {
+				return Command{}, bad
+			}
+			interest, refused := normalise([]byte(interest))
+			if refused != nil {
+				return Command{}, bad
+			}
+			if !slices.Contains(cmd.Interests, interest) {
+				cmd.Interests = append(cmd.Interests, interest)
+			}
+		}
+	}
+	return cmd, ""
+}
+
+// build reads a value of valid JSON. It is not ok if it is too deep, or if an
+// object has too many fields, or one twice.
+func build(d *json.Decoder, depth int) (value any, ok bool) {
+	token, err := d.Token()
+	if err != nil {
+		panic(err)
+	}
+	delim, nested := token.(json.Delim)
+	if !nested {
+		return token, true
+	}
+	if depth == 0 {
+		return nil, false
+	}
+	object, array := map[string]any{}, []any{}
+	for d.More() {
+		var key string
+		if delim == '{' {
+			token, _ := d.Token()
+			key = token.(string)
+		}
+		value, ok := build(d, depth-1)
+		if _, twice := object[key]; !ok || twice || delim == '{' && len(object) == 32 {
+			return nil, false
+		}
+		if delim == '{' {
+			object[key] = value
+		} else {
+			array = append(array, value)
+		}
+	}
+	d.Token()
+	if delim == '{' {
+		return object, true
+	}
+	return array, true
+}
+
+// escapes are those of a valid JSON text, the first half of a surrogate pair with
+// what follows it.
+var escapes = regexp.MustCompile(`\\u[dD][89abAB]..(\\u[0-9a-fA-F]{4})?|\\u....|\\.`)
+
+// hasHalfPair reports whether an escape in a valid JSON text is half a surrogate
+// pair. encoding/json takes that for U+FFFD.
+func hasHalfPair(text []byte) bool {
+	for _, e := range escapes.FindAll(text, -1) {
+		unit := func(i int) rune {
+			n, _ := strconv.ParseUint(string(e[i:i+4]), 16, 16)
+			return rune(n)
+		}
+		switch {
+		case e[1] != 'u' || !utf16.IsSurrogate(unit(2)):
+		case len(e) < 12 || utf16.DecodeRune(unit(2), unit(8)) == utf8.RuneError:
+			return true
+		}
+	}
+	return false
+}
