@@ -402,6 +402,7 @@ func FuzzParse(f *testing.F) {
 		"\x1e{\"type\":\"stop\"}\n\x1e{\"type\":\"typing\",\"on\":true}\n",
 		"\x1e{\"type\":\"stop\",\"x\":[{\"y\":[-1.5e3,null,\"\\ud83d\\ude00\"]}]}",
 		"\x1e{\"type\":\"stop\",\"type\":\"stop\"}",
+		"\x1e{\"type\":\"stop\",\"x\":\"\\ude00\\ud83d\"}\x1e{\"type\":\"stop\",\"x\":\"\\ud83d\\u0041\"}",
 		"\x1e{\"type\":\"next\",\"interests\":[\"\xff\"]}",
 		"\x1e" + manyFields(32), "\x1e" + manyFields(33),
 		"\x1e{\"type\":\"next\",\"pair\":4294967296}",
