@@ -35,11 +35,12 @@ const (
 	RejectDraining                            // the server is going down
 	RejectDescriptorLimit                     // EMFILE or ENFILE: refused with the spare descriptor
 	RejectMemory                              // memory is short: load is shed
+	RejectProxyHeader                         // no PROXY protocol header, or none from a trusted proxy
 	rejectReasons
 )
 
 var rejectReasonLabels = [rejectReasons]string{
-	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory",
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header",
 }
 
 func (r RejectReason) String() string { return rejectReasonLabels[r] }

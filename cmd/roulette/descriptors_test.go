@@ -147,6 +147,9 @@ func TestOutOfDescriptors(t *testing.T) {
 	if n := refusedForDescriptors(); n < more {
 		t.Errorf("%d counted as refused, want %d at least", n, more)
 	}
+	if !strings.Contains(p.stderr.String(), "reason=fd_limit") {
+		t.Error("nothing of it in the log")
+	}
 
 	for _, c := range inside {
 		c.TCP.Close()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"roulette/cmd/roulette/internal/proxy"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/frame/handshake"
 )
@@ -38,12 +39,14 @@ type serveCommand struct {
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
-	MaxConnectionsPerAddress int      `group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback excepted; 0 is no limit, for use behind a proxy (default ${default})."`
+	MaxConnectionsPerAddress int      `group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`
 	HandshakesPerAddress     int      `group:"limits" placeholder:"N" default:"50" help:"Handshakes a second from one address, likewise (default ${default})."`
 	MaxMessageSize           size     `group:"limits" placeholder:"SIZE" default:"64KiB" help:"Largest message (default ${default})."`
 	MessageRate              int      `group:"limits" placeholder:"N" default:"20" help:"Messages a second from one connection; 0 is no limit (default ${default})."`
 	MessageBurst             int      `group:"limits" placeholder:"N" default:"60" help:"Messages at once from one connection (default ${default})."`
 	AllowedOrigins           []string `group:"limits" placeholder:"ORIGIN" help:"Pages that may open a chat, such as https://example.org; * is all. The default is the server's own host."`
+	TrustedProxies           []string `group:"limits" placeholder:"CIDR" help:"Addresses and networks of the proxies in front, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For."`
+	ProxyProtocol            bool     `group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
 
 	HandshakeTimeout time.Duration `group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
 	PingInterval     time.Duration `group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
@@ -91,7 +94,25 @@ func (c *serveCommand) Validate() error {
 	if _, err := handshake.New(handshake.Config{AllowedOrigins: c.AllowedOrigins}); err != nil {
 		return fmt.Errorf("--allowed-origins: %w", err)
 	}
+	trusted, err := c.trustedProxies()
+	switch {
+	case err != nil:
+		return fmt.Errorf("--trusted-proxies: %w", err)
+	case c.ProxyProtocol && len(trusted) == 0:
+		return errors.New("--proxy-protocol: needs --trusted-proxies, for anybody can write such a header")
+	}
 	return nil
+}
+
+func (c *serveCommand) trustedProxies() (all proxy.Trusted, err error) {
+	for _, s := range c.TrustedProxies {
+		network, err := proxy.ParseNetwork(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, network)
+	}
+	return all, nil
 }
 
 // Run serves until a signal.
@@ -145,6 +166,7 @@ func (c *serveCommand) Run(stdout io.Writer) error {
 
 // settings are those of the flags that can change while the server runs.
 func (c *serveCommand) settings() server.Settings {
+	trusted, _ := c.trustedProxies() // Validate has reported the error
 	return server.Settings{
 		MaxConnections:           c.MaxConnections,
 		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
@@ -157,6 +179,8 @@ func (c *serveCommand) settings() server.Settings {
 		PongTimeout:              c.PongTimeout,
 		StallTimeout:             c.StallTimeout,
 		AllowedOrigins:           c.AllowedOrigins,
+		TrustedProxies:           trusted,
+		ProxyProtocol:            c.ProxyProtocol,
 	}
 }
 

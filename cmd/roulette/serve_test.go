@@ -181,6 +181,9 @@ func TestMistakes(t *testing.T) {
 		{"a port that is none", []string{"--listen=127.0.0.1:http2go"}, nil, 2, "--listen"},
 		{"no number in the environment", nil, []string{"ROULETTE_WORKERS=two"}, 2, "ROULETTE_WORKERS"},
 		{"an Origin that is none", append(free, "--allowed-origins=example"), nil, 2, "example"},
+		{"a proxy that is no address", append(free, "--trusted-proxies=10.0.0.0/8,proxy.example"), nil, 2, `--trusted-proxies: "proxy.example"`},
+		{"a network with an address in it", append(free, "--trusted-proxies=10.0.0.1/8"), nil, 2, "10.0.0.0/8"},
+		{"the PROXY protocol from anybody", append(free, "--proxy-protocol"), nil, 2, "--trusted-proxies"},
 		{"a port in use", []string{"--listen=" + taken.Addr().String(), "--admin="}, nil, 1, "address already in use"},
 		{"an admin port in use", []string{"--listen=127.0.0.1:0", "--admin=" + taken.Addr().String()}, nil, 1, "address already in use"},
 		{"an address of another machine", []string{"--listen=192.0.2.1:0", "--admin="}, nil, 1, "192.0.2.1"},
@@ -212,8 +215,9 @@ func TestHelp(t *testing.T) {
 		"--max-connections", "--max-connections-per-address", "--handshakes-per-address",
 		"--max-message-size", "--message-rate", "--message-burst", "--handshake-timeout",
 		"--ping-interval", "--pong-timeout", "--stall-timeout", "--drain-time", "--drain-grace", "--allowed-origins",
+		"--trusted-proxies", "--proxy-protocol",
 	} {
-		if !strings.Contains(help, flag+"=") {
+		if !strings.Contains(help, flag) {
 			t.Errorf("no %s", flag)
 		}
 		if env := "ROULETTE_" + strings.ToUpper(strings.ReplaceAll(flag[2:], "-", "_")); !strings.Contains(help, env) {

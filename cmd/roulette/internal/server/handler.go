@@ -36,6 +36,7 @@ type handler struct {
 	uncounted bool
 	swept     uint32   // shards of the address table looked at so far
 	leaving   []uint32 // in a drain: IDs of those still to be sent away
+	unseen    unseen
 }
 
 // partial is a message that is not whole yet.
@@ -76,31 +77,15 @@ func (h *handler) releasePartial(p *partial) {
 
 // Accepted implements [netpoll.Handler].
 func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
-	s := h.server
 	h.counters.Accepted++
-	h.counters.Connections[metrics.ConnectionHandshaking]++
-	var refusal uint16
-	if s.poller.Count() > h.rules.MaxConnections {
-		refusal = turnAway
-		h.counters.Rejected[metrics.RejectMaxConnections]++
-	} else if key, ok := s.addresses.key(peer.Addr()); ok {
-		c.Addr = key
-		if s.addresses.enter(key) {
-			setFlag(c, counted)
-		} else {
-			refusal = turnAway | turnAwayFor
-			h.counters.Rejected[metrics.RejectPerAddress]++
-		}
-	}
-	if refusal != 0 {
-		if s.turnedAway.Add(1) > maxTurnedAway {
-			s.turnedAway.Add(-1)
-			h.counters.Connections[metrics.ConnectionHandshaking]--
+	if h.rules.ProxyProtocol {
+		if !h.rules.TrustedProxies.Contains(peer.Addr()) {
+			h.reject(c, metrics.RejectProxyHeader)
 			return false
 		}
-		setFlag(c, refusal)
+		setFlag(c, headerDue)
 	}
-	return true
+	return h.welcome(c, peer.Addr())
 }
 
 // Read implements [netpoll.Handler].
@@ -180,6 +165,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // connections. One worker does it for all.
 func (h *handler) Tick() {
 	h.sendAwayDue()
+	h.refusedUnseen()
 	if h.worker.Index() != 0 {
 		return
 	}
@@ -189,6 +175,7 @@ func (h *handler) Tick() {
 	h.server.addresses.sweep(int(h.swept), now)
 	h.server.giveBack()
 	h.server.lookAtAwaited()
+	h.server.refusals.flush(now)
 }
 
 // Paused implements [netpoll.Ticker]: a message that is under way is not late for
@@ -299,7 +286,7 @@ func (h *handler) collect() *metrics.Counters {
 	h.counters.ReadPauses = stats.Pauses
 	h.counters.BacklogBytes = stats.BacklogBytes
 	h.counters.BacklogConnections = stats.BacklogConns
-	h.counters.Rejected[metrics.RejectDescriptorLimit] = stats.RefusedForDescriptors
+	h.refusedUnseen()
 	clear(h.counters.AcceptErrors[:])
 	for errno, n := range stats.AcceptErrors {
 		h.counters.AcceptErrors[metrics.AcceptErrorOf(errno)] += n

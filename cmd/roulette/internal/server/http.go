@@ -73,8 +73,9 @@ func (hs *httpServer) admit() bool {
 func (hs *httpServer) release() { hs.open.Add(-1) }
 
 // serve makes fd, which is its own now, a connection of net/http; read is what
-// was read from it already.
-func (hs *httpServer) serve(fd int, read []byte) {
+// was read from it already. client is who is behind a proxy, if it has said so
+// in a header of the PROXY protocol.
+func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
 	f := os.NewFile(uintptr(fd), "")
 	conn, err := net.FileConn(f) // a duplicate
 	if err != nil {
@@ -87,7 +88,10 @@ func (hs *httpServer) serve(fd int, read []byte) {
 		return
 	}
 	f.Close()
-	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read}
+	if !client.IsValid() {
+		client = conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+	}
+	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read, client: client}
 }
 
 // Accept, Close and Addr implement [net.Listener]. Who has arrived is served, also
@@ -133,6 +137,7 @@ type httpConn struct {
 	*net.TCPConn
 	server *httpServer
 	read   []byte // what comes before the socket's bytes
+	client netip.Addr
 	closed atomic.Bool
 }
 
@@ -170,7 +175,7 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 	rest = append(append([]byte(nil), rest...), tcp.read...)
 	fd, err := duplicate(tcp.TCPConn)
 	if err == nil {
-		err = hs.server.adopt(fd, conn.RemoteAddr(), head, rest)
+		err = hs.server.adopt(fd, tcp.client, head, rest)
 	}
 	if err != nil {
 		hs.server.log.Warn("connection not taken back from net/http", "error", err)
@@ -181,16 +186,14 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 
 // adopt makes a connection that net/http had one of a worker's, with a request
 // head that was read from it and what came behind.
-func (s *Server) adopt(fd int, peer net.Addr, head, rest []byte) error {
+func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
 	return s.poller.Adopt(fd, func(nh netpoll.Handler, c *netpoll.Conn) {
 		h := nh.(*handler)
-		addr, _ := netip.ParseAddrPort(peer.String())
-		if !h.Accepted(c, addr) {
+		if !h.welcome(c, client) {
 			c.Detach()
 			unix.Close(fd)
 			return
 		}
-		h.counters.Accepted-- // it was counted when it came first
 		h.upgrade(c, fromHTTP, head, rest)
 	})
 }

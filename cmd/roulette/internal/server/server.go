@@ -64,6 +64,7 @@ type Server struct {
 	addresses *addresses
 	http      *httpServer
 	registry  *prometheus.Registry
+	refusals  *refusalLog
 	sorry     []byte // the frame a plain client without a partner gets back
 
 	// Owned by worker 0; see giveBack.
@@ -104,10 +105,11 @@ func New(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
 	}
 	s := &Server{
-		config: config,
-		log:    config.Logger,
-		most:   limit - reserve,
-		sorry:  frame.AppendMessage(nil, opText, []byte(sorryText)),
+		config:   config,
+		log:      config.Logger,
+		most:     limit - reserve,
+		sorry:    frame.AppendMessage(nil, opText, []byte(sorryText)),
+		refusals: &refusalLog{log: config.Logger},
 	}
 	rules, err := s.newRules(config.Settings)
 	if err != nil {

@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"roulette/cmd/roulette/internal/proxy"
 	"roulette/frame"
 	"roulette/frame/handshake"
 	"roulette/frame/record"
@@ -27,6 +29,8 @@ type Settings struct {
 	PongTimeout              time.Duration // default 10 s
 	StallTimeout             time.Duration // default 15 s
 	AllowedOrigins           []string      // default: the same host as the request's
+	TrustedProxies           proxy.Trusted // are believed when they say who the client is
+	ProxyProtocol            bool          // they must say so in a PROXY protocol header
 }
 
 // withDefaults fills in what is not set; most is how many connections there can
@@ -55,6 +59,7 @@ func (s Settings) withDefaults(most int) Settings {
 		}
 	}
 	s.AllowedOrigins = slices.Clone(s.AllowedOrigins)
+	s.TrustedProxies = slices.Clone(s.TrustedProxies)
 	return s
 }
 
@@ -68,6 +73,9 @@ type rules struct {
 }
 
 func (s *Server) newRules(settings Settings) (*rules, error) {
+	if settings.ProxyProtocol && len(settings.TrustedProxies) == 0 {
+		return nil, errors.New("server: the PROXY protocol needs trusted proxies")
+	}
 	settings = settings.withDefaults(s.most)
 	r := &rules{
 		Settings: settings,

@@ -28,6 +28,8 @@ const (
 	counted                       // Conn.Addr is counted in the address table
 	turnAway                      // over a limit: its request gets 503
 	turnAwayFor                   // with turnAway: it is the limit per address, 429
+	proxied                       // from a trusted proxy, whose request says for whom
+	headerDue                     // a PROXY protocol header must come first
 )
 
 func phaseOf(c *netpoll.Conn) phase { return phase(c.State() & phaseMask) }

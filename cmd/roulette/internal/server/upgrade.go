@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,17 +14,25 @@ import (
 const maxRequest = 8 << 10
 
 // request is a head that is not whole yet.
-type request struct{ bytes []byte }
+type request struct {
+	bytes  []byte
+	client netip.Addr // whom a header of the PROXY protocol has named
+}
 
 var requests = sync.Pool{New: func() any { return new(request) }}
 
 func (r *request) release() {
-	r.bytes = r.bytes[:0]
+	r.bytes, r.client = r.bytes[:0], netip.Addr{}
 	requests.Put(r)
 }
 
 // handshake takes what arrived on a connection that has not been upgraded.
 func (h *handler) handshake(c *netpoll.Conn, b []byte) {
+	if has(c, headerDue) {
+		if b = h.proxyHeader(c, b); len(b) == 0 {
+			return
+		}
+	}
 	head, rest := b, []byte(nil)
 	held, _ := c.Held().(*request)
 	from := 0
@@ -71,7 +80,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.turnAway(c)
 		return
 	}
-	response, p, result := h.rules.answerUpgrade(h.reply[:0], head)
+	response, r, p, result := h.rules.answerUpgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	switch {
 	case result == handshake.NotChat && from == accepted && s.stageNow() == stageDraining:
@@ -84,15 +93,18 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.refuse(c, handshake.NotFound)
 		return
 	case result != handshake.OK:
-		h.countHandshake(result)
+		h.countHandshake(c, result)
 		h.refuseWith(c, response)
 		return
 	case s.stageNow() == stageDraining:
-		h.counters.Rejected[metrics.RejectDraining]++
+		h.reject(c, metrics.RejectDraining)
 		h.refuseWith(c, h.shuttingDown())
 		return
+	case has(c, proxied) && !h.forwarded(c, r.ForwardedFor):
+		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
+		return
 	case has(c, counted) && !s.addresses.handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken():
-		h.counters.Rejected[metrics.RejectHandshakeRate]++
+		h.reject(c, metrics.RejectHandshakeRate)
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, "too many handshakes from this address", 10))
 		return
 	}
@@ -106,18 +118,17 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 
 // answerUpgrade is the response to a request head, and which kind of chat it
 // opens if it is OK.
-func (r *rules) answerUpgrade(dst, head []byte) (response []byte, p phase, result handshake.Result) {
-	var req handshake.Request
+func (r *rules) answerUpgrade(dst, head []byte) (response []byte, req handshake.Request, p phase, result handshake.Result) {
 	response, req, result = r.chat.Upgrade(dst, head)
 	p = plain
 	if req.Subprotocol != "" {
 		p = richPhase
 	}
 	if result == handshake.NotChat {
-		response, _, result = r.echo.Upgrade(dst, head)
+		response, req, result = r.echo.Upgrade(dst, head)
 		p = echo
 	}
-	return response, p, result
+	return response, req, p, result
 }
 
 // open makes c, whose upgrade has been answered, a chat.
@@ -140,11 +151,11 @@ func (h *handler) open(c *netpoll.Conn, p phase) {
 
 // refuse answers a request that has gone wrong before it was whole.
 func (h *handler) refuse(c *netpoll.Conn, result handshake.Result) {
-	h.countHandshake(result)
+	h.countHandshake(c, result)
 	h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], result.Status(), result.String(), 0))
 }
 
-func (h *handler) countHandshake(result handshake.Result) {
+func (h *handler) countHandshake(c *netpoll.Conn, result handshake.Result) {
 	switch result {
 	case handshake.Timeout:
 		h.counters.Handshakes[metrics.HandshakeTimeout]++
@@ -152,7 +163,7 @@ func (h *handler) countHandshake(result handshake.Result) {
 		h.counters.Handshakes[metrics.HandshakeTooLarge]++
 	case handshake.BadOrigin:
 		h.counters.Handshakes[metrics.HandshakeOrigin]++
-		h.counters.Rejected[metrics.RejectOrigin]++
+		h.reject(c, metrics.RejectOrigin)
 	case handshake.NotFound:
 		h.counters.Handshakes[metrics.HandshakeNotFound]++
 	default:
@@ -160,10 +171,12 @@ func (h *handler) countHandshake(result handshake.Result) {
 	}
 }
 
+const tooManyConnections = "too many connections from this address"
+
 // turnAway answers a request on a connection that was one too many.
 func (h *handler) turnAway(c *netpoll.Conn) {
 	if has(c, turnAwayFor) {
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, "too many connections from this address", 30))
+		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
 		return
 	}
 	h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "server is full", 10))
@@ -187,7 +200,7 @@ func (h *handler) refuseWith(c *netpoll.Conn, response []byte) {
 // handshakeTimeout ends a handshake that takes too long. Who has said nothing
 // at all, as a browser that opened a connection in advance, gets no answer.
 func (h *handler) handshakeTimeout(c *netpoll.Conn) {
-	if c.Held() == nil {
+	if held, _ := c.Held().(*request); held == nil || len(held.bytes) == 0 {
 		h.counters.Handshakes[metrics.HandshakeTimeout]++
 		c.Close()
 		return
@@ -202,11 +215,15 @@ func (h *handler) toHTTP(c *netpoll.Conn, head, rest []byte) {
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "too busy for pages", 5))
 		return
 	}
+	var client netip.Addr
+	if held, _ := c.Held().(*request); held != nil {
+		client = held.client
+	}
 	read := append(append(make([]byte, 0, len(head)+len(rest)), head...), rest...)
 	h.releaseHeld(c)
 	h.releaseAddress(c)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.server.http.serve(c.Detach(), read)
+	h.server.http.serve(c.Detach(), read, client)
 }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/servertest"
+	"roulette/metrics"
+)
+
+// logged is a log that a test reads.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// lines are those that have all of the words.
+func (l *logged) lines(words ...string) (lines []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+next:
+	for line := range strings.Lines(l.b.String()) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue next
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (l *logged) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
+}
+
+// TestRefusals: each reason is answered, counted, and logged: the first refusal
+// at once, the others as a number after a while, and without an address.
+func TestRefusals(t *testing.T) {
+	const client = "192.0.2.1"
+	for _, tc := range []struct {
+		why      metrics.RejectReason
+		status   int
+		level    string
+		settings Settings
+		origin   string
+		before   func(t *testing.T, s *Server, addr string)
+	}{
+		{why: metrics.RejectMaxConnections, status: 503, level: "WARN", settings: Settings{MaxConnections: 1},
+			before: func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }},
+		{why: metrics.RejectPerAddress, status: 429, level: "INFO", settings: Settings{MaxConnectionsPerAddress: 1},
+			before: func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }},
+		{why: metrics.RejectHandshakeRate, status: 429, level: "INFO", settings: Settings{HandshakesPerAddress: 1},
+			before: func(t *testing.T, _ *Server, addr string) {
+				for range 4 {
+					servertest.Dial(t, addr, "/echo").Leave()
+				}
+			}},
+		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
+		{why: metrics.RejectDraining, status: 503, level: "INFO",
+			before: func(_ *testing.T, s *Server, _ string) { s.stage.Store(int32(stageDraining)) }},
+		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",
+			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, client)}},
+	} {
+		t.Run(tc.why.String(), func(t *testing.T) {
+			var log logged
+			k := &fromAfar{stoppedClock: newStoppedClock()}
+			k.set(client)
+			s, addr := start(t, Config{Kernel: k, Settings: tc.settings, Logger: log.logger(slog.LevelInfo)})
+			if tc.before != nil {
+				tc.before(t, s, addr)
+			}
+			request := servertest.Request(addr, "/ws")
+			if tc.origin != "" {
+				request = servertest.Request(addr, "/ws", "Origin: "+tc.origin)
+			}
+			lines := func() []string { return log.lines("refused", "level="+tc.level, "reason="+tc.why.String()) }
+			check := func(want ...int) {
+				t.Helper()
+				got := lines()
+				if len(got) != len(want) {
+					t.Fatalf("logged %q, want %d lines", got, len(want))
+				}
+				for i, n := range want {
+					if !strings.HasSuffix(got[i], fmt.Sprintf(" number=%d\n", n)) {
+						t.Errorf("line %d: %q, want number %d", i, got[i], n)
+					}
+				}
+			}
+			for i := range 3 {
+				if _, status := ask(t, addr, request); status != tc.status {
+					t.Fatalf("request %d: %d", i, status)
+				}
+			}
+			if n := rejected(t, s, tc.why); n != 3 {
+				t.Errorf("counted %d times", n)
+			}
+			check(1)
+			k.advance(t, s, 9*time.Second)
+			check(1)
+			k.advance(t, s, time.Second)
+			check(1, 2)
+			k.advance(t, s, 10*time.Second) // a quiet period
+			check(1, 2)
+			if len(log.lines(client)) > 0 {
+				t.Errorf("an address was logged: %q", log.lines(client))
+			}
+			if others := len(log.lines("refused")) - len(lines()); others > 0 {
+				t.Errorf("%d lines for other reasons", others)
+			}
+		})
+	}
+}
+
+func TestRefusalLog(t *testing.T) {
+	var log logged
+	l := &refusalLog{log: log.logger(slog.LevelInfo)}
+	const begin = 1<<32 - 5_000 // the clock wraps in between
+	now := uint32(begin & (1<<32 - 1))
+	l.note(metrics.RejectOrigin, 1, now)
+	l.note(metrics.RejectOrigin, 4, now+1)
+	l.note(metrics.RejectPerAddress, 1, now+1)
+	l.flush(now - 250) // a worker whose clock is behind
+	l.flush(now + 9_999)
+	if n := len(log.lines()); n != 2 {
+		t.Fatalf("%d lines, want the first of each reason", n)
+	}
+	l.flush(now + 10_000)
+	l.note(metrics.RejectOrigin, 2, now+10_001)
+	l.flush(now + 19_999)
+	if got := log.lines("origin"); len(got) != 2 || !strings.Contains(got[1], "number=4") {
+		t.Fatalf("logged %q", got)
+	}
+	l.flush(now + 20_000)
+	l.flush(now + 30_000) // nothing more: quiet no longer
+	l.note(metrics.RejectOrigin, 1, now+30_001)
+	if got := log.lines("origin"); len(got) != 4 || !strings.Contains(got[2], "number=2") || !strings.Contains(got[3], "number=1") {
+		t.Errorf("logged %q", got)
+	}
+}
+
+// TestAddressesAreForDebugging: at that level, and there alone, one can see who
+// is who.
+func TestAddressesAreForDebugging(t *testing.T) {
+	var log logged
+	k := &fromAfar{stoppedClock: newStoppedClock()}
+	s, addr := start(t, Config{Kernel: k, Logger: log.logger(slog.LevelDebug),
+		Settings: Settings{MaxConnectionsPerAddress: 1, TrustedProxies: trusted(t, "10.0.0.0/8")}})
+	k.set("192.0.2.1")
+	c := servertest.Dial(t, addr, "/echo")
+	turnedAway(t, addr, 429)
+	c.Leave()
+	k.set("10.0.0.1")
+	c, _ = ask(t, addr, servertest.Request(addr, "/echo", "X-Forwarded-For: 192.0.2.2"))
+	c.Leave()
+	awaitNobody(t, s)
+	for _, want := range [][]string{
+		{"msg=client", "address=192.0.2.1", "source=socket"},
+		{"msg=client", "address=192.0.2.2", "source=X-Forwarded-For"},
+		{"msg=refused", "reason=per_address", "conn="},
+	} {
+		if len(log.lines(want...)) == 0 {
+			t.Errorf("no line with %q", want)
+		}
+	}
+}
