@@ -47,6 +47,7 @@ type serveCommand struct {
 	AllowedOrigins           []string `group:"limits" placeholder:"ORIGIN" help:"Pages that may open a chat, such as https://example.org; * is all. The default is the server's own host."`
 	TrustedProxies           []string `group:"limits" placeholder:"CIDR" help:"Addresses and networks of the proxies in front, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For."`
 	ProxyProtocol            bool     `group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
+	MemoryShare              int      `group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
 
 	HandshakeTimeout time.Duration `group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
 	PingInterval     time.Duration `group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
@@ -100,6 +101,8 @@ func (c *serveCommand) Validate() error {
 		return fmt.Errorf("--trusted-proxies: %w", err)
 	case c.ProxyProtocol && len(trusted) == 0:
 		return errors.New("--proxy-protocol: needs --trusted-proxies, for anybody can write such a header")
+	case c.MemoryShare < 0 || c.MemoryShare > 100:
+		return fmt.Errorf("--memory-share: %d is not a percentage", c.MemoryShare)
 	}
 	return nil
 }
@@ -181,6 +184,7 @@ func (c *serveCommand) settings() server.Settings {
 		AllowedOrigins:           c.AllowedOrigins,
 		TrustedProxies:           trusted,
 		ProxyProtocol:            c.ProxyProtocol,
+		MemoryShare:              c.MemoryShare,
 	}
 }
 

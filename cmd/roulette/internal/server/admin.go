@@ -38,6 +38,8 @@ func (s *Server) notReady() string {
 		return "draining"
 	case s.poller.Count() >= s.rules.Load().MaxConnections:
 		return "full"
+	case s.pressure.short():
+		return "memory"
 	case !descriptorLeft():
 		return "descriptors"
 	}

@@ -175,6 +175,7 @@ func (h *handler) Tick() {
 	h.server.addresses.sweep(int(h.swept), now)
 	h.server.giveBack()
 	h.server.lookAtAwaited()
+	h.server.pressure.look(now, h.rules.MemoryShare)
 	h.server.refusals.flush(now)
 }
 

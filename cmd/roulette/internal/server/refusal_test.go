@@ -70,6 +70,8 @@ func TestRefusals(t *testing.T) {
 		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
 		{why: metrics.RejectDraining, status: 503, level: "INFO",
 			before: func(_ *testing.T, s *Server, _ string) { s.stage.Store(int32(stageDraining)) }},
+		{why: metrics.RejectMemory, status: 503, level: "WARN",
+			before: func(_ *testing.T, s *Server, _ string) { s.pressure.isShort.Store(true) }},
 		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",
 			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, client)}},
 	} {

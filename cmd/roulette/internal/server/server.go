@@ -27,6 +27,8 @@ type Config struct {
 	Revision string       // likewise
 	Logger   *slog.Logger // default slog.Default()
 	Kernel   netpoll.Kernel
+
+	memory memory // default goMemory
 }
 
 const (
@@ -50,6 +52,9 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.memory == nil {
+		c.memory = goMemory
+	}
 	return c
 }
 
@@ -64,6 +69,7 @@ type Server struct {
 	addresses *addresses
 	http      *httpServer
 	registry  *prometheus.Registry
+	pressure  *pressure
 	refusals  *refusalLog
 	sorry     []byte // the frame a plain client without a partner gets back
 
@@ -109,6 +115,7 @@ func New(config Config) (*Server, error) {
 		log:      config.Logger,
 		most:     limit - reserve,
 		sorry:    frame.AppendMessage(nil, opText, []byte(sorryText)),
+		pressure: &pressure{memory: config.memory, log: config.Logger},
 		refusals: &refusalLog{log: config.Logger},
 	}
 	rules, err := s.newRules(config.Settings)

@@ -31,6 +31,7 @@ type Settings struct {
 	AllowedOrigins           []string      // default: the same host as the request's
 	TrustedProxies           proxy.Trusted // are believed when they say who the client is
 	ProxyProtocol            bool          // they must say so in a PROXY protocol header
+	MemoryShare              int           // percent of the memory limit from which new chats are refused; 0: never
 }
 
 // withDefaults fills in what is not set; most is how many connections there can

@@ -100,6 +100,10 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.reject(c, metrics.RejectDraining)
 		h.refuseWith(c, h.shuttingDown())
 		return
+	case s.pressure.short():
+		h.reject(c, metrics.RejectMemory)
+		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "memory is short", 10))
+		return
 	case has(c, proxied) && !h.forwarded(c, r.ForwardedFor):
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
 		return

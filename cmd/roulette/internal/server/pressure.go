@@ -1,0 +1,82 @@
+package server
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync/atomic"
+)
+
+// pressure tells when memory is short: when what the process has in use is above
+// a share of its limit, GOMEMLIMIT, although the garbage has been collected.
+// Without it the runtime would collect ever more often, and at last the kernel
+// end the process, and with it everybody's chat.
+type pressure struct {
+	// Immutable.
+	memory memory
+	log    *slog.Logger
+
+	// Owned by worker 0.
+	looked    uint32 // Worker.Now
+	collected uint32 // likewise
+	judged    bool   // the garbage was collected since the use went above the share
+
+	// Atomic.
+	isShort    atomic.Bool
+	collecting atomic.Bool
+}
+
+// memory is where pressure looks: the limit in bytes, and how much of it is in
+// use.
+type memory func() (limit, inUse uint64)
+
+const (
+	lookEvery    = 1_000  // milliseconds
+	collectEvery = 10_000 // milliseconds, at most
+)
+
+// short tells whether new chats are to be refused. Any goroutine.
+func (p *pressure) short() bool { return p.isShort.Load() }
+
+// look looks once a second whether more than share percent of the limit are in
+// use; 0 is never. When it was short it is so until there is some room again.
+// Called by one worker at each tick.
+func (p *pressure) look(now uint32, share int) {
+	if now-p.looked < lookEvery || p.collecting.Load() || share == 0 && !p.short() {
+		return
+	}
+	p.looked = now
+	limit, inUse := p.memory()
+	high := limit / 100 * uint64(share)
+	switch {
+	case share == 0, inUse < high/16*15:
+		if p.short() {
+			p.isShort.Store(false)
+			p.log.Info("memory is no longer short", "in_use", inUse, "limit", limit)
+		}
+		p.judged = false
+	case inUse <= high:
+		p.judged = p.short()
+	case p.judged && !p.short():
+		p.isShort.Store(true)
+		p.log.Warn("memory is short, new chats are refused", "in_use", inUse, "limit", limit)
+	case !p.judged || now-p.collected >= collectEvery:
+		// Much of it may be garbage, or free and not given back yet.
+		p.judged, p.collected = true, now
+		p.collecting.Store(true)
+		go func() {
+			debug.FreeOSMemory()
+			p.collecting.Store(false)
+		}()
+	}
+}
+
+// goMemory is the Go runtime's, as runtime/debug.SetMemoryLimit counts it.
+func goMemory() (limit, inUse uint64) {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(samples)
+	return uint64(debug.SetMemoryLimit(-1)), samples[0].Value.Uint64() - samples[1].Value.Uint64()
+}
