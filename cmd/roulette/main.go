@@ -11,6 +11,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"roulette/cmd/roulette/internal/config"
 )
 
 // cli is the command line.
@@ -18,6 +20,8 @@ type cli struct {
 	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the chat (what roulette does without a command)."`
 	Chat  chatCommand  `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
 	Bench benchCommand `cmd:"" help:"Load a server and measure what it does."`
+
+	CheckConfig checkCommand `cmd:"" help:"Say what is wrong with the settings that serve would have, and start nothing."`
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 }
@@ -34,33 +38,23 @@ const (
 )
 
 // run is main with its surroundings as arguments.
-func run(args []string, stdout, stderr io.Writer) (code int) {
-	var c cli
-	exited := false
-	parser, err := kong.New(&c,
-		kong.Name("roulette"),
-		kong.Description("A chat roulette: anonymous people are paired at random over WebSocket, and whatever one sends reaches the other."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Help(help),
-		kong.DefaultEnvars("ROULETTE"),
-		kong.ExplicitGroups(flagGroups),
-		kong.Vars{"version": readBuild().String()},
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(status int) { code, exited = status, true }),
-	)
-	if err != nil {
-		panic(err) // the command line is not what kong wants: a mistake in this program
+func run(args []string, stdout, stderr io.Writer) int {
+	call, mistakes := read(args, stdout, stderr)
+	if call.exited {
+		return call.status
 	}
-	ctx, err := parser.Parse(args)
-	if exited { // --help, --version
-		return code
+	for _, m := range mistakes {
+		fmt.Fprintf(stderr, "roulette: %v\n", m)
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "roulette: %v (see roulette --help)\n", err)
+	if len(mistakes) > 0 {
 		return exitUsage
 	}
-	ctx.BindTo(stdout, (*io.Writer)(nil))
-	if err := ctx.Run(); err != nil {
+	call.ctx.BindTo(stdout, (*io.Writer)(nil))
+	call.ctx.Bind(call.values, reread(func() (*serveFlags, *config.Values, []error) {
+		call, mistakes := read(args, io.Discard, io.Discard)
+		return call.settings, call.values, mistakes
+	}))
+	if err := call.ctx.Run(); err != nil {
 		fmt.Fprintf(stderr, "roulette: %v\n", err)
 		var usage usageError
 		if errors.As(err, &usage) {
@@ -69,6 +63,54 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// call is a command line that was read, with the environment and the file.
+type call struct {
+	ctx      *kong.Context
+	settings *serveFlags    // of serve and check-config
+	values   *config.Values // likewise
+
+	exited bool // --help and --version have said it all
+	status int
+}
+
+// read makes a call of a command line, or says what is wrong, a line each.
+func read(args []string, stdout, stderr io.Writer) (call, []error) {
+	var c cli
+	var call call
+	parser, err := kong.New(&c,
+		kong.Name("roulette"),
+		kong.Description("A chat roulette: anonymous people are paired at random over WebSocket, and whatever one sends reaches the other."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Help(help),
+		kong.ValueFormatter(config.Help),
+		kong.DefaultEnvars("ROULETTE"),
+		kong.ExplicitGroups(flagGroups),
+		kong.Vars{"version": readBuild().String()},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(status int) { call.exited, call.status = true, status }),
+	)
+	if err != nil {
+		panic(err) // the command line is not what kong wants: a mistake in this program
+	}
+	settings := config.New(parser, "ROULETTE", "serve", "check-config")
+	call.ctx, err = parser.Parse(args)
+	if call.exited {
+		return call, nil
+	}
+	if err != nil {
+		return call, append(settings.Wrong(), fmt.Errorf("%w (see roulette --help)", err))
+	}
+	if call.values = settings.Load(call.ctx); call.values == nil {
+		return call, nil
+	}
+	call.settings = &c.Serve.serveFlags
+	if call.ctx.Selected().Name == "check-config" {
+		call.settings = &c.CheckConfig.serveFlags
+	}
+	call.settings.check(call.values)
+	return call, call.values.Errors()
 }
 
 // help prints kong's help; that of the program itself goes on with the flags of

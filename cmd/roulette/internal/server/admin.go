@@ -21,6 +21,10 @@ func (s *Server) AdminHandler() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
+	if s.config.LogLevel != nil {
+		mux.HandleFunc("GET /loglevel", s.getLogLevel)
+		mux.HandleFunc("PUT /loglevel", s.putLogLevel)
+	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

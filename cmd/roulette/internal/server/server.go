@@ -21,11 +21,12 @@ import (
 
 // Config says how a Server works. Zero values mean the defaults.
 type Config struct {
-	Settings              // what is in force first; see Server.Apply
-	Workers  int          // default GOMAXPROCS
-	Version  string       // for build_info
-	Revision string       // likewise
-	Logger   *slog.Logger // default slog.Default()
+	Settings                // what is in force first; see Server.Apply
+	Workers  int            // default GOMAXPROCS
+	Version  string         // for build_info
+	Revision string         // likewise
+	Logger   *slog.Logger   // default slog.Default()
+	LogLevel *slog.LevelVar // the Logger's, for the operator to change; nil: he cannot
 	Kernel   netpoll.Kernel
 
 	memory memory // default goMemory

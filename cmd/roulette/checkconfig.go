@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"roulette/cmd/roulette/internal/config"
+)
+
+// checkCommand is roulette check-config. What is wrong has been said before it
+// runs.
+type checkCommand struct {
+	serveFlags
+
+	Print bool `env:"-" help:"Print the settings as serve would have them, as a file that says the same, with where each comes from."`
+}
+
+// Run says that the settings are right.
+func (c *checkCommand) Run(stdout io.Writer, values *config.Values) error {
+	for _, name := range values.Strays {
+		fmt.Fprintf(os.Stderr, "roulette: warning: %s is no setting\n", name)
+	}
+	if c.Print {
+		return values.WriteTOML(stdout)
+	}
+	_, err := fmt.Fprintln(stdout, "OK")
+	return err
+}

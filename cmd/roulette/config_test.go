@@ -1,0 +1,409 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"roulette/cmd/roulette/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the files that are made of the flags")
+
+// configFile writes a file of settings.
+func configFile(t testing.TB, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "roulette.toml")
+	writeConfig(t, path, lines...)
+	return path
+}
+
+func writeConfig(t testing.TB, path string, lines ...string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settingsOf are the flags of serve that are settings, at their defaults.
+func settingsOf(t testing.TB) (flags []*kong.Flag) {
+	t.Helper()
+	call, mistakes := read([]string{"serve"}, os.Stdout, os.Stderr)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	for _, f := range config.Settings(call.ctx.Selected()) {
+		if f.Name != "config" {
+			flags = append(flags, f)
+		}
+	}
+	return flags
+}
+
+func TestPrecedence(t *testing.T) {
+	file := configFile(t, `message-burst = 11`, `message-rate = 12`, `max-connections = 13`,
+		`ping-interval = "14s"`, `max-message-size = "15KiB"`, `listen = ["127.0.0.1:16"]`)
+	l := launch{
+		args: []string{"check-config", "--print", "--config", file, "--message-burst=31", "--ping-interval=34s"},
+		env: []string{"ROULETTE_MESSAGE_BURST=21", "ROULETTE_MESSAGE_RATE=22", "ROULETTE_MAX_MESSAGE_SIZE=25KiB",
+			"ROULETTE_LISTEN=127.0.0.1:26,127.0.0.1:27"},
+	}
+	p := l.run(t)
+	if code := p.exit(t); code != exitOK {
+		t.Fatalf("exit code %d", code)
+	}
+	for _, line := range []string{
+		"message-burst = 31 # flag",
+		"message-rate = 22 # ROULETTE_MESSAGE_RATE",
+		"max-connections = 13 # " + file + ":3",
+		"ping-interval = '34s' # flag",
+		"max-message-size = '25KiB' # ROULETTE_MAX_MESSAGE_SIZE",
+		"listen = ['127.0.0.1:26', '127.0.0.1:27'] # ROULETTE_LISTEN",
+		"pong-timeout = '10s' # default",
+	} {
+		if !slices.Contains(strings.Split(p.stdout.String(), "\n"), line) {
+			t.Errorf("no line %q in\n%s", line, p.stdout.String())
+		}
+	}
+	t.Run("the file from the environment", func(t *testing.T) {
+		p := launch{args: []string{"check-config", "--print"}, env: []string{"ROULETTE_CONFIG=" + file}}.run(t)
+		if p.exit(t) != exitOK || !strings.Contains(p.stdout.String(), "message-rate = 12 # "+file+":2\n") {
+			t.Error(p.stdout.String())
+		}
+	})
+}
+
+func TestCheckConfig(t *testing.T) {
+	if out, errs, code := output(t, "", "check-config"); out != "OK\n" || errs != "" || code != exitOK {
+		t.Errorf("%q, %q, exit code %d", out, errs, code)
+	}
+	p := launch{args: []string{"check-config"}, env: []string{"ROULETTE_PING_INTERVALL=1s", "ROULETTE_PORT_8080_TCP_ADDR=10.0.0.1", "ROULETTE_WEB_SERVICE_HOST=10.0.0.1"}}.run(t)
+	if code := p.exit(t); code != exitOK || p.stderr.String() != "roulette: warning: ROULETTE_PING_INTERVALL is no setting\n" {
+		t.Errorf("%q, exit code %d", p.stderr.String(), code)
+	}
+}
+
+// TestWrongConfiguration: all mistakes, a line each, with the key's name and
+// where it is; check-config and serve say the same, and serve has touched no
+// port: those that it should have are taken, which it does not notice.
+func TestWrongConfiguration(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	long := "# " + strings.Repeat("x", 64<<10)
+	for _, tc := range []struct {
+		name  string
+		lines []string
+		args  []string
+		env   []string
+		says  []string // FILE is the file's name
+	}{
+		{
+			name: "each of another kind",
+			lines: []string{
+				`# comments count as lines`, `ping-interval = 25`, `max_connections = 3`, `workers = "two"`,
+				`log-format = "xml"`, `a.b = 1`, `allowed-origins = ["foo", "https://example.org", "bar"]`,
+				`pong-timeout = "0s"`, `max-message-size = "64 potatoes"`, `listen = ":8080"`, `"odd\nkey" = 1`, `config = "other"`, `message-rate = -1`,
+			},
+			args: []string{"--stall-timeout=-1s", "--handshakes-per-address=none"},
+			env:  []string{"ROULETTE_MESSAGE_BURST=many", "ROULETTE_DRAIN_TIME=25h"},
+			says: []string{
+				`--handshakes-per-address: expected a valid 64 bit int but got "none"`,
+				`FILE:2: ping-interval: wants a time with its unit, such as "25s"`,
+				`FILE:3: max_connections: unknown key; max-connections is one`,
+				`FILE:4: workers: wants a whole number`,
+				`FILE:5: log-format: "xml" is not one of text, json`,
+				`FILE:6: a.b: unknown key`,
+				`FILE:9: max-message-size: "64 potatoes" is not a size such as 64KiB`,
+				`FILE:10: listen: wants a list, such as ["…", "…"]`,
+				`FILE:11: "odd\nkey": unknown key`,
+				`FILE:12: config: unknown key`,
+				`ROULETTE_MESSAGE_BURST: expected a valid 64 bit int but got "many"`,
+				`FILE:13: message-rate: -1 is negative`,
+				`FILE:8: pong-timeout: 0s is not a time of 1ms at least`,
+				`--stall-timeout: -1s is not a time of 1ms at least`,
+				`ROULETTE_DRAIN_TIME: 25h0m0s is more than 24h0m0s`,
+				`FILE:7: allowed-origins: "foo" is not an origin such as https://example.org`,
+				`FILE:7: allowed-origins: "bar" is not an origin such as https://example.org`,
+			},
+		},
+		{name: "what a higher source would hide", lines: []string{`workers = "two"`}, args: []string{"--workers=2"}, env: []string{"ROULETTE_WORKERS=2"},
+			says: []string{`FILE:1: workers: wants a whole number`}},
+		{name: "a key twice", lines: []string{`workers = 1`, ``, `workers = 1`}, says: []string{`FILE:3: workers: stands in line 1 already`}},
+		{name: "a table", lines: []string{`workers = -1`, `[limits]`, `message-rate = "x"`},
+			says: []string{`FILE:2: limits: there are no tables here`, `FILE:1: workers: -1 is negative`}},
+		{name: "no TOML", lines: []string{`workers = -1`, `workers 3`}, says: []string{`FILE:2: `, `FILE:1: workers: -1 is negative`}},
+		{name: "no value", lines: []string{``, `workers =`}, says: []string{`FILE:2: `}},
+		{name: "not UTF-8", lines: []string{`workers = 1`, "admin = \"\xff\""}, says: []string{`FILE:2: not UTF-8`}},
+		{name: "too long", lines: []string{long}, says: []string{`--config: FILE is longer than 64 KiB`}},
+		{name: "no such file", args: []string{"--config=/no/such/file"}, says: []string{`--config: open /no/such/file: no such file or directory`}},
+		{name: "no such file, by the environment", env: []string{"ROULETTE_CONFIG=/no/such/file"}, says: []string{`ROULETTE_CONFIG: open /no/such/file: no such file or directory`}},
+		{name: "a directory", args: []string{"--config=/"}, says: []string{`--config: read /: is a directory`}},
+		{name: "a rate without a burst", lines: []string{`message-burst = 0`}, says: []string{`FILE:1: message-burst: 0 lets nobody say anything, for there is a message-rate`}},
+		{name: "an address for two", lines: []string{`admin = "127.0.0.1:1"`, `listen = ["127.0.0.1:1"]`}, says: []string{`FILE:1: admin: 127.0.0.1:1 is an address of listen already`}},
+		{name: "no address", lines: []string{`listen = []`}, says: []string{`FILE:1: listen: no address`}},
+		{name: "no port", lines: []string{`listen = ["127.0.0.1"]`}, says: []string{`FILE:1: listen: address 127.0.0.1: missing port in address`}},
+		{name: "another type in the list", lines: []string{`listen = [1]`}, says: []string{`FILE:1: listen: wants a string`}},
+		{name: "a time beyond all", lines: []string{`ping-interval = "300000h"`}, says: []string{`FILE:1: ping-interval: 300000h0m0s is more than 24h0m0s`}},
+		{name: "a number beyond all", lines: []string{`workers = 99999999999999999999`}, says: []string{`FILE:1: workers: 99999999999999999999 is not a number of 64 bits`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args, says := tc.args, slices.Clone(tc.says)
+			if tc.lines != nil {
+				file := configFile(t, tc.lines...)
+				args = append([]string{"--config", file}, args...)
+				for i := range says {
+					says[i] = strings.ReplaceAll(says[i], "FILE", file)
+				}
+			}
+			serving := append([]string{"serve"}, args...)
+			if !slices.ContainsFunc(tc.lines, func(l string) bool { return strings.HasPrefix(l, "listen") || strings.HasPrefix(l, "admin") }) {
+				serving = append(serving, "--listen", taken.Addr().String(), "--admin", taken.Addr().String()[:len("127.0.0.")]+"2:0")
+			}
+			for _, args := range [][]string{append([]string{"check-config"}, args...), serving} {
+				p := launch{args: args, env: tc.env}.run(t)
+				if code := p.exit(t); code != exitUsage {
+					t.Errorf("%s: exit code %d, want %d", args[0], code, exitUsage)
+				}
+				got := strings.Split(strings.TrimSuffix(p.stderr.String(), "\n"), "\n")
+				same := len(got) == len(says)
+				for i := range min(len(got), len(says)) {
+					same = same && strings.HasPrefix(got[i], "roulette: "+says[i])
+				}
+				if !same || p.stdout.String() != "" {
+					t.Errorf("%s says\n%s\nwant\n%s\n%s", args[0], strings.Join(got, "\n"), strings.Join(says, "\n"), p.stdout.String())
+				}
+			}
+		})
+	}
+}
+
+// otherwise are the settings that change while the server runs and that
+// server.Settings does not have.
+var otherwise = []string{"drain-time", "drain-grace", "log-level"}
+
+// with is a command line with one more flag than prerequisites.
+func with(flag, value string) []string {
+	return append(slices.Clone(prerequisites), "--"+flag+"="+value)
+}
+
+// prerequisites are what some settings want of others.
+var prerequisites = []string{"serve", "--trusted-proxies=198.51.100.0/24"}
+
+// another is a value of a setting that is right and not the default.
+func another(f *kong.Flag) string {
+	if f.Enum != "" {
+		for _, e := range f.EnumSlice() {
+			if e != f.Default {
+				return e
+			}
+		}
+	}
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24"} {
+		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
+		if len(mistakes) > 0 {
+			continue
+		}
+		for _, other := range config.Settings(call.ctx.Selected()) {
+			if other.Name == f.Name && config.Line(other) != config.Line(f) {
+				return v
+			}
+		}
+	}
+	return ""
+}
+
+// TestLive: a setting has the tag live if, and only if, it reaches what Apply
+// changes.
+func TestLive(t *testing.T) {
+	call, mistakes := read(prerequisites, os.Stdout, os.Stderr)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	before := call.settings.settings()
+	for _, f := range settingsOf(t) {
+		v := another(f)
+		if v == "" {
+			t.Errorf("--%s: no other value is known", f.Name)
+			continue
+		}
+		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
+		if len(mistakes) > 0 {
+			t.Fatal(mistakes)
+		}
+		applied := !reflect.DeepEqual(before, call.settings.settings()) || slices.Contains(otherwise, f.Name)
+		if live := f.Tag.Has("live"); live != applied {
+			t.Errorf("--%s: live is %v, but that it is applied is %v", f.Name, live, applied)
+		}
+	}
+}
+
+// exampleFile is a file with all settings at their defaults, as comments.
+func exampleFile(flags []*kong.Flag) string {
+	var b strings.Builder
+	b.WriteString(`# The settings of roulette serve, each with its default: take off the "# " in
+# front of those that should be different. Flags and the environment stand above
+# this file. Check it with roulette check-config --config FILE.
+#
+# SIGHUP reads it again. What is marked with * then changes while the server runs;
+# the rest says in the log that it needs a restart.
+`)
+	group := ""
+	for _, f := range flags {
+		if g := f.Group.Title; g != group {
+			group = g
+			fmt.Fprintf(&b, "\n\n## %s\n", g)
+		}
+		mark := ""
+		if f.Tag.Has("live") {
+			mark = " *"
+		}
+		b.WriteString("\n")
+		for _, line := range wrap(helpOf(f)+mark, 78) {
+			fmt.Fprintf(&b, "# %s\n", line)
+		}
+		fmt.Fprintf(&b, "# %s\n", config.Line(f))
+	}
+	return b.String()
+}
+
+var defaultInHelp = regexp.MustCompile(` \(default [^)]*\)`)
+
+// helpOf is what the help says, without the default.
+func helpOf(f *kong.Flag) string { return defaultInHelp.ReplaceAllString(f.Help, "") }
+
+// wrap breaks text into lines of no more than width.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
+
+const examplePath = "deploy/roulette.toml"
+
+func TestExampleFile(t *testing.T) {
+	want := exampleFile(settingsOf(t))
+	if *update {
+		if err := os.WriteFile(examplePath, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what the flags say; go test -run TestExampleFile -update writes it", examplePath)
+	}
+	// With nothing commented out it says the same.
+	assignment := regexp.MustCompile(`(?m)^# ([a-z-]+ = )`)
+	file := configFile(t, assignment.ReplaceAllString(want, "$1"))
+	plain, _ := read([]string{"serve"}, os.Stdout, os.Stderr)
+	call, mistakes := read([]string{"serve", "--config", file}, os.Stdout, os.Stderr)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	for _, f := range config.Settings(call.ctx.Selected()) {
+		if !strings.Contains(want, "\n# "+f.Name+" = ") && f.Name != "config" {
+			t.Errorf("no %s", f.Name)
+		}
+	}
+	if changes := plain.values.Take(call.values); len(changes) > 0 {
+		t.Errorf("the defaults are others: %v", changes)
+	}
+}
+
+// flagTable is the README's list of all settings.
+func flagTable(flags []*kong.Flag) string {
+	var b strings.Builder
+	b.WriteString("| flag, and key in the file | environment | default | |\n|---|---|---|---|\n")
+	for _, f := range flags {
+		value := f.Default
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		mark := ""
+		if f.Tag.Has("live") {
+			mark = " \\*"
+		}
+		fmt.Fprintf(&b, "| `--%s`%s | `%s` | %s | %s |\n", f.Name, mark, f.Envs[0], value, helpOf(f))
+	}
+	return b.String()
+}
+
+func TestReadmeFlags(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "| flag, and key in the file |") {
+		t.Skip("skipped: the README has no table of flags yet")
+	}
+	if table := flagTable(settingsOf(t)); !strings.Contains(string(readme), table) {
+		t.Errorf("the README's table of flags should be\n%s", table)
+	}
+}
+
+// FuzzConfig: whatever stands in the file, it is taken or refused in good order;
+// and what is taken reads, printed, as the same.
+func FuzzConfig(f *testing.F) {
+	example, err := os.ReadFile(examplePath)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(example)
+	f.Add([]byte("listen = [':1', \"[::1]:0\",]\nping-interval = '1h2m3.5s'\nmax-message-size = 0x1_000\n"))
+	f.Add([]byte("allowed-origins = ['*', \"https://a\\u002cb\"]\nlog-level = 'warn+2'\n"))
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "ROULETTE_") {
+			f.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(dir, fmt.Sprintf("%d.toml", os.Getpid()))
+		check := func(data []byte) (call, []error) {
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return read([]string{"check-config", "--config", path}, os.Stdout, os.Stderr)
+		}
+		first, mistakes := check(data)
+		for _, m := range mistakes {
+			if strings.Contains(m.Error(), "\n") {
+				t.Errorf("more than one line: %q", m)
+			}
+		}
+		if len(mistakes) > 0 {
+			return
+		}
+		var printed strings.Builder
+		if err := first.values.WriteTOML(&printed); err != nil {
+			t.Fatal(err)
+		}
+		second, mistakes := check([]byte(printed.String()))
+		if len(mistakes) > 0 {
+			t.Fatalf("%v in what was printed:\n%s", mistakes, printed.String())
+		}
+		if changes := first.values.Take(second.values); len(changes) > 0 {
+			t.Errorf("%v is different in what was printed:\n%s", changes, printed.String())
+		}
+	})
+}

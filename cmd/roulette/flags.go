@@ -1,0 +1,175 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"roulette/cmd/roulette/internal/config"
+	"roulette/cmd/roulette/internal/proxy"
+	"roulette/cmd/roulette/internal/server"
+	"roulette/frame/handshake"
+)
+
+var flagGroups = []kong.Group{
+	{Key: "file", Title: "Configuration"},
+	{Key: "where", Title: "Where to listen"},
+	{Key: "limits", Title: "Limits"},
+	{Key: "time", Title: "Time"},
+	{Key: "log", Title: "Logging"},
+}
+
+// serveFlags are the settings of roulette serve. Those with the tag live can
+// change while it runs.
+type serveFlags struct {
+	Config string `group:"file" placeholder:"FILE" help:"TOML file of settings, whose keys are the names of these flags. Flags and the environment stand above it."`
+
+	Listen []string `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo. May be given several times (default ${default})."`
+	Admin  string   `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz and /debug/pprof/; empty for none (default ${default})."`
+
+	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
+	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
+	MaxConnectionsPerAddress int      `live:"" group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`
+	HandshakesPerAddress     int      `live:"" group:"limits" placeholder:"N" default:"50" help:"Handshakes a second from one address, likewise (default ${default})."`
+	MaxMessageSize           size     `live:"" group:"limits" placeholder:"SIZE" default:"64KiB" help:"Largest message (default ${default})."`
+	MessageRate              int      `live:"" group:"limits" placeholder:"N" default:"20" help:"Messages a second from one connection; 0 is no limit (default ${default})."`
+	MessageBurst             int      `live:"" group:"limits" placeholder:"N" default:"60" help:"Messages at once from one connection (default ${default})."`
+	AllowedOrigins           []string `live:"" group:"limits" placeholder:"ORIGIN" help:"Pages that may open a chat, such as https://example.org; * is all. The default is the server's own host."`
+	TrustedProxies           []string `live:"" group:"limits" placeholder:"CIDR" help:"Addresses and networks of the proxies in front, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For."`
+	ProxyProtocol            bool     `live:"" group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
+	MemoryShare              int      `live:"" group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
+
+	HandshakeTimeout time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
+	PingInterval     time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
+	PongTimeout      time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
+	StallTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
+	DrainTime        time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
+	DrainGrace       time.Duration `live:"" group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
+
+	LogLevel  slog.Level `live:"" group:"log" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error (default ${default})."`
+	LogFormat string     `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"text or json (default ${default})."`
+}
+
+// Bounds of what can be set.
+const (
+	maxWorkers     = 256
+	maxConnections = 1 << 24
+	maxRate        = 16_000         // a second: the clock of the limits has no more
+	maxTime        = 24 * time.Hour // the coarse clock wraps after a month
+	minTime        = time.Millisecond
+	minMessageSize = 125 // a control frame's
+)
+
+// check adds to values what is wrong with the flags and their type cannot say.
+func (c *serveFlags) check(values *config.Values) {
+	for _, n := range []struct {
+		key         string
+		value, most int
+	}{
+		{"workers", c.Workers, maxWorkers},
+		{"max-connections", c.MaxConnections, maxConnections},
+		{"max-connections-per-address", c.MaxConnectionsPerAddress, maxConnections},
+		{"handshakes-per-address", c.HandshakesPerAddress, maxRate},
+		{"message-rate", c.MessageRate, maxRate},
+		{"message-burst", c.MessageBurst, 1 << 20},
+		{"memory-share", c.MemoryShare, 100},
+	} {
+		switch {
+		case n.value < 0:
+			values.Reject(n.key, "%d is negative", n.value)
+		case n.value > n.most:
+			values.Reject(n.key, "%d is more than %d", n.value, n.most)
+		}
+	}
+	for _, d := range []struct {
+		key          string
+		value, least time.Duration
+	}{
+		{"handshake-timeout", c.HandshakeTimeout, minTime},
+		{"ping-interval", c.PingInterval, minTime},
+		{"pong-timeout", c.PongTimeout, minTime},
+		{"stall-timeout", c.StallTimeout, minTime},
+		{"drain-time", c.DrainTime, minTime},
+		{"drain-grace", c.DrainGrace, 0},
+	} {
+		switch {
+		case d.value < d.least:
+			values.Reject(d.key, "%v is not a time of %v at least", d.value, d.least)
+		case d.value > maxTime:
+			values.Reject(d.key, "%v is more than %v", d.value, maxTime)
+		}
+	}
+	if c.MaxMessageSize < minMessageSize {
+		values.Reject("max-message-size", "%d is less than %d bytes", c.MaxMessageSize, minMessageSize)
+	}
+	if c.MessageRate > 0 && c.MessageBurst == 0 {
+		values.Reject("message-burst", "0 lets nobody say anything, for there is a message-rate")
+	}
+	for _, o := range c.AllowedOrigins {
+		if _, err := handshake.New(handshake.Config{AllowedOrigins: []string{o}}); err != nil {
+			values.Reject("allowed-origins", "%q is not an origin such as https://example.org", o)
+		}
+	}
+	for _, p := range c.TrustedProxies {
+		if _, err := proxy.ParseNetwork(p); err != nil {
+			values.Reject("trusted-proxies", "%w", err)
+		}
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		values.Reject("proxy-protocol", "needs trusted-proxies, for anybody can write such a header")
+	}
+	c.checkAddresses(values)
+}
+
+// checkAddresses sees whether the addresses are some, and different. What names
+// stand for, and whether an address is free, is known when it is taken.
+func (c *serveFlags) checkAddresses(values *config.Values) {
+	if len(c.Listen) == 0 {
+		values.Reject("listen", "no address")
+	}
+	taken := make(map[string]string)
+	check := func(key, addr string) {
+		_, port, err := splitAddress(addr)
+		if err != nil {
+			values.Reject(key, "%w", err)
+			return
+		}
+		if other, twice := taken[addr]; twice && port != 0 {
+			values.Reject(key, "%s is an address of %s already", addr, other)
+		}
+		taken[addr] = key
+	}
+	for _, addr := range c.Listen {
+		check("listen", addr)
+	}
+	if c.Admin != "" {
+		check("admin", c.Admin)
+	}
+}
+
+// settings are those of the flags that can change while the server runs.
+func (c *serveFlags) settings() server.Settings {
+	var trusted proxy.Trusted
+	for _, p := range c.TrustedProxies {
+		if network, err := proxy.ParseNetwork(p); err == nil { // or check has refused it
+			trusted = append(trusted, network)
+		}
+	}
+	return server.Settings{
+		MaxConnections:           c.MaxConnections,
+		MaxConnectionsPerAddress: c.MaxConnectionsPerAddress,
+		HandshakesPerAddress:     c.HandshakesPerAddress,
+		MaxMessageSize:           int(c.MaxMessageSize),
+		MessageRate:              c.MessageRate,
+		MessageBurst:             c.MessageBurst,
+		HandshakeTimeout:         c.HandshakeTimeout,
+		PingInterval:             c.PingInterval,
+		PongTimeout:              c.PongTimeout,
+		StallTimeout:             c.StallTimeout,
+		AllowedOrigins:           c.AllowedOrigins,
+		TrustedProxies:           trusted,
+		ProxyProtocol:            c.ProxyProtocol,
+		MemoryShare:              c.MemoryShare,
+	}
+}
