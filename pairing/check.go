@@ -11,7 +11,7 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 		defer t.shards[i].mu.Unlock()
 	}
 	var waits []uint32
-	open, interested := 0, 0
+	open, choosy, interested := 0, 0, 0
 	for c := range t.chunks {
 		entries := t.chunks[c].entries.Load()
 		if entries == nil {
@@ -28,17 +28,22 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 			if e.link.Load()&openBit != 0 {
 				open++
 			}
-			if t.shardOf(id).seekers[id] != nil {
+			if k := t.shardOf(id).seekers[id]; k != nil {
 				interested++
+				if k.choosy != nil {
+					choosy++
+				}
 			}
 		}
 	}
 	for i := range t.shards {
 		open -= len(t.shards[i].open)
+		choosy -= t.shards[i].choosy.Len()
 		interested -= len(t.shards[i].seekers)
 	}
-	if open != 0 || interested != 0 {
-		return fmt.Errorf("%d more clients are open than stand in the pools, %d more have interests than are kept", open, interested)
+	if open != 0 || choosy != 0 || interested != 0 {
+		return fmt.Errorf("%d more clients are open than stand in the pools, %d more choosy than stand in line, %d more have interests than are kept",
+			open, choosy, interested)
 	}
 	if len(waits) != t.Waiting() {
 		return fmt.Errorf("%d clients wait, Waiting() is %d", len(waits), t.Waiting())
@@ -55,7 +60,7 @@ func (t *Table) checkEntry(id uint32, e *entry) error {
 			return fmt.Errorf("client %d is in state %d, linked to %#x, with interests %v", id, e.state, link, k)
 		}
 	case waiting:
-		if link == 0 && k != nil {
+		if link == 0 && k != nil && k.choosy != nil {
 			break
 		}
 		place := link &^ openBit

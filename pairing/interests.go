@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"container/list"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ type seeker struct {
 	id        uint32
 	interests []string
 	wishes    []wish
+	choosy    *list.Element // its place among the shard's choosy; nil: it is none
 }
 
 // wish is one seeker's place under one interest.
@@ -43,10 +45,26 @@ func (s *shard) keep(k *seeker) {
 	s.seekers[k.id] = k
 }
 
+// insist puts a waiting client that takes nobody but those who share an interest
+// behind the others of that kind in its shard, which is locked.
+func (s *shard) insist(id uint32) {
+	k := s.seekers[id]
+	k.choosy = s.choosy.PushBack(k)
+}
+
+// openUp ends that.
+func (s *shard) openUp(k *seeker) {
+	if k.choosy != nil {
+		s.choosy.Remove(k.choosy)
+		k.choosy = nil
+	}
+}
+
 // drop forgets them.
 func (s *shard) drop(id uint32) *seeker {
 	k := s.seekers[id]
 	if k != nil {
+		s.openUp(k)
 		delete(s.seekers, id)
 		if len(s.seekers) == 0 {
 			s.seekers = nil // a map never shrinks

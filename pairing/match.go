@@ -27,6 +27,7 @@ func (s *shard) await(t *Table, id uint32, e *entry, choosy bool, now uint32) {
 	age := e.age(now)
 	switch {
 	case choosy && age < t.patience:
+		s.insist(id)
 		s.due.add(id, now+t.patience-age)
 		if age == 0 { // the appointment serves for the last partner too
 			return
@@ -225,6 +226,7 @@ func (t *Table) relax(s *shard, id, now uint32) bool {
 			s.due.add(id, now+t.patience-age)
 			return false
 		}
+		s.openUp(s.seekers[id])
 		s.insert(id, e)
 	}
 	return true

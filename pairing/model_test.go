@@ -179,7 +179,7 @@ func (m *model) matched(match Match) {
 // compare looks at the whole table.
 func (m *model) compare() {
 	check(m.t, m.table, m.now)
-	pairs, waits := 0, 0
+	pairs, waits, longest := 0, 0, uint32(0)
 	for id, p := range m.in {
 		got, ok := m.table.Partner(id)
 		if ok != (p.partner != nil) || ok && got != p.partner.id {
@@ -192,6 +192,7 @@ func (m *model) compare() {
 			continue
 		}
 		waits++
+		longest = max(longest, m.waited(p))
 		for _, o := range m.in {
 			if o == p || !o.waits || p.last != nil && p.lastNumber == o.id || o.last != nil && o.lastNumber == p.id {
 				continue
@@ -203,6 +204,9 @@ func (m *model) compare() {
 	}
 	if m.table.Pairs() != pairs/2 || m.table.Waiting() != waits {
 		m.t.Fatalf("%d pairs, %d wait; want %d and %d", m.table.Pairs(), m.table.Waiting(), pairs/2, waits)
+	}
+	if waited, ok := m.table.LongestWait(m.now); waited != longest || ok != (waits > 0) {
+		m.t.Fatalf("the longest wait is %d (%v), want %d; %d wait", waited, ok, longest, waits)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pairing
 
 import (
+	"container/list"
 	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
@@ -96,6 +97,7 @@ type shard struct {
 	// Guarded by mu.
 	open    []uint32           // ids of the waiting who take anybody, in no order
 	seekers map[uint32]*seeker // of the waiting and paired who have interests
+	choosy  list.List          // of *seeker: the waiting who do not take anybody, by age
 	due     wheel              // who is to be looked at again by Relax
 
 	// Atomic: len(open).
@@ -302,6 +304,25 @@ func (t *Table) Number(id uint32) uint32 {
 
 // Waiting is how many clients wait at this moment.
 func (t *Table) Waiting() int { return int(t.waiting.Load()) }
+
+// LongestWait is for how many milliseconds the client has waited that has waited
+// longest; false if nobody waits. It looks at each shard for a moment: at the
+// first of the choosy and at the open, who are never many, for they take each
+// other.
+func (t *Table) LongestWait(now uint32) (waited uint32, ok bool) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		if first := s.choosy.Front(); first != nil {
+			waited, ok = max(waited, t.entry(first.Value.(*seeker).id).waited(now)), true
+		}
+		for _, id := range s.open {
+			waited, ok = max(waited, t.entry(id).waited(now)), true
+		}
+		s.mu.Unlock()
+	}
+	return waited, ok
+}
 
 // Pairs is how many pairs there are at this moment.
 func (t *Table) Pairs() int { return int(t.pairs.Load()) }
