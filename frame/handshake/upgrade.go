@@ -112,6 +112,13 @@ func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Resu
 	return u.accept(dst, &r), req, OK
 }
 
+// IsUpgrade tells whether a whole request head, on whatever path, asks for
+// WebSocket.
+func (u *Upgrader) IsUpgrade(head []byte) bool {
+	r, bad := u.scan(head)
+	return bad == "" && r.upgrade
+}
+
 // judge decides about a well-formed request for a chat path (RFC 6455, section
 // 4.2.1).
 func (u *Upgrader) judge(r *request) (res Result, reason string) {

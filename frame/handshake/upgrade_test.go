@@ -319,3 +319,21 @@ func TestUpgradeConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestIsUpgrade(t *testing.T) {
+	u, err := New(Config{Paths: []string{"/ws"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for head, want := range map[string]bool{
+		"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":   true,
+		"GET /else HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n": true,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n":         false,
+		"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n":                         false,
+		"GET /ws HTTP/1.1\r\nHost: a\nUpgrade: websocket\r\n\r\n":     false,
+	} {
+		if got := u.IsUpgrade([]byte(head)); got != want {
+			t.Errorf("%q: %v", head, got)
+		}
+	}
+}

@@ -87,6 +87,9 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.refuseWith(c, h.shuttingDown())
 		return
 	case result == handshake.NotChat && from == accepted:
+		if h.rules.chat.IsUpgrade(head) {
+			h.countHandshake(c, handshake.NotFound) // net/http says so, on a page
+		}
 		h.toHTTP(c, head, rest)
 		return
 	case result == handshake.NotChat: // net/http would send it back
