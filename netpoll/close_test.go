@@ -271,6 +271,39 @@ func TestAdoptWhileClosing(t *testing.T) {
 	}
 }
 
+// A worker that is asked nothing more has not ended yet.
+func TestEnded(t *testing.T) {
+	p := open(t, Config{Workers: 1}, hooks{})
+	w := p.workers[0]
+	busy, proceed := make(chan struct{}), make(chan struct{})
+	w.Ask(func() { close(busy); <-proceed })
+	receive(t, "the worker is busy", busy)
+	closed := make(chan error, 1)
+	go func() { closed <- p.Close() }()
+	eventually(t, "the worker is asked to end", func() bool {
+		w.mailMu.Lock()
+		defer w.mailMu.Unlock()
+		return len(w.tasks) == 1
+	})
+	last, goOn := make(chan struct{}), make(chan struct{})
+	w.Ask(func() { close(last); <-goOn })
+	close(proceed)
+	receive(t, "the worker's last task", last)
+	if err := w.Ask(func() {}); err != ErrClosed {
+		t.Errorf("Ask at the end: %v", err)
+	}
+	select {
+	case <-w.Ended():
+		t.Error("ended, with a task under way")
+	default:
+	}
+	close(goOn)
+	if err := receive(t, "the end", closed); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, "the worker's end", w.Ended())
+}
+
 // Close ends connections in every state, each with one call of Closed.
 func TestPollerClose(t *testing.T) {
 	const n = 60

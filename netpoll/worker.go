@@ -23,6 +23,7 @@ type Worker struct {
 	timer   int // timerfd: the coarse clock
 	event   int // eventfd: something is in the mailbox
 	chunks  []atomic.Pointer[chunk]
+	ended   chan struct{} // closed when the goroutine has ended
 
 	// Owned by the worker's goroutine.
 	buf       []byte
@@ -75,6 +76,7 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 		period:  p.config.Tick,
 		refused: make(map[*listener]*backoff),
 		stats:   Stats{AcceptErrors: make(map[unix.Errno]uint64)},
+		ended:   make(chan struct{}),
 		timer:   -1,
 		event:   -1,
 	}
@@ -141,7 +143,12 @@ func (w *Worker) Count() int { return int(w.count.Load()) }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
 
-// Ask runs f on the worker, soon. Any goroutine. ErrClosed if it never will.
+// Ended is closed when the worker has ended: what was its own is then left to
+// whoever waited for that. Any goroutine.
+func (w *Worker) Ended() <-chan struct{} { return w.ended }
+
+// Ask runs f on the worker, soon. Any goroutine. ErrClosed if it never will: the
+// worker is about to end, see Ended.
 func (w *Worker) Ask(f func()) error {
 	return w.post(func() { w.tasks = append(w.tasks, f) })
 }
@@ -351,5 +358,6 @@ func (w *Worker) close() error {
 	}
 	<-done
 	w.release()
+	close(w.ended)
 	return nil
 }

@@ -181,7 +181,8 @@ func (s *Server) newRegistry() *prometheus.Registry {
 		Ask: func(i int, take func(*metrics.Counters)) {
 			h := workers[i].Handler().(*handler)
 			if workers[i].Ask(func() { take(h.collect()) }) != nil {
-				take(h.collect()) // it has ended, so nobody else touches them
+				<-workers[i].Ended() // at once, and then nobody else touches them
+				take(h.collect())
 			}
 		},
 		Status: func() metrics.Status {
