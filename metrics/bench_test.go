@@ -6,12 +6,11 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// onBytePath is everything a worker may do per message or per wake-up.
+// onBytePath is everything a worker may do per message.
 func onBytePath(c *Counters, i int) {
 	c.RelayedMessages[Opcode(i&1)]++
 	c.RelayedBytes += 64
@@ -24,7 +23,6 @@ func onBytePath(c *Counters, i int) {
 	c.RelayLatency.Observe(int64(i))
 	c.MoveConnection(ConnectionWaiting, ConnectionPaired)
 	c.Closed[CloseCodeOf(uint16(1000+i&15))][ByClient]++
-	c.Wakeup(i&1023, time.Duration(i))
 }
 
 func TestBytePathDoesNotAllocate(t *testing.T) {
@@ -92,15 +90,6 @@ func BenchmarkObserve(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		c.RelayLatency.Observe(v[i&1023])
-		i++
-	}
-}
-
-func BenchmarkWakeup(b *testing.B) {
-	c := NewCounters()
-	i := 0
-	for b.Loop() {
-		c.Wakeup(i&63, time.Duration(i))
 		i++
 	}
 }

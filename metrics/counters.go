@@ -26,7 +26,7 @@ type Counters struct {
 	NetworkTransmitBytes uint64 // all that write(2) took
 	RelayLatency         Histogram
 
-	// The worker's own loop; see Wakeup.
+	// The worker's own loop; see SetLoad.
 	Wakeups         uint64
 	Events          uint64
 	BusyNanoseconds uint64
@@ -77,13 +77,14 @@ func (c *Counters) Init() {
 	c.PairDuration.layout = pairDurationLayout
 }
 
-// Wakeup counts one return from epoll_wait with that many events, and the time
-// it took to serve them.
-func (c *Counters) Wakeup(events int, busy time.Duration) {
-	c.Wakeups++
-	c.Events += uint64(events)
-	c.BusyNanoseconds += uint64(max(busy, 0))
-	c.EventsPerWakeup.Observe(int64(events))
+// SetLoad replaces what is known of the worker's own loop: how many events
+// epoll_wait has returned, how long the worker served them, and how many returns
+// there were, by their events: one, two, up to 4, up to 8, …, up to 1024, more.
+func (c *Counters) SetLoad(events uint64, busy time.Duration, wakeups []float64) {
+	c.Events = events
+	c.BusyNanoseconds = uint64(busy)
+	c.EventsPerWakeup.set(wakeups, float64(events))
+	c.Wakeups = c.EventsPerWakeup.Count()
 }
 
 // MoveConnection counts a connection's step from one state to another.

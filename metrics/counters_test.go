@@ -114,14 +114,28 @@ func TestMoveConnectionKeepsTheTotal(t *testing.T) {
 	}
 }
 
-func TestWakeup(t *testing.T) {
+func TestSetLoad(t *testing.T) {
 	c := NewCounters()
-	c.Wakeup(3, time.Millisecond)
-	c.Wakeup(0, -time.Millisecond) // a clock that went back takes nothing away
-	if c.Wakeups != 2 || c.Events != 3 || c.BusyNanoseconds != 1e6 || c.EventsPerWakeup.Count() != 2 {
-		t.Errorf("%d wakeups, %d events, %d ns, %d observed",
-			c.Wakeups, c.Events, c.BusyNanoseconds, c.EventsPerWakeup.Count())
+	wakeups := []float64{11: 2.9}
+	c.SetLoad(90, time.Second, wakeups)
+	wakeups[0], wakeups[2] = 7.5, 3
+	c.SetLoad(100, time.Second, wakeups)
+	h := &c.EventsPerWakeup
+	if c.Events != 100 || c.BusyNanoseconds != 1e9 || c.Wakeups != 12 || h.Count() != 12 || h.Sum() != 100 {
+		t.Errorf("%d events, %d ns, %d wakeups; histogram of %d, %v", c.Events, c.BusyNanoseconds, c.Wakeups, h.Count(), h.Sum())
 	}
+	below := h.cumulative()
+	for bound, want := range map[float64]uint64{1: 7, 2: 7, 4: 10, 1024: 10} {
+		if below[bound] != want {
+			t.Errorf("%d up to %v events, want %d", below[bound], bound, want)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("counts for other buckets are taken")
+		}
+	}()
+	c.SetLoad(0, 0, wakeups[1:])
 }
 
 func TestCloseCodeOf(t *testing.T) {

@@ -47,7 +47,6 @@
 //	c.RelayedMessages[OpcodeText]++               1.0
 //	c.Closed[CloseCodeOf(code)][ByClient]++       1.8
 //	c.RelayLatency.Observe(ns)                    3.1
-//	c.Wakeup(events, busy)                        3.4
 //	copy of one worker's counters at a scrape      18
 //	for comparison: atomic add                    6.8
 //	for comparison: prometheus.Counter.Inc        6.6
@@ -60,6 +59,6 @@
 //
 // # Limitations
 //
-// The relay latency is what the caller samples; the package does not sample by
-// itself. There are no exemplars and no native histograms.
+// The relay latency and what is known of the workers' loops is what the caller
+// samples; the package does not sample by itself. There are no exemplars and no native histograms.
 package metrics

@@ -62,7 +62,7 @@ func newFamilies(cfg Config) []family {
 			func(c *Counters) uint64 { return c.NetworkReceiveBytes }),
 		counter("network_transmit_bytes_total", "Bytes written to sockets.",
 			func(c *Counters) uint64 { return c.NetworkTransmitBytes }),
-		histogram("relay_latency_seconds", "Time from a sender's readiness to the write the kernel accepted, sampled.",
+		histogram("relay_latency_seconds", "Time from the epoll_wait that reported a message to the write of it that the kernel accepted, sampled.",
 			func(c *Counters) *Histogram { return &c.RelayLatency }),
 
 		// Backpressure.
@@ -80,13 +80,13 @@ func newFamilies(cfg Config) []family {
 		// Workers.
 		gauge("workers", "Workers, each with an epoll of its own.",
 			func(s *scrape) float64 { return float64(len(s.workers)) }),
-		perWorker("worker_busy_seconds_total", "Time a worker spent serving events.",
+		perWorker("worker_busy_seconds_total", "Time a worker spent serving events, extrapolated from a sample. Over 0.9 seconds a second it has no time left.",
 			func(c *Counters) float64 { return float64(c.BusyNanoseconds) / float64(time.Second) }),
-		perWorker("worker_wakeups_total", "Returns from epoll_wait.",
+		perWorker("worker_wakeups_total", "Returns from epoll_wait, extrapolated from a sample.",
 			func(c *Counters) float64 { return float64(c.Wakeups) }),
 		perWorker("worker_events_total", "Events that epoll_wait returned.",
 			func(c *Counters) float64 { return float64(c.Events) }),
-		histogram("worker_events_per_wakeup", "Events per return from epoll_wait.",
+		histogram("worker_events_per_wakeup", "Events per return from epoll_wait, extrapolated from a sample.",
 			func(c *Counters) *Histogram { return &c.EventsPerWakeup }),
 
 		// Life.

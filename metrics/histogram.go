@@ -124,6 +124,18 @@ func (h *Histogram) Observe(v int64) {
 	h.sum += float64(v)
 }
 
+// set makes h what somebody else has counted, bucket by bucket, and their sum.
+func (h *Histogram) set(counts []float64, sum float64) {
+	if len(counts) != h.layout.bounded+1 {
+		panic("metrics: counts for other buckets")
+	}
+	clear(h.counts[:])
+	for i, n := range counts {
+		h.counts[i] = uint64(n)
+	}
+	h.sum = sum
+}
+
 // Add adds what other has seen. Both have the same bounds, or one of them is
 // the zero Histogram.
 func (h *Histogram) Add(other *Histogram) {

@@ -253,8 +253,8 @@ func TestSumsOverWorkersAndShared(t *testing.T) {
 	a.Connections[ConnectionPaired] = -2
 	b.Connections[ConnectionPaired] = 9
 	b.Connections[ConnectionIdle] = -1 // copies of two instants
-	a.Wakeup(2, time.Second)
-	b.Wakeup(3, 2*time.Second)
+	a.SetLoad(2, time.Second, []float64{1: 1, 11: 0})
+	b.SetLoad(3, 2*time.Second, []float64{2: 1, 11: 0})
 	cfg := direct(a, b)
 	cfg.Shared = &shared
 	families := gather(t, NewRegistry(cfg))

@@ -39,7 +39,6 @@ func (l *loop) run(stop <-chan struct{}) {
 			l.counters.RelayedMessages[OpcodeText]++
 			l.counters.RelayedBytes += 64
 			l.counters.RelayLatency.Observe(12000)
-			l.counters.Wakeup(1, time.Microsecond)
 			runtime.Gosched() // more workers than processors, perhaps
 		}
 	}

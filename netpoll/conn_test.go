@@ -337,7 +337,7 @@ func TestAllocations(t *testing.T) {
 				k.Read(clientB, got)
 				a.Resume()
 			}},
-			{"a tick over idle connections", func() { w.onTick(0) }},
+			{"a tick over idle connections", func() { w.onTick() }},
 		} {
 			tc.f() // fills the pools
 			if n := testing.AllocsPerRun(200, tc.f); n != 0 {

@@ -11,11 +11,21 @@ import (
 // closed, or be another connection by now, since the event was made: nothing
 // here believes it.
 func (c *Conn) ready(events easygo.EpollEvent) {
+	w := c.Worker()
+	w.stats.Events++
+	if w.stats.Events < w.load.next {
+		c.serve(w, events)
+		return
+	}
+	w.load.begin(&w.stats, w.kernel.Now())
+	c.serve(w, events)
+	w.load.end(&w.stats, w.kernel.Now(), true)
+}
+
+func (c *Conn) serve(w *Worker, events easygo.EpollEvent) {
 	if c.fd < 0 {
 		return
 	}
-	w := c.Worker()
-	w.stats.Events++
 	if events&easygo.EPOLLOUT != 0 && c.spill.Load() != nil && !c.flush() {
 		return
 	}

@@ -88,7 +88,7 @@ func (p *Poller) register(l *listener) error {
 }
 
 func (w *Worker) listen(l *listener) error {
-	return w.epoll.Add(l.fd, listenerEvents, func(easygo.EpollEvent) { w.accept(l) })
+	return w.epoll.Add(l.fd, listenerEvents, w.callback(func() { w.accept(l) }))
 }
 
 // StopListening closes all listeners: who connects now is refused by the

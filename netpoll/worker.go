@@ -34,6 +34,7 @@ type Worker struct {
 	lastChunk int           // one past the last chunk that exists
 	refused   map[*listener]*backoff
 	stats     Stats
+	load      load
 
 	breathed, breathedBytes uint64 // stats.Events and BytesRead at the last breath
 	closing                 bool
@@ -54,7 +55,9 @@ type Worker struct {
 type Stats struct {
 	Accepted               uint64
 	AcceptErrors           map[unix.Errno]uint64
-	Events                 uint64 // callbacks of connections
+	Events                 uint64               // that epoll_wait(2) returned
+	Busy                   time.Duration        // spent in callbacks; a sample's, extrapolated, see load
+	Wakeups                [WakeupSizes]float64 // returns of epoll_wait(2), likewise
 	BytesRead, BytesSent   uint64
 	Pauses                 uint64
 	BacklogBytes           int64 // standing now: enqueued less dequeued by this worker
@@ -99,10 +102,10 @@ func (w *Worker) open() (err error) {
 	if w.epoll, err = w.kernel.Epoll(w.waitFailed); err != nil {
 		return err
 	}
-	if err = w.epoll.Add(w.timer, easygo.EPOLLIN, w.onTick); err != nil {
+	if err = w.epoll.Add(w.timer, easygo.EPOLLIN, w.callback(w.onTick)); err != nil {
 		return err
 	}
-	return w.epoll.Add(w.event, easygo.EPOLLIN, w.onMail)
+	return w.epoll.Add(w.event, easygo.EPOLLIN, w.callback(w.onMail))
 }
 
 // waitFailed: without epoll_wait(2) there is nothing left to do.
@@ -168,7 +171,7 @@ func (w *Worker) post(add func()) error {
 	return nil
 }
 
-func (w *Worker) onMail(easygo.EpollEvent) {
+func (w *Worker) onMail() {
 	w.kernel.Drain(w.event)
 	w.mailMu.Lock()
 	tasks, arrivals := w.tasks, w.arrivals
@@ -183,12 +186,13 @@ func (w *Worker) onMail(easygo.EpollEvent) {
 }
 
 // onTick is the coarse clock: everything that has a deadline is looked at here.
-func (w *Worker) onTick(easygo.EpollEvent) {
+func (w *Worker) onTick() {
 	ticks, last := w.kernel.Drain(w.timer), w.now
 	w.now = milliseconds(w.kernel.Now())
 	w.notice(ticks, last)
 	w.retryListeners()
 	w.tick++
+	w.load.tick(w.tick, w.Count())
 	for i := int(w.tick % sweepTicks); i < w.lastChunk; i += sweepTicks {
 		if k := w.chunks[i].Load(); k != nil {
 			for j := range k.conns {

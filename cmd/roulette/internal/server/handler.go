@@ -30,7 +30,6 @@ type handler struct {
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
 	counters    metrics.Counters
-	sample      uint32
 	// uncounted: what is being read may have been sent in its own good time, while
 	// its sender was paused, so no rate limit applies.
 	uncounted bool
@@ -283,7 +282,7 @@ func (h *handler) collect() *metrics.Counters {
 	}
 	h.counters.NetworkReceiveBytes = stats.BytesRead
 	h.counters.NetworkTransmitBytes = stats.BytesSent
-	h.counters.Events = stats.Events
+	h.counters.SetLoad(stats.Events, stats.Busy, stats.Wakeups[:])
 	h.counters.ReadPauses = stats.Pauses
 	h.counters.BacklogBytes = stats.BacklogBytes
 	h.counters.BacklogConnections = stats.BacklogConns

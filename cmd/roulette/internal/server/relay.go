@@ -22,9 +22,6 @@ type batch struct {
 	payload  uint64
 }
 
-// sampleEvery: the latency of one read in so many is measured.
-const sampleEvery = 64
-
 // messages takes what arrived on a chat: parses, relays, answers.
 func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	d, own := c.Held().(*partial)
@@ -33,9 +30,8 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	} else if d.Empty() {
 		d.since = h.worker.Now()
 	}
-	if h.sample++; h.sample%sampleEvery == 0 {
-		begin := h.worker.Time()
-		defer func() { h.counters.RelayLatency.Observe(int64(h.worker.Time() - begin)) }()
+	if woke, known := h.worker.Woke(); known {
+		defer func() { h.counters.RelayLatency.Observe(int64(h.worker.Time() - woke)) }()
 	}
 	if h.uncounted = c.Resumed(); h.uncounted {
 		c.Rate = 0 // and there may be more of it

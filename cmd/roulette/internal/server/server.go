@@ -189,12 +189,22 @@ func (s *Server) newRegistry() *prometheus.Registry {
 			return metrics.Status{
 				ConnectionsLimit: s.rules.Load().MaxConnections,
 				Pairs:            s.pairs.Pairs(),
+				OldestWait:       s.oldestWait(),
 				Draining:         s.stageNow() >= stageGrace,
 			}
 		},
 		Version:  s.config.Version,
 		Revision: s.config.Revision,
 	})
+}
+
+// oldestWait is since when somebody waits for a partner; zero if nobody does.
+func (s *Server) oldestWait() time.Time {
+	now := milliseconds(s.poller.Workers()[0].Time())
+	if waited, ok := s.pairs.LongestWait(now); ok {
+		return time.Now().Add(-time.Duration(waited) * time.Millisecond)
+	}
+	return time.Time{}
 }
 
 // MetricsHandler serves /metrics.
