@@ -43,14 +43,14 @@ func (l *loop) greeted(c *client, h head, now int64) {
 		return
 	}
 	if c.partner != h.id {
-		if c.partner != nobody && l.run.config.Mode != Churn {
+		if c.partner != nobody && l.run.config.lastsOnePartner() {
 			l.faults.Misrouted++
 			return
 		}
 		l.join(c, h.id)
 		c.seen, c.missing = 0, 0
 		c.want = anySequence
-		if l.run.config.Mode != Churn {
+		if l.run.config.lastsOnePartner() {
 			c.want = 0
 		}
 	}
@@ -66,14 +66,14 @@ func (l *loop) greeted(c *client, h head, now int64) {
 }
 
 // anySequence as client.want: the first message of a new partner may have any
-// number, for in Churn earlier ones went to somebody else.
+// number, for in Churn and Drain earlier ones went to somebody else.
 const anySequence = ^uint64(0)
 
 // alone takes the server's word that the client has no partner.
 func (l *loop) alone(c *client) {
 	l.sorry++
 	c.since -= int64(200 * time.Millisecond) // ask again sooner
-	if c.ready && l.run.config.Mode != Churn {
+	if c.ready && l.run.config.lastsOnePartner() {
 		l.faults.NoPartner++
 	}
 }
@@ -119,7 +119,7 @@ func (l *loop) message(c *client, h head, ok bool, now int64) {
 		return
 	}
 	if h.id != c.partner {
-		if l.run.config.Mode != Churn {
+		if l.run.config.lastsOnePartner() {
 			l.faults.Misrouted++
 			return
 		}
@@ -168,7 +168,7 @@ func (l *loop) outOfTurn(c *client, seq uint64) bool {
 
 // lost counts, once the loops have ended, what was sent and never came.
 func (r *run) lost() uint64 {
-	if r.config.Mode == Churn || !r.config.paired() {
+	if !r.config.paired() {
 		return 0
 	}
 	var n uint64
@@ -176,7 +176,7 @@ func (r *run) lost() uint64 {
 		for i := range l.clients {
 			c := &l.clients[i]
 			n += c.missing
-			if !c.ready || c.partner == nobody {
+			if !c.ready || c.partner == nobody || !r.config.lastsOnePartner() {
 				continue
 			}
 			if p := r.client(c.partner); p != nil && p.sent > c.want {

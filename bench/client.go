@@ -2,7 +2,11 @@
 
 package bench
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 type clientState uint8
 
@@ -11,6 +15,7 @@ const (
 	connecting
 	upgrading
 	open
+	parting // Drain: the close frame has come and is answered; the end must follow
 )
 
 const nobody = ^uint32(0)
@@ -78,7 +83,7 @@ func (l *loop) push(c *client, p []byte) bool {
 			return true
 		}
 		if e != 0 && e != again && e != interrupt {
-			l.end(c, "write: "+e.Error())
+			l.writeFailed(c, e)
 			return false
 		}
 		p = p[n:]
@@ -92,7 +97,7 @@ func (l *loop) push(c *client, p []byte) bool {
 func (l *loop) flush(c *client) bool {
 	n, e := write(c.fd, c.out)
 	if e != 0 && e != again && e != interrupt {
-		l.end(c, "write: "+e.Error())
+		l.writeFailed(c, e)
 		return false
 	}
 	if n < len(c.out) {
@@ -104,6 +109,17 @@ func (l *loop) flush(c *client) bool {
 		c.out = nil
 	}
 	return true
+}
+
+// writeFailed ends the connection; but in Drain what the server has said before it
+// closed can still be read, and how it ends tells.
+func (l *loop) writeFailed(c *client, e syscall.Errno) {
+	if l.run.config.Mode != Drain {
+		l.end(c, "write: "+e.Error())
+		return
+	}
+	c.out = c.out[:0]
+	l.interest(c, unix.EPOLLIN)
 }
 
 // say sends n messages meant for the moment at.
@@ -173,6 +189,8 @@ func (l *loop) leave(c *client, abrupt bool) {
 		if c.ready {
 			l.ready--
 		}
+	case parting:
+		l.parting--
 	default:
 		l.underway--
 	}

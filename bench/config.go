@@ -32,10 +32,13 @@ const (
 	// Slow is Stream with every second pair's receiver not reading during the
 	// measurement, and reading again afterwards. It measures what a stall costs.
 	Slow Mode = "slow"
+	// Drain is Rate while the server sends everybody away, for Duration at most. It
+	// measures how: see [Drained].
+	Drain Mode = "drain"
 )
 
 // Modes lists every mode.
-var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow}
+var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow, Drain}
 
 // MinSize is the smallest message, in bytes: its head.
 const MinSize = headSize
@@ -51,7 +54,7 @@ type Config struct {
 	Size        int     // 64: bytes of a message
 	Binary      bool    // false: messages are text
 	InFlight    int     // 1: messages under way in each pair, PingPong only
-	Rate        float64 // 10 for each connection: messages a second in all, Rate only
+	Rate        float64 // 10 for each connection: messages a second in all, Rate and Drain only
 	Talk        int     // 4: messages each client says before it leaves, Churn only
 
 	Duration    time.Duration // 5 s: of the measurement
@@ -74,6 +77,10 @@ type Config struct {
 
 	// PID is the server's process, for its CPU time and memory. 0: not known.
 	PID int
+
+	// Begin, if not nil, is called when the measurement begins, on the goroutine of
+	// Run: for Drain, what tells the server to send everybody away.
+	Begin func()
 
 	// Progress is called every ProgressEvery (1 s) on the goroutine of Run.
 	Progress      func(Progress)

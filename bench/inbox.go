@@ -5,7 +5,6 @@ package bench
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 )
 
 // An inbox is what has come of the present frame and message of one client. A
@@ -42,6 +41,9 @@ func (l *loop) feed(c *client, p []byte, now int64) {
 			continue
 		}
 		p = l.piece(c, p, now)
+	}
+	if c.state == parting && len(p) > 0 {
+		l.parted(c, len(p))
 	}
 }
 
@@ -159,7 +161,7 @@ func (l *loop) endFrame(c *client, now int64) {
 		if len(in.control) >= 2 {
 			code = int(binary.BigEndian.Uint16(in.control))
 		}
-		l.end(c, "closed by the server: "+strconv.Itoa(code))
+		l.farewell(c, code, now)
 		return
 	case 9:
 		l.pings++

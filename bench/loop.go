@@ -52,13 +52,18 @@ type loop struct {
 	sorry      uint64
 	pings      uint64
 
+	// Drain.
+	parting  int     // connections in that state
+	goodbyes []int64 // when each 1001 came
+	clean    int     // of them, followed by the end of the stream
+
 	counts counts
 }
 
 // counts is what Run sees of a loop while it runs. Atomic.
 type counts struct {
 	phase                                        atomic.Int32
-	underway, open, ready, next                  atomic.Int64
+	underway, open, parting, ready, next         atomic.Int64
 	failed, handshakes, sessions, sent, received atomic.Uint64
 }
 
@@ -67,6 +72,7 @@ func (l *loop) publish() {
 	p.phase.Store(int32(l.phase))
 	p.underway.Store(int64(l.underway))
 	p.open.Store(int64(l.open))
+	p.parting.Store(int64(l.parting))
 	p.ready.Store(int64(l.ready))
 	p.next.Store(int64(l.next))
 	p.failed.Store(l.failed)
@@ -175,6 +181,10 @@ func (l *loop) readable(c *client) {
 	}
 	if e != 0 {
 		l.end(c, "read: "+e.Error())
+		return
+	}
+	if c.state == parting {
+		l.parted(c, n)
 		return
 	}
 	if n == 0 {

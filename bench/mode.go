@@ -24,7 +24,7 @@ type mode interface {
 func newMode(l *loop) mode {
 	base := pairs{l}
 	switch l.run.config.Mode {
-	case Rate:
+	case Rate, Drain:
 		return &rate{pairs: base}
 	case Stream, Slow:
 		return &stream{pairs: base}

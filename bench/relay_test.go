@@ -127,6 +127,25 @@ func (r *relay) pass(ctx context.Context, m *member, p packet) {
 	}
 }
 
+// drain sends the members away, every one in good order but those that are to be
+// cut, or get another code.
+func (r *relay) drain(cut func(i int) bool, code websocket.StatusCode) {
+	r.mu.Lock()
+	members := r.members
+	r.mu.Unlock()
+	var all sync.WaitGroup
+	for i, m := range members {
+		all.Go(func() {
+			if cut(i) {
+				m.conn.CloseNow()
+				return
+			}
+			_ = m.conn.Close(code, "server is going away")
+		})
+	}
+	all.Wait()
+}
+
 func (r *relay) enter(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,10 +32,11 @@ type Result struct {
 	Sessions            uint64   `json:"sessions,omitempty"`          // Churn: in the measurement
 	Stalled             int      `json:"stalled,omitempty"`           // Slow: receivers that stopped reading
 
-	Faults Faults            `json:"faults"`
-	Errors map[string]uint64 `json:"errors,omitempty"` // connections that failed or ended, by cause
-	Sorry  uint64            `json:"sorry"`            // answers that there is no partner
-	Pings  uint64            `json:"pings"`            // answered
+	Drained *Drained          `json:"drained,omitempty"` // Drain
+	Faults  Faults            `json:"faults"`
+	Errors  map[string]uint64 `json:"errors,omitempty"` // connections that failed or ended, by cause
+	Sorry   uint64            `json:"sorry"`            // answers that there is no partner
+	Pings   uint64            `json:"pings"`            // answered
 
 	Server    *Server `json:"server,omitempty"` // when its PID was given
 	Generator float64 `json:"generator_busy"`   // of its threads' time, 1 is all
@@ -144,6 +145,7 @@ func (r *run) collect(res *Result) {
 		busy += l.cpu
 	}
 	res.Faults.Lost += r.lost()
+	r.drained(res)
 	res.ConnectSeconds = r.connecting.Seconds()
 	res.Latency = latencies.latency()
 	res.HandshakeLatency = connects.latency()

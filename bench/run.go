@@ -103,7 +103,7 @@ func (r *run) openBy(l *loop, now int64) int {
 // total is the sum of the loops' counts.
 type total struct {
 	phase                                        phase // that all have reached
-	underway, open, ready, next                  int
+	underway, open, parting, ready, next         int
 	failed, handshakes, sessions, sent, received uint64
 }
 
@@ -114,6 +114,7 @@ func (r *run) total() total {
 		t.phase = min(t.phase, phase(p.phase.Load()))
 		t.underway += int(p.underway.Load())
 		t.open += int(p.open.Load())
+		t.parting += int(p.parting.Load())
 		t.ready += int(p.ready.Load())
 		t.next += int(p.next.Load())
 		t.failed += p.failed.Load()
@@ -255,9 +256,11 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 	c := &r.config
 	never := func(total) bool { return false }
 	r.current.Store(int32(warming))
+	warm, warmFrom := r.total(), time.Now()
 	if c.Mode != Idle {
 		r.watch(ctx, "warming up", c.Warmup, never)
 	}
+	load := float64(r.total().received-warm.received) / time.Since(warmFrom).Seconds()
 
 	sample := r.sample()
 	if sample.CPU > 0 { // again: reading the memory takes its time
@@ -267,11 +270,18 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 	r.measureTo.Store(int64(from + c.Duration))
 	r.measureFrom.Store(int64(from))
 	r.current.Store(int32(measuring))
-	r.watch(ctx, "measuring", c.Duration, never)
+	if c.Begin != nil {
+		c.Begin()
+	}
+	r.watch(ctx, "measuring", c.Duration, func(t total) bool { return c.Mode == Drain && t.open+t.parting == 0 })
 	after, took := r.total(), time.Since(r.began)-from
 	sample2 := r.sample()
 	r.current.Store(int32(draining))
 	res.measured(before, after, sample, sample2, took)
+	if c.Mode == Drain {
+		res.Connected = before.open
+		res.Drained = &Drained{Left: after.open + after.parting, LoadPerSecond: load}
+	}
 
 	moved, last := time.Now(), after.received
 	// Also when it was interrupted: what is under way then is not lost.
@@ -279,7 +289,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		if t.received != last {
 			last, moved = t.received, time.Now()
 		}
-		drained := c.Mode == Churn || t.sent <= t.received
+		drained := !c.lastsOnePartner() || t.sent <= t.received
 		return t.phase == draining && drained || time.Since(moved) > c.Drain
 	})
 	return ctx.Err()
@@ -325,7 +335,7 @@ func (r *run) watch(ctx context.Context, name string, d time.Duration, done func
 		if left <= 0 || ctx.Err() != nil {
 			return false
 		}
-		if name != "measuring" {
+		if name != "measuring" || r.config.Mode == Drain { // which ends before its time
 			left = min(left, 2*time.Millisecond)
 		}
 		if wait := r.report(name, t, time.Until(end)); wait > 0 {

@@ -35,6 +35,11 @@ func (r *Result) WriteSummary(w io.Writer) error {
 	if r.Sessions > 0 {
 		row("sessions", "%d  %.0f/s", r.Sessions, float64(r.Sessions)/r.Seconds)
 	}
+	if d := r.Drained; d != nil {
+		row("load", "%.0f/s", d.LoadPerSecond)
+		row("sent away", "%d with 1001 and a clean end, %d left", d.Goodbyes, d.Left)
+		row("", "in %.2f s, the first after %.2f s; by tenths %d", d.SpreadSeconds, d.FirstSeconds, d.Tenths)
+	}
 	if r.Pings > 0 {
 		row("pings answered", "%d", r.Pings)
 	}

@@ -22,9 +22,9 @@ import (
 type benchCommand struct {
 	URL string `arg:"" help:"The server to load, such as ws://localhost:8080/ws; with /echo every client is its own partner."`
 
-	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read (default ${default})."`
+	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow,drain" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read. drain: rate, until the server, which you stop meanwhile, has sent everybody away (default ${default})."`
 	Connections int           `placeholder:"N" default:"1000" help:"Clients at once; an even number, but on /echo. In mode handshakes, attempts under way at once (default ${default})."`
-	Rate        float64       `placeholder:"N" default:"0" help:"Messages a second in all, mode rate only; 0 is 10 for each client (default ${default})."`
+	Rate        float64       `placeholder:"N" default:"0" help:"Messages a second in all, modes rate and drain only; 0 is 10 for each client (default ${default})."`
 	Size        size          `placeholder:"SIZE" default:"64" help:"Length of a message, 32 bytes at least (default ${default})."`
 	Duration    time.Duration `placeholder:"TIME" default:"10s" help:"How long to measure (default ${default})."`
 	Ramp        time.Duration `placeholder:"TIME" default:"0s" help:"Time over which the clients connect; 0 is as fast as they can (default ${default})."`
@@ -54,8 +54,8 @@ func (c *benchCommand) Validate() error {
 	if c.URL != "" && !strings.HasPrefix(c.URL, "ws://") { // if it is missing, kong says so
 		return fmt.Errorf("%q is not a ws:// URL", c.URL)
 	}
-	if c.Rate > 0 && c.Mode != string(bench.Rate) {
-		return fmt.Errorf("--rate is of --mode rate only, not of %s", c.Mode)
+	if c.Rate > 0 && c.Mode != string(bench.Rate) && c.Mode != string(bench.Drain) {
+		return fmt.Errorf("--rate is of --mode rate and drain only, not of %s", c.Mode)
 	}
 	return nil
 }
@@ -63,6 +63,9 @@ func (c *benchCommand) Validate() error {
 // errFaults is what the exit code says when the server has made mistakes. The
 // summary has told the rest.
 var errFaults = errors.New("messages were lost, or were not what they should have been")
+
+// errDrain is what it says when somebody was not sent away as he should be.
+var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
 // Run loads the server until the time is over or the first Ctrl-C.
 func (c *benchCommand) Run(stdout io.Writer) error {
@@ -103,6 +106,8 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 		return fmt.Errorf("%s: nothing connected", c.URL)
 	case result.Faults.Total() > 0:
 		return errFaults
+	case result.Drained != nil && (result.Drained.Left > 0 || len(result.Errors) > 0):
+		return errDrain
 	case result.Messages == 0 && talks(result.Mode):
 		return fmt.Errorf("%s: no message arrived", c.URL)
 	}
