@@ -17,6 +17,9 @@
 // A run goes through phases: connect, pair, warm up, measure, drain, close. Run
 // moves the phase, the loops follow it and publish their counts.
 //
+// In mode [Drain] the server is to send everybody away while they talk, and what is
+// watched is how: see [Drained], and [Config].Begin, which may be what stops it.
+//
 // # What is checked
 //
 // A message is 32 bytes of head and a body, all of them printable ASCII so that it

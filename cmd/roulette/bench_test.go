@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -120,47 +123,57 @@ func TestBenchRefuses(t *testing.T) {
 
 func TestBenchInterrupted(t *testing.T) {
 	p := serve(t, "--message-rate", "0")
-	cmd := exec.CommandContext(t.Context(), program(t), "bench", "ws://"+p.Addr+"/ws", "--mode", "pingpong", "--connections", "10", "--duration", "1h", "--progress")
+	out, seen := whileMeasuring(t, (*os.Process).Signal, "ws://"+p.Addr+"/ws", "--mode", "pingpong")
+	if !strings.Contains(out, "latency") || !strings.Contains(out, "faults                 none") {
+		t.Errorf("summary %q", out)
+	}
+	if !strings.Contains(seen, "interrupted") {
+		t.Errorf("stderr %q", seen)
+	}
+}
+
+// TestBenchDrain: the server is stopped meanwhile, and bench says how it was.
+func TestBenchDrain(t *testing.T) {
+	p := serve(t, "--message-rate", "0")
+	stop := func(_ *os.Process, _ os.Signal) error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	out, _ := whileMeasuring(t, stop, "ws://"+p.Addr+"/ws", "--mode", "drain")
+	if !strings.Contains(out, "10 with 1001 and a clean end, 0 left") || !strings.Contains(out, "errors                 none") {
+		t.Errorf("summary %q", out)
+	}
+	if code := p.exit(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// whileMeasuring runs bench with ten clients and all the time there is, has
+// interrupt end it when it measures, and returns what it wrote.
+func whileMeasuring(t *testing.T, interrupt func(*os.Process, os.Signal) error, args ...string) (out, seen string) {
+	t.Helper()
+	args = append([]string{"bench", "--connections", "10", "--duration", "1h", "--progress"}, args...)
+	cmd := exec.CommandContext(t.Context(), program(t), args...)
 	cmd.Env = cleanEnvironment()
 	progress, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	cmd.Stdout = &out
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout = &stdout
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var seen []byte
-	for b := make([]byte, 1024); ; {
-		n, err := progress.Read(b)
-		seen = append(seen, b[:n]...)
-		if bytes.Contains(seen, []byte("measuring")) {
-			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+	for lines, done := bufio.NewScanner(progress), false; lines.Scan(); {
+		fmt.Fprintln(&stderr, lines.Text())
+		if !done && strings.Contains(lines.Text(), "measuring") {
+			done = true
+			if err := interrupt(cmd.Process, syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
-			break
-		}
-		if err != nil {
-			t.Fatalf("%v after %q", err, seen)
-		}
-	}
-	for b := make([]byte, 1024); ; {
-		n, err := progress.Read(b)
-		seen = append(seen, b[:n]...)
-		if err != nil {
-			break
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, seen)
+		t.Errorf("%v\n%s%s", err, &stdout, &stderr)
 	}
-	if !strings.Contains(out.String(), "latency") || !strings.Contains(out.String(), "faults                 none") {
-		t.Errorf("summary %q", out.String())
-	}
-	if !bytes.Contains(seen, []byte("interrupted")) {
-		t.Errorf("stderr %q", seen)
-	}
+	return stdout.String(), stderr.String()
 }
 
 // The modes of the flag are those of the package.
