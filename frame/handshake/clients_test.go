@@ -109,6 +109,17 @@ var clients = []struct {
 		"X-Forwarded-For: 203.0.113.7",
 		"X-Forwarded-For: 198.51.100.2",
 	), Request{Subprotocol: "roulette.v2", ForwardedFor: []byte("203.0.113.7, 198.51.100.2")}},
+	{"all that an offer of extensions may be", lines(
+		"GET /ws HTTP/1.1",
+		"Host: localhost",
+		"Connection: Upgrade",
+		"Upgrade: websocket",
+		"Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=\"10\"; server_no_context_takeover, permessage-deflate",
+		"Sec-WebSocket-Extensions: , x-one ,x-two ;a = b; c=\"1\\0\" , ",
+		"Sec-WebSocket-Extensions:",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	), Request{}},
 	{"through a forward proxy, in absolute form", lines(
 		"GET http://chat.example.org/ws?x=http://a/b HTTP/1.1",
 		"Host: proxy.example.net",

@@ -20,6 +20,7 @@ type request struct {
 	body        bool // a body is announced
 	protocol    string
 	badProtocol bool
+	badOffer    bool   // of extensions
 	forwarded   []byte // X-Forwarded-For, several lines joined
 }
 
@@ -59,10 +60,8 @@ func (u *Upgrader) scan(head []byte) (r request, bad string) {
 			return r, badName
 		}
 		name, value := line[:colon], trimSpace(line[colon+1:])
-		for _, c := range name {
-			if !isToken(c) {
-				return r, badName
-			}
+		if !isName(name) {
+			return r, badName
 		}
 		for _, c := range value {
 			if isControl(c) && c != '\t' {
@@ -193,7 +192,54 @@ func (u *Upgrader) field(r *request, name, value []byte) {
 		if equalFold(name, "Sec-WebSocket-Protocol") {
 			u.chooseProtocol(r, value)
 		}
+	case len("Sec-WebSocket-Extensions"):
+		if equalFold(name, "Sec-WebSocket-Extensions") {
+			r.badOffer = r.badOffer || !isOffer(value)
+		}
 	}
+}
+
+// isOffer reports whether a list of extensions is well-formed. Who takes none has
+// to look all the same (RFC 6455, section 9.1).
+func isOffer(list []byte) bool {
+	for len(list) > 0 {
+		var extension []byte
+		if extension, list = cutElement(list); len(extension) == 0 {
+			continue
+		}
+		name, params, more := bytes.Cut(extension, []byte(";"))
+		if !isName(trimSpace(name)) {
+			return false
+		}
+		for more {
+			var param []byte
+			param, params, more = bytes.Cut(params, []byte(";"))
+			name, value, valued := bytes.Cut(param, []byte("="))
+			if !isName(trimSpace(name)) || valued && !isName(unquote(trimSpace(value))) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isName reports whether b is a token.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if !isToken(c) {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// unquote takes the quotes off a string that has them, and what escapes its
+// characters.
+func unquote(b []byte) []byte {
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return b
+	}
+	return bytes.ReplaceAll(b[1:len(b)-1], []byte("\\"), nil)
 }
 
 // chooseProtocol takes the first of the client's subprotocols, in the client's

@@ -155,6 +155,8 @@ func (u *Upgrader) judge(r *request) (res Result, reason string) {
 		return BadRequest, "one Sec-WebSocket-Key header of 16 bytes in base64 is required"
 	case r.badProtocol:
 		return BadRequest, "malformed Sec-WebSocket-Protocol header"
+	case r.badOffer:
+		return BadRequest, "malformed Sec-WebSocket-Extensions header"
 	case r.origins > 1:
 		return BadRequest, "more than one Origin header"
 	case !u.mayCome(r):

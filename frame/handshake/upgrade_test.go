@@ -152,6 +152,16 @@ var refusals = []struct {
 	{"key of 17 bytes", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZWU=", BadRequest, badKey},
 	{"key is not base64", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j_-==", BadRequest, badKey},
 	{"subprotocol is no token", "Host", "Sec-WebSocket-Protocol: roulette.v1, a b\r\nHost", BadRequest, "malformed Sec-WebSocket-Protocol header"},
+	{"extension is no token", "Host", "Sec-WebSocket-Extensions: (x)\r\nHost", BadRequest, badExtensions},
+	{"extension without a name", "Host", "Sec-WebSocket-Extensions: ; x\r\nHost", BadRequest, badExtensions},
+	{"extension's parameter without a name", "Host", "Sec-WebSocket-Extensions: a; =1\r\nHost", BadRequest, badExtensions},
+	{"extension's parameter is missing", "Host", "Sec-WebSocket-Extensions: a;\r\nHost", BadRequest, badExtensions},
+	{"extension's value is missing", "Host", "Sec-WebSocket-Extensions: a; b=\r\nHost", BadRequest, badExtensions},
+	{"extension's value does not end", "Host", "Sec-WebSocket-Extensions: a; b=\"c\r\nHost", BadRequest, badExtensions},
+	{"extension's quoted value is no token", "Host", "Sec-WebSocket-Extensions: a; b=\"c d\"\r\nHost", BadRequest, badExtensions},
+	{"extension's quoted value is empty", "Host", "Sec-WebSocket-Extensions: a; b=\"\"\r\nHost", BadRequest, badExtensions},
+	{"two extensions without a comma", "Host", "Sec-WebSocket-Extensions: a b\r\nHost", BadRequest, badExtensions},
+	{"second line of extensions", "Host", "Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: ;\r\nHost", BadRequest, badExtensions},
 	{"two Origins", "Host", "Origin: http://example.org\r\nHost", BadRequest, "more than one Origin header"},
 	{"foreign Origin", "Origin: http://example.org", "Origin: http://example.com", BadOrigin, "this page may not connect here"},
 	{"Origin null", "Origin: http://example.org", "Origin: null", BadOrigin, "this page may not connect here"},
@@ -169,6 +179,8 @@ var refusals = []struct {
 	{"other scheme", "/ws", "ftp://example.org/ws", NotChat, ""},
 	{"absolute form without a path", "/ws", "http://example.org?/ws", NotChat, ""},
 }
+
+const badExtensions = "malformed Sec-WebSocket-Extensions header"
 
 const badKey = "one Sec-WebSocket-Key header of 16 bytes in base64 is required"
 
