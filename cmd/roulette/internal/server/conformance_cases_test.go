@@ -10,8 +10,8 @@ import (
 
 func conformanceCases() []conformance {
 	return slices.Concat(
-		framingCases(), lengthCases(), reservedCases(), controlCases(), fragmentCases(),
-		textCases(), closeCases(), limitCases(),
+		framingCases(), maskCases(), lengthCases(), reservedCases(), controlCases(), fragmentCases(),
+		textCases(), closeCases(), limitCases(64<<10), announcedCases(),
 	)
 }
 
@@ -230,23 +230,85 @@ func fragmentCases() []conformance {
 }
 
 // limitCases: the largest message, and what is larger.
-func limitCases() []conformance {
-	largest := content(64 << 10)
-	over := content(64<<10 + 1)
-	half := content(32 << 10)
+func limitCases(limit int) (cases []conformance) {
+	add := func(name string, want []servertest.Frame, end int, send ...[]byte) {
+		cases = append(cases, conformance{"10.4", name, one(want, send...), end, false})
+	}
+	header := func(first byte, n int) []byte { return servertest.Header(first, uint64(n), servertest.Minimal) }
+	largest, over := content(limit), content(limit+1)
+	first, rest := largest[:limit/2], largest[limit/2:]
+	add("a byte less", frames(got(textOp, largest[1:])), stays, enc(fin|textOp, largest[1:]))
+	add("the largest message", frames(got(textOp, largest)), stays, enc(fin|textOp, largest))
+	add("the largest message twice", frames(got(binaryOp, largest), got(textOp, largest)), stays, enc(fin|binaryOp, largest), enc(fin|textOp, largest))
+	add("the largest message in two fragments", frames(got(binaryOp, largest)), stays, enc(binaryOp, first), enc(fin|continuation, rest))
+	add("the largest message, and an empty fragment", frames(got(binaryOp, largest)), stays, enc(binaryOp, largest), enc(fin|continuation, ""))
+	add("the largest message, a ping inside", frames(got(pongOp, content(125)), got(binaryOp, largest)), stays,
+		enc(binaryOp, first), enc(fin|pingOp, content(125)), enc(fin|continuation, rest))
+	add("a byte more", nil, 1009, enc(fin|textOp, over))
+	add("a byte more, announced and never sent", nil, 1009, header(fin|binaryOp, limit+1))
+	add("a byte more in two fragments", nil, 1009, enc(binaryOp, largest), enc(fin|continuation, "x"))
+	add("a byte more in two fragments, announced and never sent", nil, 1009, enc(textOp, first), header(continuation, len(rest)+1))
+	add("a byte more behind an empty fragment", nil, 1009, enc(binaryOp, ""), header(fin|continuation, limit+1))
+	return cases
+}
+
+// announcedCases: what is far too large is refused when it is announced.
+func announcedCases() []conformance {
 	header := func(first byte, n uint64) []byte { return servertest.Header(first, n, servertest.Minimal) }
 	return []conformance{
-		{"10.4", "the largest message", one(frames(got(textOp, largest)), enc(fin|textOp, largest)), stays, false},
-		{"10.4", "the largest message in two fragments", one(frames(got(binaryOp, string(half)+string(half))), enc(binaryOp, half), enc(fin|continuation, half)), stays, false},
-		{"10.4", "the largest message, and an empty fragment", one(frames(got(binaryOp, largest)), enc(binaryOp, largest), enc(fin|continuation, "")), stays, false},
-		{"10.4", "a byte more", one(nil, enc(fin|textOp, over)), 1009, false},
-		{"10.4", "a byte more, announced and never sent", one(nil, header(fin|binaryOp, 64<<10+1)), 1009, false},
-		{"10.4", "a byte more in two fragments", one(nil, enc(binaryOp, largest), enc(fin|continuation, "x")), 1009, false},
-		{"10.4", "a byte more in two fragments, announced and never sent", one(nil, enc(textOp, half), header(continuation, 32<<10+1)), 1009, false},
 		{"10.4", "16 MiB announced and never sent", one(nil, header(fin|binaryOp, 16<<20)), 1009, false},
 		{"10.4", "2^63-1 announced and never sent", one(nil, header(fin|binaryOp, 1<<63-1)), 1009, false},
 		{"10.4", "2^63-1 announced as the second fragment", one(nil, enc(textOp, "a"), header(fin|continuation, 1<<63-1)), 1009, false},
+		{"10.4", "16 MiB announced, the header without its mask", one(nil, header(fin|binaryOp, 16<<20)[:10]), 1009, false},
 		{"10.4", "4 MiB sent all the same", one(nil, header(fin|binaryOp, 4<<20), make([]byte, 4<<20)), 1009, false},
 		{"10.4", "a message before one that is too big", one(frames(got(textOp, "good")), together(enc(fin|textOp, "good"), header(fin|textOp, 1<<20))), 1009, false},
 	}
+}
+
+// maskCases: every frame has a mask of its own, whatever it is (5.3).
+func maskCases() (cases []conformance) {
+	masked := func(mask [4]byte, first byte, payload []byte) []byte {
+		b := enc(first, payload)
+		header := b[:len(b)-len(payload)]
+		copy(header[len(header)-4:], mask[:])
+		for i, c := range payload {
+			b[len(header)+i] = c ^ mask[i%4]
+		}
+		return b
+	}
+	masks := [][4]byte{{}, {0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 1}, {0x80, 0, 0, 0}, {'3', 0x1e, 0x81, 0x00}, {1, 2, 3, 4}}
+	for i, mask := range masks {
+		name := fmt.Sprintf("mask % x", mask)
+		add := func(what string, want []servertest.Frame, send ...[]byte) {
+			cases = append(cases, conformance{"5.3", name + ", " + what, one(want, send...), stays, false})
+		}
+		other := masks[(i+1)%len(masks)]
+		var text, binary, pings [][]byte
+		var texts, binaries, pongs []servertest.Frame
+		for n := range 12 {
+			text, texts = append(text, masked(mask, fin|textOp, content(n))), append(texts, got(textOp, content(n)))
+			binary, binaries = append(binary, masked(mask, fin|binaryOp, content(300+n))), append(binaries, got(binaryOp, content(300+n)))
+			pings, pongs = append(pings, masked(mask, fin|pingOp, content(n))), append(pongs, got(pongOp, content(n)))
+		}
+		add("texts of 0 to 11 bytes", texts, together(text...))
+		add("texts in segments of one byte", texts, chopped(1, text...)...)
+		add("messages of 300 to 311 bytes", binaries, together(binary...))
+		add("messages in segments of 7 bytes", binaries, chopped(7, binary...)...)
+		add("pings", pongs, together(pings...))
+		add("pings in segments of 3 bytes", pongs, chopped(3, pings...)...)
+		message := content(2 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8))
+		var fragments [][]byte
+		for n, at := 0, 0; n < 9; n++ { // each begins with the first byte of its mask
+			op := byte(continuation)
+			if n == 0 {
+				op = textOp
+			}
+			fragments = append(fragments, masked(mask, op, message[at:at+n]), masked(other, continuation, message[at+n:at+2*n]))
+			at += 2 * n
+		}
+		fragments = append(fragments, masked(mask, fin|continuation, nil))
+		add("fragments with another by turns", frames(got(textOp, message)), together(fragments...))
+		add("fragments with another by turns, in segments of 5 bytes", frames(got(textOp, message)), chopped(5, fragments...)...)
+	}
+	return cases
 }

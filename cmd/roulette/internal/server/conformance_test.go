@@ -79,7 +79,30 @@ func content(n int) []byte {
 
 func TestConformanceOfEcho(t *testing.T) {
 	s, addr := start(t, Config{}) // no rate limit: some cases are many messages
-	for _, tc := range conformanceCases() {
+	playOnEcho(t, s, addr, conformanceCases())
+}
+
+func TestConformanceOfPair(t *testing.T) {
+	s, addr := start(t, Config{}) // no rate limit: some cases are many messages
+	playOnPair(t, s, addr, conformanceCases())
+}
+
+// TestConformanceOfLimits: 10.4, for limits on both sides of every change in how
+// a length is written.
+func TestConformanceOfLimits(t *testing.T) {
+	for _, limit := range []int{1, 125, 126, 127, 1000, 65535, 65536, 65537, 1 << 20} {
+		s, addr := start(t, Config{Settings: Settings{MaxMessageSize: limit}})
+		cases := limitCases(limit)
+		for i := range cases {
+			cases[i].name = fmt.Sprintf("limit %d, %s", limit, cases[i].name)
+		}
+		playOnEcho(t, s, addr, cases)
+		playOnPair(t, s, addr, cases)
+	}
+}
+
+func playOnEcho(t *testing.T, s *Server, addr string, cases []conformance) {
+	for _, tc := range cases {
 		t.Run(tc.section+" "+tc.name, func(t *testing.T) {
 			c := servertest.Dial(t, addr, "/echo")
 			tc.run(t, c, true)
@@ -88,9 +111,8 @@ func TestConformanceOfEcho(t *testing.T) {
 	}
 }
 
-func TestConformanceOfPair(t *testing.T) {
-	s, addr := start(t, Config{}) // no rate limit: some cases are many messages
-	for _, tc := range conformanceCases() {
+func playOnPair(t *testing.T, s *Server, addr string, cases []conformance) {
+	for _, tc := range cases {
 		t.Run(tc.section+" "+tc.name, func(t *testing.T) {
 			mirror := startMirror(t, addr)
 			c := servertest.Dial(t, addr, "/ws")
