@@ -183,7 +183,7 @@ func TestMistakes(t *testing.T) {
 		{"an Origin that is none", append(free, "--allowed-origins=example"), nil, 2, "example"},
 		{"a proxy that is no address", append(free, "--trusted-proxies=10.0.0.0/8,proxy.example"), nil, 2, `--trusted-proxies: "proxy.example"`},
 		{"a network with an address in it", append(free, "--trusted-proxies=10.0.0.1/8"), nil, 2, "10.0.0.0/8"},
-		{"the PROXY protocol from anybody", append(free, "--proxy-protocol"), nil, 2, "--trusted-proxies"},
+		{"the PROXY protocol from anybody", append(free, "--proxy-protocol"), nil, 2, "trusted-proxies"},
 		{"a share above the whole", append(free, "--memory-share=101"), nil, 2, "--memory-share"},
 		{"a port in use", []string{"--listen=" + taken.Addr().String(), "--admin="}, nil, 1, "address already in use"},
 		{"an admin port in use", []string{"--listen=127.0.0.1:0", "--admin=" + taken.Addr().String()}, nil, 1, "address already in use"},
