@@ -204,7 +204,7 @@ func TestBenchModes(t *testing.T) {
 
 func TestHelpNamesEveryCommand(t *testing.T) {
 	out, _, code := output(t, "", "--help")
-	for _, command := range []string{"serve", "chat", "bench"} {
+	for _, command := range []string{"serve", "chat", "bench", "health"} {
 		if code != exitOK || !strings.Contains(out, "\n  "+command+" ") {
 			t.Errorf("no %s in the help:\n%s", command, out)
 		}

@@ -21,6 +21,8 @@ type cli struct {
 	Chat  chatCommand  `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
 	Bench benchCommand `cmd:"" help:"Load a server and measure what it does."`
 
+	Health healthCommand `cmd:"" help:"Ask a running server how it is; exit code 0 says that it is well."`
+
 	CheckConfig checkCommand `cmd:"" help:"Say what is wrong with the settings that serve would have, and start nothing."`
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`

@@ -69,8 +69,9 @@ func program(t testing.TB) string {
 type launch struct {
 	args        []string
 	env         []string
-	descriptors int    // RLIMIT_NOFILE, soft and hard; 0: as it is
-	program     string // another build of it
+	descriptors int        // RLIMIT_NOFILE, soft and hard; 0: as it is
+	program     string     // another build of it
+	sockets     []*os.File // passed as by a service manager; LISTEN_FDS is to say how many
 }
 
 // process is the program, running.
@@ -92,12 +93,20 @@ func (l launch) run(t testing.TB) *process {
 	if name == "" {
 		name = program(t)
 	}
+	var before string
 	if l.descriptors > 0 {
-		args = append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, l.descriptors), name}, args...)
+		before += fmt.Sprintf("ulimit -n %d && ", l.descriptors)
+	}
+	if l.sockets != nil {
+		before += "export LISTEN_PID=$$ && "
+	}
+	if before != "" {
+		args = append([]string{"-c", before + `exec "$0" "$@"`, name}, args...)
 		name = "sh"
 	}
 	p := &process{cmd: exec.Command(name, args...), line: make(chan string, 16), done: make(chan struct{})}
 	p.cmd.Env = append(cleanEnvironment(), l.env...)
+	p.cmd.ExtraFiles = l.sockets
 	// It must not outlive a test that dies.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = &p.stderr

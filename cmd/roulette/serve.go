@@ -50,6 +50,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		}
 		listen = append(listen, addr)
 	}
+	sockets, err := inheritSockets()
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Config{
 		Settings: c.settings(),
 		Workers:  workers,
@@ -61,16 +65,16 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
-	admin, err := c.serveAdmin(s, logger)
+	admin, err := c.serveAdmin(s, sockets.admin, logger)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	for _, addr := range listen {
-		bound, err := s.Listen(addr)
-		if err != nil {
-			return errors.Join(err, s.Close())
-		}
-		fmt.Fprintf(stdout, "roulette: listening on http://%s\n", forHumans(bound))
+	bound, err := listenOn(s, sockets.public, listen)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	for _, addr := range bound {
+		fmt.Fprintf(stdout, "roulette: listening on http://%s\n", forHumans(addr))
 	}
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
@@ -78,12 +82,20 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	s.Started()
 	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
 
+	manager, err := supervise(s, logger)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	defer manager.stop()
 	reload := reloader{command: c, values: values, again: again, server: s, logger: logger}
 	for {
 		select {
 		case <-hangups:
+			done := manager.reloading()
 			reload.run()
+			done()
 		case sig := <-signals:
+			manager.stopping()
 			return c.drain(s, sig, signals, logger)
 		}
 	}
@@ -109,13 +121,39 @@ func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.
 	}
 }
 
-func (c *serveCommand) serveAdmin(s *server.Server, logger *slog.Logger) (net.Listener, error) {
-	if c.Admin == "" {
+// listenOn opens the public port: on the sockets that were inherited, or else on
+// the addresses.
+func listenOn(s *server.Server, sockets []int, addrs []netip.AddrPort) (bound []netip.AddrPort, err error) {
+	var addr netip.AddrPort
+	for _, fd := range sockets {
+		if addr, err = s.ListenOn(fd); err != nil {
+			return nil, err
+		}
+		bound = append(bound, addr)
+	}
+	if len(bound) > 0 {
+		return bound, nil
+	}
+	for _, a := range addrs {
+		if addr, err = s.Listen(a); err != nil {
+			return nil, err
+		}
+		bound = append(bound, addr)
+	}
+	return bound, nil
+}
+
+// serveAdmin serves the admin side on l, a socket that was inherited, or else on
+// its address.
+func (c *serveCommand) serveAdmin(s *server.Server, l net.Listener, logger *slog.Logger) (net.Listener, error) {
+	if l == nil && c.Admin == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", c.Admin)
-	if err != nil {
-		return nil, fmt.Errorf("--admin: %w", err)
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", c.Admin); err != nil {
+			return nil, fmt.Errorf("--admin: %w", err)
+		}
 	}
 	admin := &http.Server{
 		Handler:           s.AdminHandler(),

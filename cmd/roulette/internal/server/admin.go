@@ -1,7 +1,6 @@
 package server
 
 import (
-	"io"
 	"net/http"
 	"net/http/pprof"
 )
@@ -11,16 +10,8 @@ import (
 func (s *Server) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.MetricsHandler())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "ok")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if why := s.notReady(); why != "" {
-			answer(w, http.StatusServiceUnavailable, why)
-			return
-		}
-		answer(w, http.StatusOK, "ready")
-	})
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
 	if s.config.LogLevel != nil {
 		mux.HandleFunc("GET /loglevel", s.getLogLevel)
 		mux.HandleFunc("PUT /loglevel", s.putLogLevel)
@@ -31,28 +22,4 @@ func (s *Server) AdminHandler() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
-}
-
-// notReady says in a word why new clients are not welcome; empty if they are.
-func (s *Server) notReady() string {
-	switch {
-	case s.stageNow() == stageStarting:
-		return "starting"
-	case s.stageNow() >= stageGrace:
-		return "draining"
-	case s.poller.Count() >= s.rules.Load().MaxConnections:
-		return "full"
-	case s.pressure.short():
-		return "memory"
-	case !descriptorLeft():
-		return "descriptors"
-	}
-	return ""
-}
-
-func answer(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // who asked is gone if this fails
 }

@@ -123,7 +123,7 @@ func TestDrainGrace(t *testing.T) {
 	}
 	answer := shutdown(t, s, 10*time.Second)
 	servertest.Await(t, "the grace", func() bool { return s.awaited.Load() != nil })
-	if why := s.notReady(); why != "draining" {
+	if why := s.NotReady(); why != "draining" {
 		t.Errorf("not ready: %q", why)
 	}
 	k.advance(t, s, 10*time.Second-moment)

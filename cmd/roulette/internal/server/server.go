@@ -156,8 +156,14 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 	return s.poller.Listen(addr)
 }
 
+// ListenOn is Listen for a socket that [netpoll.PrepareListener] has taken on.
+func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(fd) }
+
+// Population is how many connections and pairs there are.
+func (s *Server) Population() (connections, pairs int) { return s.poller.Count(), s.pairs.Pairs() }
+
 // Ready tells whether new clients are welcome.
-func (s *Server) Ready() bool { return s.notReady() == "" }
+func (s *Server) Ready() bool { return s.NotReady() == "" }
 
 // Registry holds the server's metrics.
 func (s *Server) Registry() *prometheus.Registry { return s.registry }
