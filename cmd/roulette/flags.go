@@ -117,7 +117,7 @@ func (c *serveFlags) check(values *config.Values) {
 		}
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
-		values.Reject("proxy-protocol", "needs trusted-proxies, for anybody can write such a header")
+		values.Reject("proxy-protocol", "needs --trusted-proxies, for anybody can write such a header")
 	}
 	c.checkAddresses(values)
 }

@@ -36,6 +36,14 @@ func text(f *kong.Flag) string {
 	return string(b[len("k = ") : len(b)-1])
 }
 
+// forLog is a setting's value without the quotes that the file wants.
+func forLog(f *kong.Flag) string {
+	if s, ok := plain(f.Target).(string); ok {
+		return s
+	}
+	return text(f)
+}
+
 // plain is a value as TOML knows it.
 func plain(v reflect.Value) any {
 	if v.Kind() == reflect.Slice {

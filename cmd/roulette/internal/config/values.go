@@ -111,7 +111,7 @@ type Change struct {
 func (v *Values) Take(next *Values) (changes []Change) {
 	for _, s := range v.settings {
 		n := next.byKey[s.flag.Name]
-		c := Change{s.flag.Name, text(s.flag), text(n.flag), s.flag.Tag.Has("live")}
+		c := Change{s.flag.Name, forLog(s.flag), forLog(n.flag), s.flag.Tag.Has("live")}
 		if c.From == c.To {
 			continue
 		}
