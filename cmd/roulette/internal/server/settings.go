@@ -155,9 +155,9 @@ func (h *handler) obey(next *rules) {
 	}
 	h.worker.Each(func(c *netpoll.Conn) {
 		if has(c, pinged) && next.PingInterval != last.PingInterval {
-			// When the ping went out is known by the last interval only.
+			// When the ping went out is known by the last interval only: there
+			// is another, with all its time.
 			clearFlag(c, pinged)
-			c.Silent(0)
 		}
 		h.resize(c, last.MaxMessageSize)
 	})

@@ -64,9 +64,21 @@ func closesAt(t *testing.T, c *servertest.Conn, n int) {
 func TestApplyMessageSize(t *testing.T) {
 	s, addr := start(t, Config{Workers: 1, Settings: Settings{MaxMessageSize: 1 << 10}})
 	toldFirst, plain := toldOf(t, addr, 1<<10), servertest.Dial(t, addr, "/echo")
+	// So that there are partials to use again.
+	whole := text("in two pieces")
+	other := servertest.Dial(t, addr, "/echo")
+	for i, c := range []*servertest.Conn{plain, other} {
+		c.Write(whole[:5])
+		awaitHeld(t, s, i+1)
+	}
+	for _, c := range []*servertest.Conn{plain, other} {
+		c.Write(whole[5:])
+		c.Expect(servertest.OpText, "in two pieces")
+	}
+	other.Leave()
 	midway := toldOf(t, addr, 1<<10)
 	midway.Write(servertest.Encode(servertest.OpText, "half a message"))
-	awaitRead(t, s, "half a message")
+	awaitHeld(t, s, 1)
 
 	apply(t, s, func(s *Settings) { s.MaxMessageSize = 512 })
 	toldSecond := toldOf(t, addr, 512)
@@ -82,24 +94,31 @@ func TestApplyMessageSize(t *testing.T) {
 	if f, err := midway.Read(); err != nil || f.Op != servertest.OpText {
 		t.Errorf("%v, %v", f, err)
 	}
-	kept := toldOf(t, addr, 256)
+	kept, growing := toldOf(t, addr, 256), servertest.Dial(t, addr, "/echo")
+	growing.Write(servertest.Encode(servertest.OpText, strings.Repeat("x", 200)))
+	awaitHeld(t, s, 1)
 
 	apply(t, s, func(s *Settings) { s.MaxMessageSize = 2 << 10 })
+	growing.Write(servertest.Encode(servertest.Fin, strings.Repeat("x", 200)))
+	growing.Expect(servertest.OpText, strings.Repeat("x", 400))
+	growing.Leave()
 	closesAt(t, midway, 2049)
 	closesAt(t, kept, 2049)
 	closesAt(t, toldOf(t, addr, 2048), 2049)
 	awaitNobody(t, s)
 }
 
-// awaitRead waits until a connection holds a part of a message.
-func awaitRead(t *testing.T, s *Server, what string) {
+// awaitHeld waits until n connections hold a part of a message.
+func awaitHeld(t *testing.T, s *Server, n int) {
 	t.Helper()
-	servertest.Await(t, what, func() (holds bool) {
+	servertest.Await(t, "parts of messages", func() bool {
+		held := 0
 		eachConn(t, s, func(_ *handler, c *netpoll.Conn) {
-			p, ok := c.Held().(*partial)
-			holds = holds || ok && !p.Empty()
+			if p, ok := c.Held().(*partial); ok && !p.Empty() {
+				held++
+			}
 		})
-		return holds
+		return held == n
 	})
 }
 
@@ -112,7 +131,7 @@ func TestApplyMessageSizeAndTime(t *testing.T) {
 	apply(t, s, func(s *Settings) { s.MaxMessageSize = 512 })
 	k.advance(t, s, 2*messageTimeout)
 	c.Write(servertest.Encode(servertest.OpText, "half a message"))
-	awaitRead(t, s, "half a message")
+	awaitHeld(t, s, 1)
 	k.advance(t, s, messageTimeout-moment)
 	c.Write(servertest.Encode(servertest.Fin|servertest.OpPing, "still here?"))
 	c.Expect(servertest.OpPong, "still here?")
@@ -132,6 +151,11 @@ func TestApplyPingInterval(t *testing.T) {
 	if n := total(t, s, func(c *metrics.Counters) int64 { return c.Connections[metrics.ConnectionClosing] }); n != 0 {
 		t.Fatal("closed for a pong that has time yet")
 	}
+	c.Expect(servertest.OpPing, "")
+	k.advance(t, s, 10*time.Second-moment)
+	c.Write(servertest.Encode(servertest.Fin|servertest.OpPing, "is there time?"))
+	c.Expect(servertest.OpPong, "is there time?")
+	k.advance(t, s, 0) // a look at it in between, as there is every second
 	k.advance(t, s, 5*time.Second)
 	c.Expect(servertest.OpPing, "")
 	k.advance(t, s, 10*time.Second)
