@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,9 +17,9 @@ import (
 )
 
 // othersFlags are in the files of deploy and not this program's.
-var othersFlags = strings.Fields(`--allowed-unsafe-sysctls --build --build-arg --config.file --format
-	--platform --read-only --start-period --stop-timeout --storage.tsdb.path --storage.tsdb.retention.time
-	--interval --retries --timeout --from --ulimit --wait`)
+var othersFlags = strings.Fields(`--allowed-unsafe-sysctls --build --build-arg --clean --config.file --format
+	--from --interval --now --platform --quiet --read-only --retries --skip --snapshot --start-period
+	--stop-timeout --storage.tsdb.path --storage.tsdb.retention.time --system --timeout --ulimit --wait`)
 
 // TestDeployNames: whatever flag or variable of the program stands in a file of
 // deploy, be it in a comment, exists.
@@ -244,5 +245,58 @@ func TestImageToolchain(t *testing.T) {
 	version := regexp.MustCompile(`(?m)^go (1\.\d+)`).FindStringSubmatch(string(mod))
 	if image := deployFiles(t)["deploy/docker/Dockerfile"]; !strings.Contains(image, " golang:"+version[1]+".") {
 		t.Errorf("the image is not built with Go %s", version[1])
+	}
+}
+
+// TestPackage: what the Debian package is made of exists, and is installed where
+// the unit looks for it.
+func TestPackage(t *testing.T) {
+	type file struct{ Src, Dst string }
+	var releases struct {
+		Archives []struct{ Files []file }
+		Packages []struct {
+			Bindir   string
+			Contents []file
+			Scripts  map[string]string
+		} `yaml:"nfpms"`
+	}
+	readYAML(t, "goreleaser.yaml", &releases)
+	deb := releases.Packages[0]
+	files := slices.Concat(releases.Archives[0].Files, deb.Contents)
+	for _, script := range deb.Scripts {
+		files = append(files, file{Src: script})
+	}
+	installed := make(map[string]string) // from where to where
+	for _, f := range files {
+		if found, err := filepath.Glob(filepath.Join("../..", f.Src)); err != nil || len(found) == 0 {
+			t.Errorf("%s: %v, %d files", f.Src, err, len(found))
+		}
+		installed[strings.TrimPrefix(f.Src, "cmd/roulette/")] = f.Dst
+	}
+	unit := deployFiles(t)["deploy/systemd/roulette.service"]
+	want := "ExecStart=" + deb.Bindir + "/roulette serve --config " + installed[examplePath] + "\n"
+	if !strings.Contains(unit, want) {
+		t.Errorf("no %s in the unit", want)
+	}
+}
+
+// TestImageHealth asks for the image's health as Docker does.
+func TestImageHealth(t *testing.T) {
+	image := deployFiles(t)["deploy/docker/Dockerfile"]
+	if check := `CMD ["/usr/bin/roulette", "health"]`; !strings.Contains(image, check) {
+		t.Fatalf("no %s in the Dockerfile", check)
+	}
+	p := serve(t)
+	_, port, err := net.SplitHostPort(p.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := []string{"ROULETTE_ADMIN=:" + port} // on all addresses, as in the image
+	if code := (launch{args: []string{"health"}, env: environment}).run(t).exit(t); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	p.stop(t)
+	if code := (launch{args: []string{"health"}, env: environment}).run(t).exit(t); code == exitOK {
+		t.Error("well, though it does not run")
 	}
 }
