@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +75,7 @@ func (l *Loader) parse(v *Values, path string, data []byte) {
 			s.wrong = s.wrong || err != nil && s.origin.Kind <= File
 		}
 		if err != nil {
-			reject(line, printable(key), err)
+			reject(line, key, err)
 		}
 	})
 	// What the entries are not looked at for: the text after one that is no
@@ -149,16 +148,6 @@ func unknown(v *Values, key string) error {
 		return fmt.Errorf("unknown key; %s is one", meant)
 	}
 	return errors.New("unknown key")
-}
-
-var bareKey = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
-// printable is a key as it can stand in a line.
-func printable(key string) string {
-	if bareKey.MatchString(key) {
-		return key
-	}
-	return strconv.Quote(key)
 }
 
 var (

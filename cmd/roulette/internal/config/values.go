@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 )
@@ -43,7 +46,24 @@ type Mistake struct {
 	Err    error
 }
 
-func (m Mistake) Error() string {
+func (m Mistake) Error() string { return printable(m.text()) }
+
+// printable is text that may hold what a file has, as one line that does nothing
+// to a terminal.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}
+
+func (m Mistake) text() string {
 	switch {
 	case m.Origin.Kind == Environment:
 		return fmt.Sprintf("%s: %v", m.Origin.Name, m.Err)

@@ -33,4 +33,8 @@
 // connection it touches only what netpoll says any goroutine may: Lock, Send,
 // Resume, State. What the workers share is the pairing table, the address
 // table (both sharded and locked inside), and a few atomics in [Server].
+//
+// What can change while the server runs ([Settings]) reaches each worker as a
+// pointer of its own to immutable rules, which [Server.Apply] has it replace
+// between two events: the byte path reads a plain field.
 package server

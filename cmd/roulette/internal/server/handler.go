@@ -57,18 +57,20 @@ func newHandler(s *Server, w *netpoll.Worker) *handler {
 // maxFree bounds the partials a worker keeps for later.
 const maxFree = 64
 
-func (h *handler) newPartial() *partial {
+func (h *handler) newPartial() (p *partial) {
 	if n := len(h.free); n > 0 {
-		p := h.free[n-1]
+		p = h.free[n-1]
 		h.free = h.free[:n-1]
-		return p
+	} else {
+		p = new(partial)
 	}
-	return &partial{Decoder: frame.Decoder{Limit: h.rules.MaxMessageSize}}
+	p.Limit = h.rules.MaxMessageSize
+	return p
 }
 
 func (h *handler) releasePartial(p *partial) {
 	p.Release()
-	p.Limit, p.told = h.rules.MaxMessageSize, false
+	p.told = false
 	if len(h.free) < maxFree {
 		h.free = append(h.free, p)
 	}

@@ -149,7 +149,6 @@ func (h *handler) obey(next *rules) {
 	last := h.rules
 	h.rules = next
 	h.decoder.Limit = next.MaxMessageSize
-	h.free = nil // with the last limit
 	if next.MaxMessageSize == last.MaxMessageSize && next.PingInterval == last.PingInterval {
 		return
 	}

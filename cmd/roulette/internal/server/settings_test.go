@@ -66,16 +66,18 @@ func TestApplyMessageSize(t *testing.T) {
 	toldFirst, plain := toldOf(t, addr, 1<<10), servertest.Dial(t, addr, "/echo")
 	// So that there are partials to use again.
 	whole := text("in two pieces")
-	other := servertest.Dial(t, addr, "/echo")
-	for i, c := range []*servertest.Conn{plain, other} {
+	var others []*servertest.Conn
+	for i := range 5 {
+		c := servertest.Dial(t, addr, "/echo")
 		c.Write(whole[:5])
 		awaitHeld(t, s, i+1)
+		others = append(others, c)
 	}
-	for _, c := range []*servertest.Conn{plain, other} {
+	for _, c := range others {
 		c.Write(whole[5:])
 		c.Expect(servertest.OpText, "in two pieces")
+		c.Leave()
 	}
-	other.Leave()
 	midway := toldOf(t, addr, 1<<10)
 	midway.Write(servertest.Encode(servertest.OpText, "half a message"))
 	awaitHeld(t, s, 1)
