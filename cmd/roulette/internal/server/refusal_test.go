@@ -177,3 +177,29 @@ func TestAddressesAreForDebugging(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalsBelow: what netpoll refuses by itself is counted once, and logged
+// though nobody asks for metrics.
+func TestRefusalsBelow(t *testing.T) {
+	var log logged
+	k := newStoppedClock()
+	s, _ := start(t, Config{Kernel: k, Workers: 1, Logger: log.logger(slog.LevelInfo)})
+	onWorkers(t, s, func(h *handler) {
+		h.worker.Stats().RefusedForMaximumConns += 3
+		h.worker.Stats().RefusedForDescriptors += 2
+	})
+	k.advance(t, s, time.Second)
+	for _, want := range []struct {
+		why metrics.RejectReason
+		n   int
+	}{{metrics.RejectMaxConnections, 3}, {metrics.RejectDescriptorLimit, 2}} {
+		if len(log.lines("level=WARN", "reason="+want.why.String(), fmt.Sprintf("number=%d", want.n))) != 1 {
+			t.Errorf("%v is not logged", want.why)
+		}
+		for range 2 {
+			if n := rejected(t, s, want.why); n != want.n {
+				t.Errorf("%v: %d counted, want %d", want.why, n, want.n)
+			}
+		}
+	}
+}
