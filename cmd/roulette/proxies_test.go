@@ -394,9 +394,9 @@ func (e *edge) addresses(t *testing.T) {
 		c := e.chat(t, addr, "/echo", "X-Forwarded-For", "203.0.113.66")
 		tell(t, c, c, websocket.MessageText, "it is me")
 		c.Close(websocket.StatusNormalClosure, "")
-		if !strings.Contains(e.server.stderr.String(), " address="+addr+" ") {
-			t.Errorf("%s is not seen", addr)
-		}
+		servertest.Await(t, addr+" to be seen", func() bool {
+			return strings.Contains(e.server.stderr.String(), " address="+addr+" ")
+		})
 	}
 	if strings.Contains(e.server.stderr.String(), "203.0.113.66") {
 		t.Error("a client can say what it likes")
