@@ -27,62 +27,67 @@ func TestFaultsAreDetected(t *testing.T) {
 		name  string
 		relay relay
 		got   func(Faults) uint64
+		loses bool // so that the end is not waited for
 	}{
 		{"lost", relay{spoil: func(n int, p packet) []packet {
 			if every(n) {
 				return nil
 			}
 			return []packet{p}
-		}}, func(f Faults) uint64 { return f.Lost }},
+		}}, func(f Faults) uint64 { return f.Lost }, true},
 		{"everything after the first lost", relay{spoil: func(n int, p packet) []packet {
 			if n > 1 {
 				return nil
 			}
 			return []packet{p}
-		}}, func(f Faults) uint64 { return f.Lost }},
+		}}, func(f Faults) uint64 { return f.Lost }, true},
 		{"doubled", relay{spoil: func(n int, p packet) []packet {
 			if every(n) {
 				return []packet{p, p}
 			}
 			return []packet{p}
-		}}, func(f Faults) uint64 { return f.Doubled }},
+		}}, func(f Faults) uint64 { return f.Doubled }, false},
 		{"byte of the body altered", relay{spoil: alter(func(p *packet) { p.data[40] ^= 1 })},
-			func(f Faults) uint64 { return f.Altered }},
+			func(f Faults) uint64 { return f.Altered }, false},
 		{"byte of the head altered", relay{spoil: alter(func(p *packet) { p.data[9] ^= 1 })},
-			func(f Faults) uint64 { return f.Altered }},
+			func(f Faults) uint64 { return f.Altered }, false},
 		{"cut short", relay{spoil: alter(func(p *packet) { p.data = p.data[:60] })},
-			func(f Faults) uint64 { return f.Altered }},
+			func(f Faults) uint64 { return f.Altered }, false},
 		{"drawn out", relay{spoil: alter(func(p *packet) { p.data = append(p.data, ' ') })},
-			func(f Faults) uint64 { return f.Altered }},
+			func(f Faults) uint64 { return f.Altered }, false},
 		{"text made binary", relay{spoil: alter(func(p *packet) { p.kind = websocket.MessageBinary })},
-			func(f Faults) uint64 { return f.Altered }},
+			func(f Faults) uint64 { return f.Altered }, false},
 		{"body of another message", relay{spoil: alter(func(p *packet) {
 			copy(p.data[headSize:], append(p.data[headSize+8:], p.data[headSize:]...))
-		})}, func(f Faults) uint64 { return f.Altered }},
-		{"to another pair", relay{astray: every}, func(f Faults) uint64 { return f.Misrouted }},
+		})}, func(f Faults) uint64 { return f.Altered }, false},
+		{"to another pair", relay{astray: every}, func(f Faults) uint64 { return f.Misrouted }, true},
 		{"of another run", relay{spoil: func(n int, p packet) []packet {
 			if every(n) {
 				return []packet{p, foreign(p)}
 			}
 			return []packet{p}
-		}}, func(f Faults) uint64 { return f.Foreign }},
+		}}, func(f Faults) uint64 { return f.Foreign }, false},
 		{"no partner", relay{spoil: func(n int, p packet) []packet {
 			if every(n) {
 				return []packet{p, {websocket.MessageText, []byte("Sorry you dont have partner yet, check back in a minute")}}
 			}
 			return []packet{p}
-		}}, func(f Faults) uint64 { return f.NoPartner }},
+		}}, func(f Faults) uint64 { return f.NoPartner }, false},
 	}
 	for i := range tests {
 		test := &tests[i]
 		t.Run(test.name, func(t *testing.T) {
-			res := spoiled(t, &test.relay)
+			drain := patience
+			if test.loses {
+				drain = 150 * time.Millisecond
+			}
+			res := spoiled(t, &test.relay, drain)
 			n := test.got(res.Faults)
 			if n == 0 {
 				t.Fatalf("not detected: %+v", res.Faults)
 			}
 			// What goes astray is also missed where it should have gone.
-			if other := res.Faults.Total() - n; other != 0 && (test.name != "to another pair" || other != res.Faults.Lost) {
+			if other := res.Faults.Total() - n; other != 0 && (!test.loses || other != res.Faults.Lost) {
 				t.Errorf("taken for something else as well: %+v", res.Faults)
 			}
 			if res.Err() == nil {
@@ -108,18 +113,18 @@ func TestReorderingIsDetected(t *testing.T) {
 		}
 		return []packet{p}
 	}
-	f := spoiled(t, &r).Faults
+	f := spoiled(t, &r, 3*time.Second).Faults
 	// The last one held may never have been let go.
 	if f.Reordered == 0 || f.Doubled+f.Altered+f.Misrouted+f.Foreign > 0 || f.Lost > 20 {
 		t.Errorf("%+v", f)
 	}
 }
 
-func spoiled(t *testing.T, r *relay) *Result {
+func spoiled(t *testing.T, r *relay, drain time.Duration) *Result {
 	t.Helper()
 	res, err := Run(t.Context(), Config{
 		URL: r.start(t) + "/ws", Mode: Rate, Connections: 20, Rate: 2000,
-		Duration: 150 * time.Millisecond, Warmup: 50 * time.Millisecond, Drain: 150 * time.Millisecond,
+		Duration: 150 * time.Millisecond, Warmup: 50 * time.Millisecond, Drain: drain,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ type client struct {
 	seen    uint64 // bit i: want-1-i has come
 	missing uint64 // numbers skipped that have not come since
 	owed    int    // answers to the messages of this read
+	dropped int    // Dribble: bytes sent of the frame under way
 
 	out []byte // what the socket refused
 	in  inbox

@@ -35,10 +35,13 @@ const (
 	// Drain is Rate while the server sends everybody away, for Duration at most. It
 	// measures how: see [Drained].
 	Drain Mode = "drain"
+	// Dribble lets each client send its message a byte a second: the load to run
+	// beside another one.
+	Dribble Mode = "dribble"
 )
 
 // Modes lists every mode.
-var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow, Drain}
+var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow, Drain, Dribble}
 
 // MinSize is the smallest message, in bytes: its head.
 const MinSize = headSize

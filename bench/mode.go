@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -34,6 +35,8 @@ func newMode(l *loop) mode {
 		return &idle{pairs: base}
 	case Churn:
 		return &churn{pairs: base}
+	case Dribble:
+		return &dribble{pairs: base}
 	}
 	return &pingPong{pairs: base}
 }
@@ -101,6 +104,10 @@ type rate struct {
 }
 
 func (m *rate) enter(p phase, now int64) {
+	if p == draining && m.every > 0 {
+		// A loop that is late sends late what was due, rather than not at all.
+		m.sendDue(min(now, m.run.measureTo.Load()-1), math.MaxInt)
+	}
 	if p != warming {
 		return
 	}
@@ -115,14 +122,21 @@ func (m *rate) enter(p phase, now int64) {
 	rand.Shuffle(len(m.order), func(i, j int) { m.order[i], m.order[j] = m.order[j], m.order[i] })
 	share := float64(len(m.order)) / float64(m.run.config.Connections)
 	m.every = 1e9 / (m.run.config.Rate * share)
-	m.due = float64(now) + m.every*rand.Float64()
+	// By the clock of the run, not that of a loop that may have come late.
+	m.due = float64(m.run.warmFrom.Load()) + m.every*rand.Float64()
 }
 
 func (m *rate) tick(now int64) time.Duration {
 	if m.every == 0 || m.phase >= draining {
 		return time.Hour
 	}
-	for i := 0; m.due <= float64(now) && i < 1024; i++ {
+	m.sendDue(now, 1024)
+	return time.Duration(m.due) - time.Duration(m.now())
+}
+
+// sendDue sends what is due by now, at most so many.
+func (m *rate) sendDue(now int64, most int) {
+	for i := 0; m.due <= float64(now) && i < most; i++ {
 		c := &m.clients[m.order[m.turn]]
 		m.say(c, 1, int64(m.due))
 		if m.turn++; m.turn == len(m.order) {
@@ -130,7 +144,6 @@ func (m *rate) tick(now int64) time.Duration {
 		}
 		m.due += m.every
 	}
-	return time.Duration(m.due) - time.Duration(m.now())
 }
 
 // stream lets the leaders send all they can. In Slow, every second pair's receiver

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +44,7 @@ type member struct {
 // start serves r until the test ends and returns its URL without the path.
 func (r *relay) start(t testing.TB) string {
 	t.Helper()
-	before := descriptors(t)
+	checkLeaks(t)
 	var handlers sync.WaitGroup
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		handlers.Add(1)
@@ -55,23 +54,8 @@ func (r *relay) start(t testing.TB) string {
 	t.Cleanup(func() {
 		handlers.Wait() // the generator has closed everything
 		s.Close()
-		for i := 0; descriptors(t) > before; i++ {
-			if i == 100 {
-				t.Errorf("%d descriptors before, %d after", before, descriptors(t))
-				break
-			}
-			pause(t.Context(), 10*time.Millisecond)
-		}
 	})
 	return "ws" + strings.TrimPrefix(s.URL, "http")
-}
-
-func descriptors(t testing.TB) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }
 
 func (r *relay) serve(w http.ResponseWriter, req *http.Request) {

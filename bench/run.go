@@ -35,6 +35,7 @@ type run struct {
 	// Atomic.
 	current     atomic.Int32 // phase
 	wanted      atomic.Int64 // connections that may be open by now, Ramp apart
+	warmFrom    atomic.Int64
 	measureFrom atomic.Int64
 	measureTo   atomic.Int64
 	ids         atomic.Uint32
@@ -255,6 +256,7 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 func (r *run) measure(ctx context.Context, res *Result) error {
 	c := &r.config
 	never := func(total) bool { return false }
+	r.warmFrom.Store(int64(time.Since(r.began)))
 	r.current.Store(int32(warming))
 	warm, warmFrom := r.total(), time.Now()
 	if c.Mode != Idle {

@@ -46,6 +46,7 @@ func TestModes(t *testing.T) {
 		}},
 		{"churn", "/ws", Config{Mode: Churn, Connections: 20}, func(r *Result) bool { return r.Sessions > 0 }},
 		{"churn of an echo, two loops", "/echo", Config{Mode: Churn, Connections: 20, Threads: 2}, func(r *Result) bool { return r.Sessions > 0 }},
+		{"a byte at a time", "/ws", Config{Mode: Dribble, Connections: 20, Threads: 2}, func(r *Result) bool { return r.Connected == 20 }},
 		{"slow receivers", "/ws", Config{Mode: Slow, Connections: 12, SocketBuffer: 4 << 10, PID: os.Getpid()}, func(r *Result) bool { return r.Messages > 0 }},
 	}
 	for _, test := range tests {
@@ -53,7 +54,7 @@ func TestModes(t *testing.T) {
 			var r relay
 			c := test.c
 			c.URL = r.start(t) + test.path
-			c.Duration, c.Warmup = brief, brief/3
+			c.Duration, c.Warmup, c.Drain = brief, brief/3, patience
 			if c.Mode == Churn { // hellos are repeated every 200 ms
 				c.Duration = 4 * brief
 			}
@@ -101,6 +102,7 @@ func TestStallShowsInLatency(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	checkLeaks(t)
 	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "full", http.StatusServiceUnavailable)
 	}))
@@ -191,6 +193,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
+	checkLeaks(t)
 	p, err := Start(t.Context(), nil, "sh", "-c", "echo hello; echo level=INFO msg='listening on http://127.0.0.1:4711' >&2; exec sleep 60")
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ import (
 type benchCommand struct {
 	URL string `arg:"" help:"The server to load, such as ws://localhost:8080/ws; with /echo every client is its own partner."`
 
-	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow,drain" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read. drain: rate, until the server, which you stop meanwhile, has sent everybody away (default ${default})."`
+	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow,drain,dribble" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read. drain: rate, until the server, which you stop meanwhile, has sent everybody away. dribble: each client sends a byte a second (default ${default})."`
 	Connections int           `placeholder:"N" default:"1000" help:"Clients at once; an even number, but on /echo. In mode handshakes, attempts under way at once (default ${default})."`
 	Rate        float64       `placeholder:"N" default:"0" help:"Messages a second in all, modes rate and drain only; 0 is 10 for each client (default ${default})."`
 	Size        size          `placeholder:"SIZE" default:"64" help:"Length of a message, 32 bytes at least (default ${default})."`
