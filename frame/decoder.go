@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"math"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -22,6 +23,8 @@ type Decoder struct {
 	buf  []byte    // headRoom and the data so far, see gather.go; nil for nothing
 	op   ws.OpCode // OpText or OpBinary; 0 between messages
 	tail uint8     // bytes at the end of a text that only begin a rune
+
+	fragments uint16 // frames after a message's first that Fragments has not told yet
 
 	// The frame being gathered, valid while left > 0.
 	left    int // bytes of its payload that are still to come
@@ -140,9 +143,26 @@ func (d *Decoder) header(b []byte) (h header, n int, offence *Error) {
 func (d *Decoder) begin(h header) {
 	d.left, d.mask, d.maskAt = h.length, h.mask, 0
 	d.frameOp, d.fin = h.op, h.fin
-	if h.op == ws.OpText || h.op == ws.OpBinary {
-		d.op = h.op
+	switch h.op {
+	case ws.OpText, ws.OpBinary:
+		d.op, d.fragments = h.op, 0
+	case ws.OpContinuation:
+		if d.fragments < math.MaxUint16 {
+			d.fragments++
+		}
 	}
+}
+
+// Fragments tells how many times n frames have come that continue a message, which
+// may be empty, and so come for ever within any limit of size; what is left over
+// counts the next time.
+func (d *Decoder) Fragments(n int) (times int) {
+	if int(d.fragments) < n {
+		return 0
+	}
+	times = int(d.fragments) / n
+	d.fragments %= uint16(n)
+	return times
 }
 
 // inPlace takes the frame with the header h, which is a message of its own and

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,6 +113,24 @@ func TestMessageRate(t *testing.T) {
 			if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Closed[metrics.CloseRateLimited][metrics.ByServer] }); n != 1 {
 				t.Errorf("%d closed for it", n)
 			}
+		})
+	}
+}
+
+// Fragments may be empty, so no limit of size ends them.
+func TestFragmentRate(t *testing.T) {
+	const burst, grace = 20, 11
+	for _, payload := range []string{"", "x"} {
+		t.Run(fmt.Sprintf("%d bytes", len(payload)), func(t *testing.T) {
+			_, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MessageRate: 10, MessageBurst: burst}})
+			c := servertest.Dial(t, addr, "/echo")
+			piece := servertest.Encode(servertest.OpContinuation, payload)
+			most := (burst+grace)*fragmentsAMessage - 1
+			c.Write(slices.Concat(servertest.Encode(servertest.OpText, "x"), bytes.Repeat(piece, most-fragmentsAMessage),
+				servertest.Encode(servertest.Fin|servertest.OpContinuation, "")))
+			c.Expect(servertest.OpText, "x"+strings.Repeat(payload, most-fragmentsAMessage))
+			c.Write(slices.Concat(servertest.Encode(servertest.OpText, "x"), bytes.Repeat(piece, 2*fragmentsAMessage)))
+			c.ExpectClose(4429)
 		})
 	}
 }

@@ -49,6 +49,11 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 				h.deliver(c, &out)
 			}
 			m, rest, err = d.Next(rest)
+			if n := d.Fragments(fragmentsAMessage); n > 0 && err == nil && !h.withinRate(c, ws.OpContinuation, n) {
+				h.exceed(c, &out)
+				h.settle(c, d, own)
+				return
+			}
 		}
 		b = rest
 		if err != nil {
@@ -111,9 +116,7 @@ func (h *handler) precede(c *netpoll.Conn, out *batch) {
 // take deals with one message. False: c has ended.
 func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
 	if !h.withinRate(c, m.Op, 1) {
-		h.deliver(c, out)
-		h.answer(c)
-		h.end(c, rateExceeded)
+		h.exceed(c, out)
 		return false
 	}
 	switch m.Op {
@@ -196,6 +199,17 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
 	}
 	return true
 }
+
+// exceed ends c, which was warned.
+func (h *handler) exceed(c *netpoll.Conn, out *batch) {
+	h.deliver(c, out)
+	h.answer(c)
+	h.end(c, rateExceeded)
+}
+
+// fragmentsAMessage: so many fragments count as much as a message. Who writes a
+// long one piece by piece is well below the limit; endless empty ones are not.
+const fragmentsAMessage = 16
 
 func (h *handler) exceeded(op ws.OpCode) {
 	limit := metrics.LimitMessageRate
