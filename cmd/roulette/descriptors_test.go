@@ -61,7 +61,10 @@ func TestFull(t *testing.T) {
 // gone everything is as before.
 func TestOutOfDescriptors(t *testing.T) {
 	const limit = 100
-	p := launch{descriptors: limit}.serve(t)
+	// A page takes a goroutine and the buffers of net/http, 64 KiB at the most.
+	const bound = calmGrowth + limit*64<<10
+	c := startChaos(t, launch{descriptors: limit})
+	p := c.process
 	a, b := meet(t, p.Addr, p.Addr)
 	talk := func() {
 		t.Helper()
@@ -159,14 +162,14 @@ func TestOutOfDescriptors(t *testing.T) {
 		return status == http.StatusOK
 	})
 	talk()
-	c := servertest.Dial(t, p.Addr, "/echo")
-	c.Write(text("and chats"))
-	c.Expect(textOp, "and chats")
-	for _, c := range []*servertest.Conn{a, b, c} {
-		c.Leave()
+	last := servertest.Dial(t, p.Addr, "/echo")
+	last.Write(text("and chats"))
+	last.Expect(textOp, "and chats")
+	for _, s := range []*servertest.Conn{a, b, last} {
+		s.Leave()
 	}
 	admin.TCP.Close()
-	p.stop(t)
+	c.end(bound)
 }
 
 // TestChatsFillTheDescriptors: the limit of chats is below that of descriptors,

@@ -288,6 +288,8 @@ func (p *process) metrics(t testing.TB) map[string]float64 {
 				values[name+suffix] = m.Counter.GetValue()
 			case m.Gauge != nil:
 				values[name+suffix] = m.Gauge.GetValue()
+			case m.Summary != nil:
+				values[name+"_count"+suffix] = float64(m.Summary.GetSampleCount())
 			case m.Histogram != nil:
 				values[name+"_count"+suffix] = float64(m.Histogram.GetSampleCount())
 				values[name+"_sum"+suffix] = m.Histogram.GetSampleSum()
