@@ -89,7 +89,13 @@ func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
 	}
 	f.Close()
 	if !client.IsValid() {
-		client = conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		peer, ok := conn.RemoteAddr().(*net.TCPAddr)
+		if !ok { // it was reset meanwhile
+			conn.Close()
+			hs.release()
+			return
+		}
+		client = peer.AddrPort().Addr()
 	}
 	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read, client: client}
 }

@@ -3,11 +3,15 @@ package server
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll"
 )
 
 // get makes a request on a kept connection and returns the response with its
@@ -173,4 +177,36 @@ func TestManyPagesAndChats(t *testing.T) {
 		}
 	}
 	awaitNobody(t, s)
+}
+
+// resetting is the real kernel, in which a client resets its connection as soon as
+// its request has been read.
+type resetting struct {
+	netpoll.Kernel
+	client chan *net.TCPConn
+}
+
+func (k resetting) Read(fd int, b []byte) (int, unix.Errno) {
+	n, errno := k.Kernel.Read(fd, b)
+	if n > 0 {
+		c := <-k.client
+		c.SetLinger(0)
+		c.Close()
+	}
+	return n, errno
+}
+
+// A connection that is on its way to net/http has no address any more when it was
+// reset.
+func TestPageReset(t *testing.T) {
+	k := resetting{netpoll.Linux(), make(chan *net.TCPConn, 1)}
+	s, addr := start(t, Config{Kernel: k})
+	for range 3 {
+		c := servertest.Connect(t, addr)
+		k.client <- c.TCP
+		c.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+		servertest.Await(t, "it to be gone", func() bool {
+			return len(k.client) == 0 && s.poller.Count() == 0 && s.http.open.Load() == 0
+		})
+	}
 }
