@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -223,15 +224,23 @@ func TestCompose(t *testing.T) {
 		t.Errorf("%v is published, and the public address is %v", roulette.Ports, settings.Listen)
 	}
 
-	var prometheus struct {
-		Jobs []struct {
+	type scrapes struct {
+		Rules []string `yaml:"rule_files"`
+		Jobs  []struct {
 			Name    string                       `yaml:"job_name"`
 			Targets []struct{ Targets []string } `yaml:"static_configs"`
 		} `yaml:"scrape_configs"`
 	}
-	readYAML(t, "docker/prometheus.yml", &prometheus)
-	if target := prometheus.Jobs[0].Targets[0].Targets[0]; target != "roulette"+settings.Admin {
-		t.Errorf("Prometheus scrapes %s, and the admin address is %s", target, settings.Admin)
+	var here, original scrapes
+	readYAML(t, "docker/prometheus.yml", &here)
+	readYAML(t, "../../../metrics/prometheus/prometheus.yml", &original)
+	target := &here.Jobs[0].Targets[0].Targets[0]
+	if *target != "roulette"+settings.Admin {
+		t.Errorf("Prometheus scrapes %s, and the admin address is %s", *target, settings.Admin)
+	}
+	*target = original.Jobs[0].Targets[0].Targets[0] // the only difference
+	if !reflect.DeepEqual(here, original) {
+		t.Errorf("scrape configuration %v, want %v as in metrics/prometheus", here, original)
 	}
 }
 
