@@ -171,6 +171,24 @@ func (h *Histogram) Sum() float64 {
 	return h.sum / h.layout.perUnit
 }
 
+// Quantile estimates the q-quantile in the unit of the metric, by interpolation in
+// its bucket, as Prometheus does; 0 if there are no values.
+func (h *Histogram) Quantile(q float64) float64 {
+	rank, below := q*float64(h.Count()), 0.0
+	if rank == 0 {
+		return 0
+	}
+	lower := 0.0
+	for i, upper := range h.layout.upper[:h.layout.bounded] {
+		n := float64(h.counts[i])
+		if n > 0 && below+n >= rank {
+			return (lower + (float64(upper)-lower)*(rank-below)/n) / h.layout.perUnit
+		}
+		lower, below = float64(upper), below+n
+	}
+	return lower / h.layout.perUnit // above all bounds: no more is known
+}
+
 // cumulative returns the buckets as Prometheus wants them: upper bound, in the
 // unit of the metric, to the number of values at or below it.
 func (h *Histogram) cumulative() map[float64]uint64 {

@@ -135,3 +135,26 @@ func TestSumOfLongDurations(t *testing.T) {
 		t.Errorf("sum %v, want %v", h.Sum(), want)
 	}
 }
+
+func TestQuantile(t *testing.T) {
+	c := NewCounters()
+	h := &c.PairingWait
+	if got := h.Quantile(0.5); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+	for range 90 {
+		h.Observe(int64(300 * time.Millisecond)) // in (0.1, 0.5]
+	}
+	for range 10 {
+		h.Observe(int64(3 * time.Second)) // in (2.5, 5]
+	}
+	for q, want := range map[float64]float64{0.45: 0.3, 0.9: 0.5, 0.95: 3.75, 1: 5} {
+		if got := h.Quantile(q); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", q, got, want)
+		}
+	}
+	h.Observe(int64(24 * time.Hour))
+	if got := h.Quantile(1); got != 600 {
+		t.Errorf("above all bounds: %v", got)
+	}
+}

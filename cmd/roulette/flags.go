@@ -26,7 +26,7 @@ type serveFlags struct {
 	Config string `group:"file" placeholder:"FILE" help:"TOML file of settings, whose keys are the names of these flags. Flags and the environment stand above it."`
 
 	Listen []string `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo. May be given several times (default ${default})."`
-	Admin  string   `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
+	Admin  string   `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`

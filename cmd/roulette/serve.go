@@ -23,7 +23,8 @@ import (
 type serveCommand struct {
 	serveFlags
 
-	level slog.LevelVar // as it is now; the flag has what it was configured to be
+	level  slog.LevelVar // as it is now; the flag has what it was configured to be
+	recent *server.RecentLog
 }
 
 // Run serves until a signal.
@@ -61,6 +62,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Revision: build.revision,
 		Logger:   logger,
 		LogLevel: &c.level,
+		Recent:   c.recent,
 	})
 	if err != nil {
 		return err
@@ -171,7 +173,8 @@ func (c *serveCommand) logger() *slog.Logger {
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(os.Stderr, options)
 	}
-	logger := slog.New(h)
+	c.recent = server.NewRecentLog(h)
+	logger := slog.New(c.recent)
 	slog.SetDefault(logger)
 	return logger
 }

@@ -57,7 +57,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("the page: %d %.80q", status, page)
 	}
 	converse(t, p.Addr)
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=1"} {
+	for _, path := range []string{"/healthz", "/readyz", "/statusz", "/loglevel", "/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=1"} {
 		if status, _ := get(t, "http://"+p.Admin+path); status != http.StatusOK {
 			t.Errorf("admin %s: %d", path, status)
 		}

@@ -6,12 +6,13 @@ import (
 )
 
 // AdminHandler serves what is for operators alone, never on the public port:
-// /metrics, /healthz, /readyz and /debug/pprof/.
+// /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/.
 func (s *Server) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.MetricsHandler())
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /statusz", s.statusz)
 	if s.config.LogLevel != nil {
 		mux.HandleFunc("GET /loglevel", s.getLogLevel)
 		mux.HandleFunc("PUT /loglevel", s.putLogLevel)

@@ -35,6 +35,7 @@ type handler struct {
 	uncounted bool
 	swept     uint32   // shards of the address table looked at so far
 	leaving   []uint32 // in a drain: IDs of those still to be sent away
+	busy      busyMinute
 	unseen    unseen
 }
 
@@ -166,6 +167,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // connections. One worker does it for all.
 func (h *handler) Tick() {
 	h.sendAwayDue()
+	h.busy.note(h.worker.Now(), h.worker.Stats().Busy)
 	h.refusedUnseen()
 	if h.worker.Index() != 0 {
 		return

@@ -27,6 +27,7 @@ type Config struct {
 	Revision string         // likewise
 	Logger   *slog.Logger   // default slog.Default()
 	LogLevel *slog.LevelVar // the Logger's, for the operator to change; nil: he cannot
+	Recent   *RecentLog     // the Logger's handler, if it is one, for /statusz
 	Kernel   netpoll.Kernel
 
 	memory memory // default goMemory
@@ -64,6 +65,7 @@ type Server struct {
 	// Immutable after New.
 	config    Config // but for the Settings
 	log       *slog.Logger
+	started   time.Time
 	most      int // connections that the descriptor limit has room for
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
@@ -114,6 +116,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{
 		config:   config,
 		log:      config.Logger,
+		started:  time.Now(),
 		most:     limit - reserve,
 		sorry:    frame.AppendMessage(nil, opText, []byte(sorryText)),
 		pressure: &pressure{memory: config.memory, log: config.Logger},
