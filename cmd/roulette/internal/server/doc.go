@@ -8,6 +8,10 @@
 //	                       ├─ refused ────────────────────┘
 //	                       └─ any other request ► net/http, and home again if an upgrade comes later
 //
+// Limits count a connection for its client's address, which is known when it is
+// accepted; behind a trusted proxy, when the header of the PROXY protocol has
+// come, or the request with X-Forwarded-For.
+//
 // # The path of a message
 //
 //	epoll ─► handler.Read ─► frame.Decoder.Next (unmask in place, once for each message)
