@@ -199,12 +199,21 @@ func TestCompose(t *testing.T) {
 	var c struct {
 		Services map[string]struct {
 			Ports       []string
+			Volumes     []string
 			Environment map[string]string
 			Grace       time.Duration `yaml:"stop_grace_period"`
 			Build       struct{ Context, Dockerfile string }
 		}
 	}
 	readYAML(t, "docker/compose.yaml", &c)
+	for name, s := range c.Services {
+		for _, v := range s.Volumes {
+			from, _, _ := strings.Cut(v, ":")
+			if _, err := os.Stat(filepath.Join("deploy/docker", from)); err != nil && strings.HasPrefix(from, ".") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 	roulette := c.Services["roulette"]
 	image, err := os.ReadFile(filepath.Join("deploy/docker", roulette.Build.Context, roulette.Build.Dockerfile))
 	if err != nil {
