@@ -157,6 +157,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "no port", lines: []string{`listen = ["127.0.0.1"]`}, says: []string{`FILE:1: listen: address 127.0.0.1: missing port in address`}},
 		{name: "another type in the list", lines: []string{`listen = [1]`}, says: []string{`FILE:1: listen: wants a string`}},
 		{name: "a time beyond all", lines: []string{`ping-interval = "300000h"`}, says: []string{`FILE:1: ping-interval: 300000h0m0s is more than 24h0m0s`}},
+		{name: "a stall time that the kernel does not wait for", args: []string{"--stall-timeout=6m"}, says: []string{`--stall-timeout: 6m0s is more than 5m0s`}},
 		{name: "a number beyond all", lines: []string{`workers = 99999999999999999999`}, says: []string{`FILE:1: workers: 99999999999999999999 is not a number of 64 bits`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"roulette/cmd/roulette/internal/proxy"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/frame/handshake"
+	"roulette/netpoll"
 )
 
 var flagGroups = []kong.Group{
@@ -83,21 +84,21 @@ func (c *serveFlags) check(values *config.Values) {
 		}
 	}
 	for _, d := range []struct {
-		key          string
-		value, least time.Duration
+		key                string
+		value, least, most time.Duration
 	}{
-		{"handshake-timeout", c.HandshakeTimeout, minTime},
-		{"ping-interval", c.PingInterval, minTime},
-		{"pong-timeout", c.PongTimeout, minTime},
-		{"stall-timeout", c.StallTimeout, minTime},
-		{"drain-time", c.DrainTime, minTime},
-		{"drain-grace", c.DrainGrace, 0},
+		{"handshake-timeout", c.HandshakeTimeout, minTime, maxTime},
+		{"ping-interval", c.PingInterval, minTime, maxTime},
+		{"pong-timeout", c.PongTimeout, minTime, maxTime},
+		{"stall-timeout", c.StallTimeout, minTime, netpoll.MaxStallTimeout},
+		{"drain-time", c.DrainTime, minTime, maxTime},
+		{"drain-grace", c.DrainGrace, 0, maxTime},
 	} {
 		switch {
 		case d.value < d.least:
 			values.Reject(d.key, "%v is not a time of %v at least", d.value, d.least)
-		case d.value > maxTime:
-			values.Reject(d.key, "%v is more than %v", d.value, maxTime)
+		case d.value > d.most:
+			values.Reject(d.key, "%v is more than %v", d.value, d.most)
 		}
 	}
 	if c.MaxMessageSize < minMessageSize {
