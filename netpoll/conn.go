@@ -70,8 +70,9 @@ type chunk struct {
 	used   uint32
 	next   uint32 // free slots: index+1 of the first, chained through Conn.opened
 	_      [4]byte
+	yield  func(*sync.Mutex) // nil but under a Scheduler
 	locks  [stripes]sync.Mutex
-	_      [chunkReserved*32 - 24 - stripes*8]byte
+	_      [chunkReserved*32 - 32 - stripes*8]byte
 	conns  [chunkSlots]Conn
 }
 
@@ -103,7 +104,13 @@ func (c *Conn) ID() uint32 {
 
 // Lock takes c's write lock, which is one of a few that all connections share:
 // hold no other one meanwhile, and keep it short.
-func (c *Conn) Lock() { c.lock().Lock() }
+func (c *Conn) Lock() {
+	mu := c.lock()
+	if yield := c.chunk().yield; yield != nil {
+		yield(mu)
+	}
+	mu.Lock()
+}
 
 // Unlock gives the write lock back.
 func (c *Conn) Unlock() { c.lock().Unlock() }
@@ -116,6 +123,21 @@ func (c *Conn) Barrier() {
 }
 
 func (c *Conn) lock() *sync.Mutex { return &c.chunk().locks[c.slot()%stripes] }
+
+// FD is c's descriptor, -1 when it has none, and Locked tells whether anybody
+// holds c's write lock. Both are for a [Scheduler], which knows that nothing else
+// runs.
+func (c *Conn) FD() int { return int(c.fd) }
+
+// Locked: see FD.
+func (c *Conn) Locked() bool {
+	mu := c.lock()
+	if !mu.TryLock() {
+		return true
+	}
+	mu.Unlock()
+	return false
+}
 
 // State is the handler's own 16 bits. Any goroutine may read them.
 func (c *Conn) State() uint16 { return uint16(c.bits.Load()) }

@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"net/netip"
+	"sync"
 	"time"
 
 	easygo "github.com/mailru/easygo/netpoll"
@@ -55,6 +56,15 @@ type Epoll interface {
 	Mod(fd int, events easygo.EpollEvent) error
 	Del(fd int) error
 	Close() error
+}
+
+// Scheduler is what a [Kernel] may be besides that lets the workers take turns in
+// an order of its own, one at a time, and so reproduces what happens when they
+// overtake each other.
+type Scheduler interface {
+	// BeforeLock is called by whoever is about to take a write lock, and holds no
+	// other one. It returns when mu is free.
+	BeforeLock(mu *sync.Mutex)
 }
 
 // Sets of epoll events (epoll_ctl(2)).

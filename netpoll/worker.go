@@ -325,6 +325,9 @@ func (w *Worker) freeSlot(c *Conn) {
 
 func newChunk(w *Worker, number int) *chunk {
 	k := &chunk{worker: w, number: uint32(number), next: 1}
+	if s, ok := w.kernel.(Scheduler); ok {
+		k.yield = s.BeforeLock
+	}
 	for i := range k.conns {
 		c := &k.conns[i]
 		c.fd = -1
