@@ -143,7 +143,7 @@ func (w *Worker) accept(l *listener) (more bool) {
 		switch errno {
 		case 0:
 			w.stats.Accepted++
-			if b := w.refused[l]; b != nil {
+			if b := w.refused[l]; b != nil && b.until == 0 {
 				delete(w.refused, l)
 			}
 			if w.poller.spareOut.Load() {
