@@ -303,6 +303,8 @@ func (h *handler) relay(c *netpoll.Conn, out *batch) netpoll.Outcome {
 // is none. Until it is unlocked it stays c's partner for whatever is written to
 // it: the table is asked again under the lock, and who ends the pair waits for
 // the lock before anything else reaches either ([netpoll.Conn.Barrier]; I2, I7).
+// Who is just about to end is nobody's partner any more: it is told of nothing, so
+// it must not be sent anything either.
 func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
 	s := h.server
 	id, ok := s.pairs.Partner(c.ID())
@@ -314,7 +316,7 @@ func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
 		return nil
 	}
 	p.Lock()
-	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() {
+	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() || phaseOf(p) == ended {
 		p.Unlock()
 		return nil
 	}
