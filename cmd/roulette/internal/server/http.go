@@ -76,6 +76,11 @@ func (hs *httpServer) release() { hs.open.Add(-1) }
 // was read from it already. client is who is behind a proxy, if it has said so
 // in a header of the PROXY protocol.
 func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
+	if handOver := hs.server.config.HandOver; handOver != nil {
+		hs.release()
+		handOver(fd, read)
+		return
+	}
 	f := os.NewFile(uintptr(fd), "")
 	conn, err := net.FileConn(f) // a duplicate
 	if err != nil {
@@ -197,7 +202,7 @@ func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
 		h := nh.(*handler)
 		if !h.welcome(c, client) {
 			c.Detach()
-			unix.Close(fd)
+			s.config.Kernel.Close(fd)
 			return
 		}
 		h.upgrade(c, fromHTTP, head, rest)

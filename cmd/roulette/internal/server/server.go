@@ -28,7 +28,12 @@ type Config struct {
 	Logger   *slog.Logger   // default slog.Default()
 	LogLevel *slog.LevelVar // the Logger's, for the operator to change; nil: he cannot
 	Recent   *RecentLog     // the Logger's handler, if it is one, for /statusz
+
+	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
+	// HandOver replaces: fd is its own, read what was read from it.
 	Kernel   netpoll.Kernel
+	Rand     func(n uint32) uint32
+	HandOver func(fd int, read []byte)
 
 	memory memory // default goMemory
 }
@@ -56,6 +61,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.memory == nil {
 		c.memory = goMemory
+	}
+	if c.Kernel == nil {
+		c.Kernel = netpoll.Linux()
 	}
 	return c
 }
@@ -141,7 +149,11 @@ func New(config Config) (*Server, error) {
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
 	}
-	s.pairs = pairing.New(pairing.Config{IDs: polling.IDs()})
+	s.pairs = pairing.New(pairing.Config{
+		IDs:    polling.IDs(),
+		Shards: min(4*config.Workers, 64),
+		Rand:   config.Rand,
+	})
 	if s.poller, err = netpoll.Open(polling); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

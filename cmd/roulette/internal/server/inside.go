@@ -1,0 +1,41 @@
+package server
+
+import (
+	"net/netip"
+
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// Inside is what a simulator looks at. It may, because the server's workers run
+// only when it lets them.
+type Inside struct {
+	Poller *netpoll.Poller
+	Pairs  *pairing.Table
+	server *Server
+}
+
+// Inside returns the server's parts.
+func (s *Server) Inside() Inside { return Inside{s.poller, s.pairs, s} }
+
+// Counters is the sum of all workers' counters.
+func (i Inside) Counters() *metrics.Counters {
+	sum := metrics.NewCounters()
+	for _, w := range i.Poller.Workers() {
+		sum.Add(w.Handler().(*handler).collect())
+	}
+	return sum
+}
+
+// Adopt brings a connection home that went to Config.HandOver: head is a request
+// that was read from it, rest what came behind.
+func (i Inside) Adopt(fd int, client netip.Addr, head, rest []byte) error {
+	return i.server.adopt(fd, client, head, rest)
+}
+
+// BacklogLimit is how many bytes may wait for one client.
+func (i Inside) BacklogLimit() int { return i.server.Settings().backlogLimit() }
+
+// Abandon ends what runs besides the workers, of a server that is not closed.
+func (i Inside) Abandon() { _ = i.server.http.close() }
