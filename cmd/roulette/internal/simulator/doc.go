@@ -1,0 +1,78 @@
+// Package simulator drives the whole server, as it is, in a world of its own: a
+// simulated kernel behind [netpoll.Kernel], simulated clients, a clock that moves
+// when told to. Everything that chance decides comes from one seed, so whatever
+// goes wrong can be seen again.
+//
+//	seed ─► steps ─┬─► a client connects, sends, reads, leaves … ─┐
+//	               ├─► a worker takes a turn ─────────────────────┼─► checks
+//	               ├─► the clock moves, the network catches up ───┤
+//	               └─► all comes to rest ─────────────────────────┘
+//
+// # The model
+//
+// Workers are coroutines: one runs at a time, and only when a step says so. It
+// gives way after system calls and in front of write locks ([netpoll.Scheduler]),
+// so that workers overtake each other wherever they can in production, except
+// inside the pairing table, whose own tests see to that. Epoll is edge-triggered
+// as epoll(7) and easygo have it: callbacks are looked up for a whole batch, Mod
+// and Add report what is pending, numbers are the lowest free ones and so are
+// taken again at once.
+//
+// A step is a number. It decides, with the state it finds, what happens in it;
+// so any part of a list of steps can be run, and a failure is shrunk to few of
+// them, which are printed with what each did.
+//
+// The goroutines of net/http, of a drain and of the memory's keeper are not
+// simulated: a request for a page is handed to the simulator, which brings some of
+// them home as chats.
+//
+// # Faults
+//
+//   - reads and writes: short at any byte, EAGAIN, EINTR, ENOBUFS, ENOMEM,
+//     ECONNRESET, EPIPE; send and receive buffers from 10 bytes to 600 KB
+//   - events: late, twice, from nowhere with any flags, for numbers that are
+//     somebody else's by now, many or few at a time, in any order
+//   - accept4: EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPERM, EINTR; no
+//     spare descriptor to be had; few descriptors at all
+//   - the clock: jumps of up to a minute; workers that stand still for long
+//   - clients: slow, deaf or stalled; requests and frames in pieces; fragments with
+//     pings between them; half-closed, reset or just silent; every offence against
+//     the protocol; too many for a limit; no WebSocket at all
+//
+// # Checks
+//
+// When a system call is made (the numbers are those of the invariants in package
+// netpoll and DESIGN):
+//
+//   - I1: read, shutdown and close by the worker that owns the descriptor; closed
+//     once, after Del
+//   - I2: written under the write lock, to an open descriptor, nothing behind the
+//     end; and what was refused is what is written next
+//   - I7: each message carries its sender and number: it is unchanged, never sent
+//     twice, in order, without a gap, and for the client that its sender was paired
+//     with; a rich client's messages between two of its commands reach one partner
+//     at most
+//   - what a client is sent is well-formed, and makes sense to it: hello first;
+//     pairing numbers rise; nothing of a partner before paired or after left; left
+//     once; pongs for its pings in their order; a close frame for a reason, nothing
+//     behind it; an answer to its request that its kind deserves
+//   - a connection is closed without an answer only if it has gone itself, or is
+//     over a limit
+//
+// When all has come to rest:
+//
+//   - nothing that was sent is unread, nothing unsent while the receiver has room,
+//     nobody paused for nothing
+//   - messages sent are those delivered, reported as undelivered, or lost with a
+//     receiver; an echo is complete
+//   - [pairing.Table.ConsistencyCheck]: I5, and no two compatible clients wait; who
+//     is paired or not was told so
+//   - I4: backlogs are within their bound
+//   - I6: ends, gauges and descriptors are what they should be; at the end nothing
+//     is open
+//
+// # Limitations
+//
+// A worker that holds the lock of a pairing shard or of the address table is never
+// overtaken. Memory ordering is not simulated: that is the race detector's.
+package simulator

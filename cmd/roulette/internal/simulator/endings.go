@@ -1,0 +1,161 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+)
+
+// slack is how far the simulator's idea of when something happened may be from
+// that of a worker, which has a coarse clock and can be overtaken.
+const slack = 2 * time.Second
+
+// welcome notes, when a worker has just made c a connection, which limits it has
+// exceeded.
+func (c *client) welcome() {
+	w := c.world
+	limit := w.plan.maxConnections
+	c.full = limit > 0 && w.poller.Count() > limit
+	if !c.full && (w.plan.perAddress > 0 || w.plan.handshakes > 0) {
+		least, most := w.fromAddress(c)
+		limit := w.plan.perAddress
+		c.crowded = limit > 0 && least >= limit
+		c.counted = limit == 0 || most < limit
+	}
+}
+
+// fromAddress is how many connections count for c's address besides c itself, as
+// far as can be told: who is just being closed may count or not.
+func (w *world) fromAddress(c *client) (least, most int) {
+	for _, o := range w.clients[w.oldest:] {
+		switch {
+		case o == c || o.address.Addr() != c.address.Addr():
+		case o.counted:
+			least++
+			most++
+		case o.conn != nil && !o.crowded && !o.full || o.closer != nil && o.closer.busy && o.closer.batches == o.closedIn:
+			most++
+		}
+	}
+	return least, most
+}
+
+// leaving: a worker is just giving c up.
+func (c *client) leaving(k *worker) {
+	c.counted = false
+	c.closer, c.closedIn = k, k.batches
+}
+
+// checkResponse judges the answer to c's request.
+func (c *client) checkResponse(head []byte) {
+	w, p := c.world, &c.world.plan
+	want := 101
+	switch {
+	case c.kind == garbageClient:
+		want = 400
+	case c.kind == hugeClient:
+		want = 431
+	case c.kind == silentClient:
+		want = 408
+	case c.full:
+		want = 503
+	case c.crowded, !c.counted && p.perAddress > 0 && c.status == 429:
+		want = 429
+	case c.kind == wrongClient:
+		want = 426
+	case c.handed:
+		want = 200
+	}
+	late := c.status == 408 && w.now-c.socket.acceptedAt+max(c.lag, 0)+slack >= handshakeTimeout
+	limited := c.status == 429 && p.handshakes > 0
+	if c.status != want && !late && !limited {
+		w.failf("client %d (%v) is answered %q instead of %d", c.serial, c.kind, clip(head), want)
+	}
+	if c.status == 101 {
+		w.upgrades++
+		if got := bytes.Contains(head, []byte("Sec-WebSocket-Protocol: roulette.v1")); got != (c.kind == richClient) {
+			w.failf("client %d (%v) is answered %q", c.serial, c.kind, head)
+		}
+	}
+}
+
+const handshakeTimeout = 5 * time.Second
+
+// checkClose judges the close frame that c is sent.
+func (c *client) checkClose(payload []byte) {
+	w := c.world
+	code := 0
+	if len(payload) >= 2 {
+		code = int(binary.BigEndian.Uint16(payload))
+	}
+	ok := false
+	switch code {
+	case 1002, 1007, 1009:
+		ok = c.offence == code
+	case 4408:
+		switch reason := string(payload[2:]); reason {
+		case "no pong in time":
+			ok = c.pingAt > 0 && w.now-c.pingAt+slack >= 10*time.Second
+		case "not reading":
+			ok = c.backlogged || len(c.socket.refused) > 0
+		case "message not finished in time":
+			ok = w.now > 60*time.Second
+		}
+	case 4429:
+		ok = w.plan.rate > 0
+	}
+	if c.goodbye != nil && len(payload) == min(len(c.goodbye), 2) && bytes.HasPrefix(c.goodbye, payload) {
+		ok = true
+	}
+	if !ok {
+		w.failf("client %d is closed with %d %q; its offence is %d, its own close frame %q", c.serial, code, payload, c.offence, c.goodbye)
+	}
+	w.ended++
+}
+
+// closed: the server has closed c's descriptor.
+func (c *client) closed() {
+	w, s := c.world, c.socket
+	gone := s.fin || s.broken || w.ending
+	age := w.now - s.acceptedAt + max(c.lag, 0) + slack
+	switch {
+	case c.conn == nil: // accepted, and refused
+		w.refused++
+		w.checkRefused()
+	case c.status == 101 && !c.closing:
+		w.ended++
+		if !gone && len(s.refused) == 0 {
+			w.failf("client %d's connection is closed without a close frame", c.serial)
+		}
+	case c.status == 101, c.status != 0, gone, age >= handshakeTimeout:
+	case c.full || c.crowded: // more than can be told so
+	default:
+		w.failf("client %d's connection is closed without an answer", c.serial)
+	}
+	if c.conn != nil {
+		c.leaving(w.running)
+		delete(w.byID, c.id)
+		c.conn = nil
+	}
+	c.diedFull = len(s.refused) > 0
+	if len(s.arrived()) > 0 { // tcp(7): what was not read makes it a reset
+		c.vanished = true
+	}
+	c.finished = true
+	c.deadAt = w.now
+}
+
+// checkRefused sees to it that connections are refused at accept only for a
+// reason: a want of descriptors, of which each time may cost one connection then
+// and one more when there are some again.
+func (w *world) checkRefused() {
+	if w.plan.maxConnections == 0 && w.plan.perAddress == 0 && w.refused > 2*w.acceptBad {
+		w.failf("%d connections were refused at accept, which has failed %d times", w.refused, w.acceptBad)
+	}
+}
+
+// alive tells whether the server can be expected to serve c.
+func (c *client) alive() bool {
+	return !c.finished && !c.vanished && !c.finAfter && !c.closing && !c.handed && c.socket.fd >= 0 &&
+		(c.conn == nil || !c.conn.Closing())
+}

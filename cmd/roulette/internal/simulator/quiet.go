@@ -1,0 +1,242 @@
+package simulator
+
+import (
+	"time"
+
+	"roulette/metrics"
+)
+
+// quiet lets everything come to rest, without faults: all that clients have to
+// send arrives, those who read at all read everything, the clock ticks. Then
+// nothing may be left undone.
+func (w *world) quiet() {
+	w.calm = true
+	defer func() { w.calm = false }()
+	ticks := 0 // without a move
+	for range maxRounds {
+		moved := false
+		for len(w.owed) > 0 {
+			w.settle()
+		}
+		for _, c := range w.clients[w.oldest:] {
+			if c.finished || c.vanished {
+				continue
+			}
+			c.socket.roomAgain()
+			before, sent := c.seen, len(c.queue)
+			if c.reads > 0 {
+				c.take(1 << 30)
+			}
+			c.push(1 << 30)
+			moved = moved || c.seen != before || len(c.queue) != sent
+		}
+		w.drive(w.idle)
+		if moved {
+			ticks = 0
+			continue
+		}
+		if ticks == quietTicks {
+			w.checkQuiet()
+			return
+		}
+		ticks++
+		w.advance(tick)
+		w.drive(w.idle)
+	}
+	w.failf("no rest after %d rounds", maxRounds)
+}
+
+const (
+	maxRounds  = 50_000
+	tick       = 250 * time.Millisecond
+	quietTicks = 6 // every connection is looked at within four
+)
+
+func (w *world) idle() bool {
+	for _, k := range w.workers {
+		if k.busy || k.ready() {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) checkQuiet() {
+	for _, c := range w.clients[w.oldest:] {
+		c.checkQuiet()
+	}
+	w.checkTable()
+	w.checkCounters()
+	w.checkDescriptors()
+	for w.oldest < len(w.clients) && w.clients[w.oldest].finished {
+		w.oldest++
+	}
+}
+
+func (w *world) checkTable() {
+	now := w.poller.Workers()[0].Now()
+	if err := w.pairs.ConsistencyCheck(now); err != nil {
+		w.failf("%v", err)
+	}
+}
+
+// checkQuiet: nothing is left undone for c.
+func (c *client) checkQuiet() {
+	w, s := c.world, c.socket
+	switch {
+	case s.fd < 0 && !c.finished && !c.handed:
+		if len(w.listener.queue) > 0 && w.spareFree() {
+			w.failf("client %d has not been accepted", c.serial)
+		}
+		return
+	case c.finished || c.handed:
+		return
+	case (c.vanished || s.fin) && !c.blocked():
+		w.failf("client %d is gone (reset: %v), its descriptor still open", c.serial, c.vanished)
+	}
+	if len(s.refused) > 0 && s.room() > 0 {
+		w.failf("client %d reads, but %d bytes wait for it", c.serial, len(s.refused))
+	}
+	if !c.alive() {
+		return
+	}
+	if c.conn == nil {
+		w.failf("client %d is no connection", c.serial)
+	}
+	if n := c.conn.Pending(); n < len(s.refused) || n > 0 && len(s.refused) == 0 {
+		w.failf("%d bytes wait for client %d, it is owed %d", n, c.serial, len(s.refused))
+	} else if n > w.backlogLimit {
+		w.failf("%d bytes wait for client %d (I4)", n, c.serial)
+	}
+	partner, _ := c.partner()
+	if _, ok := w.pairs.Partner(c.id); ok && partner == nil {
+		w.failf("client %d is paired with a connection that is closed (I5)", c.serial)
+	}
+	blocked := c.blocked()
+	if !blocked {
+		if c.conn.Paused() {
+			w.failf("client %d is not read, and nothing waits for it or its partner", c.serial)
+		}
+		if len(s.arrived()) > 0 {
+			w.failf("%d bytes of client %d are not read", len(s.arrived()), c.serial)
+		}
+		if c.offence != 0 && len(c.queue) == 0 {
+			w.failf("client %d has offended (%d) and is not closed", c.serial, c.offence)
+		}
+		if c.goodbye != nil && len(c.queue) == 0 {
+			w.failf("client %d has said goodbye and is not closed", c.serial)
+		}
+		if c.kind.chats() && c.status == 0 && len(c.queue) == 0 {
+			w.failf("client %d has not been answered", c.serial)
+		}
+		if len(c.pings) > 0 && len(c.queue) == 0 && !c.left {
+			w.failf("client %d has had no pong for %q", c.serial, c.pings)
+		}
+	}
+	c.checkTold(partner)
+	c.account()
+	if c.kind == echoClient && !blocked && !c.inexact && c.delivered != c.read {
+		w.failf("client %d has sent %d messages and got %d back", c.serial, c.read, c.delivered)
+	}
+}
+
+// blocked tells whether something waits for c or its partner, so that c need not
+// be read.
+func (c *client) blocked() bool {
+	partner, _ := c.partner()
+	return len(c.socket.refused) > 0 || partner != nil && len(partner.socket.refused) > 0
+}
+
+// checkTold: a rich client knows what the server knows.
+func (c *client) checkTold(partner *client) {
+	w := c.world
+	if c.kind != richClient || c.status != 101 || len(c.socket.refused) > 0 { // then the news may be behind that
+		return
+	}
+	n := w.pairs.Number(c.id)
+	last := command{}
+	if c.obeyed > 0 {
+		last = c.commands[c.obeyed-1]
+	}
+	switch {
+	case !c.hello:
+		w.failf("client %d has had no hello", c.serial)
+	case partner != nil && (c.paired != n || c.over):
+		w.failf("client %d has partner %d in pairing %d, and knows of pairing %d, over: %v", c.serial, partner.serial, n, c.paired, c.over)
+	case partner == nil && c.paired != 0 && !c.over && last.next && last.sure:
+		w.failf("client %d has no partner, and was not told that pairing %d is over", c.serial, c.paired)
+	case partner == nil && last.next && last.sure && !c.over:
+		w.failf("client %d waits and was not told", c.serial)
+	}
+}
+
+// spareFree tells whether there are descriptors for one more connection.
+func (w *world) spareFree() bool { return w.open+2 < w.plan.descriptors }
+
+// checkCounters compares the server's counters with what has happened (I6).
+func (w *world) checkCounters() {
+	sum := w.inside.Counters()
+	ends := uint64(0)
+	for _, code := range sum.Closed {
+		for _, n := range code {
+			ends += n
+		}
+	}
+	ended := w.ended
+	var handshaking, closing, echoes, backlogs, waiting int64
+	for _, c := range w.clients[w.oldest:] {
+		if c.conn == nil {
+			continue
+		}
+		switch {
+		case c.conn.Closing():
+			closing++
+			if c.status == 101 && !c.closing { // the close frame is in the backlog
+				ended++
+			}
+		case c.status == 0:
+			handshaking++
+		case c.kind == echoClient:
+			echoes++
+		}
+		if n := len(c.socket.refused); n > 0 {
+			backlogs++
+			waiting += int64(c.conn.Pending())
+		}
+	}
+	if ends != uint64(ended) {
+		w.failf("%d ends of connections were counted, there were %d (I6)", ends, ended)
+	}
+	for _, g := range []struct {
+		what       string
+		have, want int64
+	}{
+		{"handshaking connections", sum.Connections[metrics.ConnectionHandshaking], handshaking},
+		{"closing connections", sum.Connections[metrics.ConnectionClosing], closing},
+		{"idle connections", sum.Connections[metrics.ConnectionIdle], echoes},
+		{"backlogs", sum.BacklogConnections, backlogs},
+		{"bytes in backlogs", sum.BacklogBytes, waiting},
+		{"connections", int64(w.poller.Count()), int64(len(w.byID))},
+		{"handshakes", int64(sum.Handshakes[metrics.HandshakeOK]), int64(w.upgrades)},
+	} {
+		if g.have != g.want {
+			w.failf("%d %s are counted, there are %d (I6)", g.have, g.what, g.want)
+		}
+	}
+	var parted uint64
+	for _, n := range sum.PairsEnded {
+		parted += n
+	}
+	if have := sum.PairsCreated - parted; have != uint64(w.pairs.Pairs()) {
+		w.failf("%d pairs were made and %d ended, there are %d (I6)", sum.PairsCreated, parted, w.pairs.Pairs())
+	}
+}
+
+// checkDescriptors counts what is open (I6): for each worker an epoll, a timer
+// and an event, the listener, the spare, the connections, and what net/http has.
+func (w *world) checkDescriptors() {
+	want := 3*len(w.workers) + 1 + w.spares + len(w.byID) + len(w.handed)
+	if w.open != want || w.spares > 1 {
+		w.failf("%d descriptors are open instead of %d, %d of them spare ones (I6)", w.open, want, w.spares)
+	}
+}

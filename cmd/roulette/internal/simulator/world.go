@@ -1,0 +1,226 @@
+package simulator
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"math/bits"
+
+	"roulette/cmd/roulette/internal/server"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// world is one run: a server, its kernel and its clients.
+type world struct {
+	kernel
+	plan   plan
+	rnd    random // of the present step
+	now    time.Duration
+	calm   bool // no faults, nobody overtakes
+	ending bool
+	trace  io.Writer // nil: none
+	step   int
+
+	server       *server.Server
+	inside       server.Inside
+	poller       *netpoll.Poller
+	pairs        *pairing.Table
+	idShift      int
+	backlogLimit int
+
+	slots   []*client
+	clients []*client // all that ever were; serial-1 is the index
+	oldest  int       // no client before this one lives
+	byID    map[uint32]*client
+	handed  []*client
+
+	upgrades, ended, refused int
+
+	scratch, joined []byte
+}
+
+// violation is what a check panics with.
+type violation struct{ what string }
+
+func (w *world) failf(format string, args ...any) {
+	panic(violation{fmt.Sprintf(format, args...)})
+}
+
+func (w *world) tracef(format string, args ...any) {
+	if w.trace != nil {
+		fmt.Fprintf(w.trace, "%7d %10v  "+format+"\n", append([]any{w.step, w.now}, args...)...)
+	}
+}
+
+// newWorld starts a server in a kernel of its own.
+func newWorld(seed uint64, trace io.Writer) (*world, error) {
+	w := &world{trace: trace, rnd: random(seed), now: time.Second, byID: make(map[uint32]*client)}
+	w.plan = newPlan(&w.rnd)
+	w.kernel.world = w
+	w.calm, w.inline = true, true
+	w.slots = make([]*client, w.plan.slots)
+	var err error
+	w.server, err = server.New(server.Config{
+		Settings: server.Settings{
+			MaxConnections:           w.plan.maxConnections,
+			MaxConnectionsPerAddress: w.plan.perAddress,
+			HandshakesPerAddress:     w.plan.handshakes,
+			MaxMessageSize:           w.plan.maxMessage,
+			MessageRate:              w.plan.rate,
+		},
+		Workers:  w.plan.workers,
+		Logger:   slog.New(slog.DiscardHandler),
+		Kernel:   &w.kernel,
+		Rand:     func(n uint32) uint32 { return uint32(w.rnd.below(int(n))) },
+		HandOver: w.handOver,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.inside = w.server.Inside()
+	w.poller, w.pairs, w.backlogLimit = w.inside.Poller, w.inside.Pairs, w.inside.BacklogLimit()
+	w.idShift = bits.Len(uint(w.plan.workers - 1))
+	if _, err := w.server.Listen(netip.AddrPort{}); err != nil {
+		return nil, err
+	}
+	w.calm, w.inline = false, false
+	return w, nil
+}
+
+// do makes one step, whose seed says all about it.
+func (w *world) do(seed uint64) {
+	w.rnd = random(seed)
+	r := &w.rnd
+	if r.oneIn(w.plan.quietAfter) {
+		w.tracef("quiet")
+		w.quiet()
+		return
+	}
+	if r.oneIn(w.plan.jump) {
+		w.advance(time.Duration(r.size(60_000)) * time.Millisecond)
+	} else if r.oneIn(8) {
+		w.advance(time.Duration(r.below(int(w.plan.clockStep))))
+	}
+	switch n := r.below(16); {
+	case n < 8:
+		w.turnOfSome()
+	case n < 15:
+		slot := r.below(len(w.slots))
+		if c := w.slots[slot]; c != nil {
+			c.act()
+		} else {
+			w.connect(slot)
+		}
+	default:
+		w.settle()
+		w.page()
+	}
+}
+
+// turnOfSome lets a worker run that has something to do.
+func (w *world) turnOfSome() {
+	first := w.rnd.below(len(w.workers))
+	for i := range w.workers {
+		if k := w.workers[(first+i)%len(w.workers)]; k.ready() {
+			k.turn()
+			return
+		}
+	}
+}
+
+// handOver is what the server does with a connection that is for net/http.
+func (w *world) handOver(fd int, read []byte) {
+	s := w.socket(fd, "hand-over")
+	c := s.client
+	if c.kind != pageClient || c.status != 0 {
+		w.failf("client %d (%v) is handed to net/http with %q", c.serial, c.kind, clip(read))
+	}
+	if len(w.files[fd-firstNumber].items) > 0 {
+		w.failf("client %d is handed to net/http before Del (I1)", c.serial)
+	}
+	w.tracef("client %d is handed to net/http", c.serial)
+	delete(w.byID, c.id)
+	c.handed, c.conn, c.counted = true, nil, false
+	s.owner = nil
+	w.handed = append(w.handed, c)
+}
+
+// page lets net/http answer somebody, or bring him home as a chat.
+func (w *world) page() {
+	if len(w.handed) == 0 {
+		return
+	}
+	i := w.rnd.below(len(w.handed))
+	c := w.handed[i]
+	if !w.rnd.oneIn(3) && !c.vanished && !c.finAfter && w.plan.maxConnections == 0 && w.plan.perAddress == 0 {
+		w.handed = append(w.handed[:i], w.handed[i+1:]...)
+		w.tracef("client %d comes home", c.serial)
+		c.kind = pick(&w.rnd, plainClient, richClient)
+		c.handed, c.home = false, true
+		c.request()
+		head := c.queue
+		c.queue = nil
+		c.readBytes = c.queued // net/http has read it
+		if err := w.inside.Adopt(c.socket.fd, c.address.Addr(), head, nil); err != nil {
+			w.failf("client %d does not come home: %v", c.serial, err)
+		}
+		return
+	}
+	w.answerPage(i)
+}
+
+func (w *world) answerPage(i int) {
+	c := w.handed[i]
+	w.handed = append(w.handed[:i], w.handed[i+1:]...)
+	w.closeFile(c.socket.fd)
+	c.socket.fd = -1
+	c.finished = true
+}
+
+// drop frees the place of a client that is gone.
+func (w *world) drop(c *client) {
+	if w.slots[c.slot] == c {
+		w.slots[c.slot] = nil
+	}
+}
+
+// end lets all clients go and closes the server. Nothing is left then.
+func (w *world) end() {
+	w.rnd = random(1)
+	w.tracef("the end")
+	w.quiet()
+	for _, c := range w.clients[w.oldest:] {
+		c.reads = 1 << 30
+		if !c.finished && !c.vanished {
+			c.finAfter = true
+		}
+	}
+	w.calm = true
+	w.advance(30 * time.Second) // who waits for what nobody reads any more is stalled
+	w.quiet()
+	if n := w.poller.Count(); n > 0 && len(w.listener.queue) == 0 {
+		w.failf("%d connections are left when all clients have gone", n)
+	}
+	for len(w.handed) > 0 {
+		w.answerPage(0)
+	}
+	w.calm, w.inline, w.ending = true, true, true
+	if err := w.server.Close(); err != nil {
+		w.failf("close: %v", err)
+	}
+	if w.open != 0 {
+		w.failf("%d descriptors are left open when the server is closed", w.open)
+	}
+}
+
+// abandon stops what is left of a run that has failed.
+func (w *world) abandon() {
+	for _, k := range w.workers {
+		k.stop()
+	}
+	w.inside.Abandon()
+}
