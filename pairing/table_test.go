@@ -355,3 +355,20 @@ func TestNoAllocationPerMatch(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestClocksThatDiffer: who waits by a clock that runs behind the one of Relax is
+// not forgotten.
+func TestClocksThatDiffer(t *testing.T) {
+	table := New(Config{IDs: 8, Patience: 5 * time.Second})
+	for id := range uint32(2) {
+		table.Enter(id, false)
+	}
+	table.Relax(20_000, func(Match) {})
+	table.Seek(0, 10_000, []string{"go"})
+	table.Seek(1, 10_000, []string{"chess"})
+	met := false
+	table.Relax(20_512, func(Match) { met = true })
+	if !met {
+		t.Error("two who have waited for ten seconds do not meet")
+	}
+}

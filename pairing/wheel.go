@@ -15,24 +15,33 @@ const (
 )
 
 // add makes an appointment for a time, in milliseconds, at most half a turn
-// ahead. It is kept up to a slot late, never early.
+// ahead. It is kept up to a slot late, never early; one for a time that has been
+// taken already, by who has a clock that runs behind, is the next to be kept.
 func (w *wheel) add(id, at uint32) {
-	slot := &w.slots[at>>slotBits%wheelSlots]
+	at >>= slotBits
+	if w.started && w.isPast(at) {
+		at = w.next
+	}
+	slot := &w.slots[at%wheelSlots]
 	*slot = append(*slot, id)
 }
 
+// slotNumbers: slots are counted modulo this much and one.
+const slotNumbers = 1<<(32-slotBits) - 1
+
+// isPast tells whether a slot was taken.
+func (w *wheel) isPast(slot uint32) bool { return (slot-w.next)&slotNumbers > slotNumbers/2 }
+
 // take returns the clients whose time has come.
 func (w *wheel) take(now uint32) (due []uint32) {
-	const wrap = 1<<(32-slotBits) - 1 // slots are counted modulo this much and one
 	now >>= slotBits
 	if !w.started {
 		w.started, w.next = true, now-wheelSlots
 	}
-	passed := (now - w.next) & wrap
-	if passed > wrap/2 { // an earlier time than that of the last call
+	if w.isPast(now) { // an earlier time than that of the last call
 		return nil
 	}
-	for i := range min(passed, wheelSlots) {
+	for i := range min((now-w.next)&slotNumbers, wheelSlots) {
 		slot := &w.slots[(w.next+i)%wheelSlots]
 		due = append(due, *slot...)
 		*slot = nil
