@@ -80,6 +80,9 @@ func (ep *epoll) Mod(fd int, events easygo.EpollEvent) error {
 }
 
 func (ep *epoll) Del(fd int) error {
+	if s := ep.kernel.files[fd-firstNumber].socket; s != nil {
+		s.client.leaving(ep.kernel.running)
+	}
 	it := ep.find(fd)
 	switch {
 	case ep.closed:
@@ -97,9 +100,6 @@ func (ep *epoll) Del(fd int) error {
 			ep.kernel.files[it.file].items = append(items[:i], items[i+1:]...)
 			break
 		}
-	}
-	if s := ep.kernel.files[it.file].socket; s != nil {
-		s.client.leaving(ep.kernel.running)
 	}
 	ep.kernel.maybeYield()
 	return nil

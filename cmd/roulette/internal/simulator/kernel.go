@@ -27,6 +27,8 @@ type kernel struct {
 	inline    bool  // what is asked of a worker from outside is done at once
 	acceptBad int   // accepts that failed for want of descriptors or memory
 	spares    int   // open ones
+
+	acceptBadAt time.Duration // the last of them
 }
 
 // firstNumber is that of the first descriptor: far above the real ones, so that
@@ -122,12 +124,12 @@ var errNoSpare = errors.New("no descriptor")
 
 func (k *kernel) Spare() (int, error) {
 	if k.running != nil && k.faulty(k.plan.accept) {
-		k.acceptBad++
+		k.acceptFails()
 		return -1, errNoSpare
 	}
 	fd, errno := k.openFile(spareFile)
 	if errno != 0 {
-		k.acceptBad++
+		k.acceptFails()
 		return -1, errno
 	}
 	k.spares++
@@ -224,7 +226,7 @@ func (k *kernel) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	if k.faulty(k.plan.accept) {
 		switch errno := pick(&k.rnd, unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EINTR, unix.EPERM, unix.ECONNABORTED); errno {
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			k.acceptBad++
+			k.acceptFails()
 			return -1, netip.AddrPort{}, errno
 		case unix.ECONNABORTED:
 			if len(l.queue) > 0 {
@@ -242,7 +244,7 @@ func (k *kernel) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	}
 	conn, errno := k.openFile(socketFile)
 	if errno != 0 {
-		k.acceptBad++
+		k.acceptFails()
 		return -1, netip.AddrPort{}, errno
 	}
 	s := l.queue[0]
@@ -251,6 +253,12 @@ func (k *kernel) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	s.fd, s.acceptedAt = conn, k.now
 	k.tracef("client %d is accepted as descriptor %d", s.client.serial, conn-firstNumber)
 	return conn, s.client.address, 0
+}
+
+// acceptFails notes a want of descriptors or memory.
+func (k *kernel) acceptFails() {
+	k.acceptBad++
+	k.acceptBadAt = k.now
 }
 
 func (k *kernel) Epoll(func(error)) (netpoll.Epoll, error) {

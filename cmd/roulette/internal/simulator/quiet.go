@@ -12,7 +12,7 @@ import (
 func (w *world) quiet() {
 	w.calm = true
 	defer func() { w.calm = false }()
-	ticks := 0 // without a move
+	ticks := 0
 	for range maxRounds {
 		moved := false
 		for len(w.owed) > 0 {
@@ -32,7 +32,6 @@ func (w *world) quiet() {
 		}
 		w.drive(w.idle)
 		if moved {
-			ticks = 0
 			continue
 		}
 		if ticks == quietTicks {
@@ -85,7 +84,7 @@ func (c *client) checkQuiet() {
 	w, s := c.world, c.socket
 	switch {
 	case s.fd < 0 && !c.finished && !c.handed:
-		if len(w.listener.queue) > 0 && w.spareFree() {
+		if w.spareFree() && w.now-w.acceptBadAt > slack { // else the workers have backed off
 			w.failf("client %d has not been accepted", c.serial)
 		}
 		return
