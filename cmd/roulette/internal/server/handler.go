@@ -30,6 +30,7 @@ type handler struct {
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
 	counters    metrics.Counters
+	chats       int64 // upgraded here and not ended
 	// uncounted: what is being read may have been sent in its own good time, while
 	// its sender was paused, so no rate limit applies.
 	uncounted bool
@@ -268,9 +269,7 @@ func (h *handler) remove(c *netpoll.Conn, why reason) {
 
 // account counts the end of a WebSocket connection, once (I6).
 func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) {
-	if phaseOf(c) == echo {
-		h.counters.Connections[metrics.ConnectionIdle]--
-	}
+	h.chats--
 	h.counters.Connections[metrics.ConnectionClosing]++
 	c.SetState(uint16(ended)|uint16(why)<<reasonShift, phaseMask|reasonMask)
 	h.counters.Closed[label][endings[why].by]++
@@ -280,9 +279,12 @@ func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) 
 // collect completes the worker's counters with what netpoll has counted.
 func (h *handler) collect() *metrics.Counters {
 	stats, pairs := h.worker.Stats(), h.server.pairs
+	states := &h.counters.Connections
+	states[metrics.ConnectionIdle] = h.chats
 	if h.worker.Index() == 0 { // the table is no worker's: this one reports it
-		h.counters.Connections[metrics.ConnectionWaiting] = int64(pairs.Waiting())
-		h.counters.Connections[metrics.ConnectionPaired] = int64(2 * pairs.Pairs())
+		waiting, paired := int64(pairs.Waiting()), int64(2*pairs.Pairs())
+		states[metrics.ConnectionWaiting], states[metrics.ConnectionPaired] = waiting, paired
+		states[metrics.ConnectionIdle] -= waiting + paired
 	}
 	h.counters.NetworkReceiveBytes = stats.BytesRead
 	h.counters.NetworkTransmitBytes = stats.BytesSent

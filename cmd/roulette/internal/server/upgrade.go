@@ -141,12 +141,11 @@ func (r *rules) answerUpgrade(dst, head []byte) (response []byte, req handshake.
 // open makes c, whose upgrade has been answered, a chat.
 func (h *handler) open(c *netpoll.Conn, p phase) {
 	h.releaseHeld(c)
+	h.chats++
 	h.counters.Handshakes[metrics.HandshakeOK]++
 	h.counters.HandshakeDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
 	setPhase(c, p)
 	switch p {
-	case echo:
-		h.counters.Connections[metrics.ConnectionIdle]++
 	case richPhase:
 		h.openRich(c)
 	case plain:
