@@ -45,18 +45,28 @@ func (l *logged) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
 }
 
-// TestRefusals: each reason is answered, counted, and logged: the first refusal
-// at once, the others as a number after a while, and without an address.
-func TestRefusals(t *testing.T) {
-	const client = "192.0.2.1"
-	for _, tc := range []struct {
-		why      metrics.RejectReason
-		status   int
-		level    string
-		settings Settings
-		origin   string
-		before   func(t *testing.T, s *Server, addr string)
-	}{
+// refusal is a reason for which a chat is refused, and how it comes to that.
+type refusal struct {
+	why      metrics.RejectReason
+	status   int
+	level    string
+	settings Settings
+	origin   string
+	before   func(t *testing.T, s *Server, addr string)
+}
+
+const refusedClient = "192.0.2.1"
+
+// request is what is refused.
+func (r *refusal) request(addr string) string {
+	if r.origin != "" {
+		return servertest.Request(addr, "/ws", "Origin: "+r.origin)
+	}
+	return servertest.Request(addr, "/ws")
+}
+
+func refusals(t *testing.T) []refusal {
+	return []refusal{
 		{why: metrics.RejectMaxConnections, status: 503, level: "WARN", settings: Settings{MaxConnections: 1},
 			before: func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }},
 		{why: metrics.RejectPerAddress, status: 429, level: "INFO", settings: Settings{MaxConnectionsPerAddress: 1},
@@ -73,8 +83,15 @@ func TestRefusals(t *testing.T) {
 		{why: metrics.RejectMemory, status: 503, level: "WARN",
 			before: func(_ *testing.T, s *Server, _ string) { s.pressure.isShort.Store(true) }},
 		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",
-			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, client)}},
-	} {
+			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, refusedClient)}},
+	}
+}
+
+// TestRefusals: each reason is answered, counted, and logged: the first refusal
+// at once, the others as a number after a while, and without an address.
+func TestRefusals(t *testing.T) {
+	const client = refusedClient
+	for _, tc := range refusals(t) {
 		t.Run(tc.why.String(), func(t *testing.T) {
 			var log logged
 			k := &fromAfar{stoppedClock: newStoppedClock()}
@@ -83,10 +100,7 @@ func TestRefusals(t *testing.T) {
 			if tc.before != nil {
 				tc.before(t, s, addr)
 			}
-			request := servertest.Request(addr, "/ws")
-			if tc.origin != "" {
-				request = servertest.Request(addr, "/ws", "Origin: "+tc.origin)
-			}
+			request := tc.request(addr)
 			lines := func() []string { return log.lines("refused", "level="+tc.level, "reason="+tc.why.String()) }
 			check := func(want ...int) {
 				t.Helper()
