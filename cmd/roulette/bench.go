@@ -85,7 +85,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	}
 	progress := progressLine{w: os.Stderr, overwrite: isTerminal(os.Stderr)}
 	if c.Progress || progress.overwrite {
-		config.Progress = progress.show
+		config.Progress = func(p bench.Progress) { progress.show(p) }
 	}
 	result, err := bench.Run(ctx, config)
 	progress.clear()
@@ -143,7 +143,7 @@ type progressLine struct {
 	shown     bool
 }
 
-func (l *progressLine) show(p bench.Progress) {
+func (l *progressLine) show(p fmt.Stringer) {
 	if !l.overwrite {
 		fmt.Fprintln(l.w, p)
 		return

@@ -183,21 +183,23 @@ func TestBenchModes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range parser.Model.Children {
-		for _, flag := range command.Flags {
-			if command.Name != "bench" || flag.Name != "mode" {
-				continue
-			}
-			for _, m := range bench.Modes {
-				if !slices.Contains(flag.EnumSlice(), string(m)) {
-					t.Errorf("no mode %s", m)
-				}
-			}
-			if len(flag.EnumSlice()) != len(bench.Modes) {
-				t.Errorf("%v, want %v", flag.EnumSlice(), bench.Modes)
-			}
-			return
+	command, err := kong.Trace(parser, []string{"bench", "load", "ws://h/ws"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range command.Selected().Flags {
+		if flag.Name != "mode" {
+			continue
 		}
+		for _, m := range bench.Modes {
+			if !slices.Contains(flag.EnumSlice(), string(m)) {
+				t.Errorf("no mode %s", m)
+			}
+		}
+		if len(flag.EnumSlice()) != len(bench.Modes) {
+			t.Errorf("%v, want %v", flag.EnumSlice(), bench.Modes)
+		}
+		return
 	}
 	t.Error("no flag --mode")
 }

@@ -17,9 +17,9 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the chat (what roulette does without a command)."`
-	Chat  chatCommand  `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
-	Bench benchCommand `cmd:"" help:"Load a server and measure what it does."`
+	Serve serveCommand  `cmd:"" default:"withargs" help:"Serve the chat (what roulette does without a command)."`
+	Chat  chatCommand   `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
+	Bench benchCommands `cmd:"" help:"Load a server and measure what it does."`
 
 	Health healthCommand `cmd:"" help:"Ask a running server how it is; exit code 0 says that it is well."`
 
@@ -115,19 +115,31 @@ func read(args []string, stdout, stderr io.Writer) (call, []error) {
 	return call, call.values.Errors()
 }
 
-// help prints kong's help; that of the program itself goes on with the flags of
-// serve, which is what most people want of it.
+// help prints kong's help; that of a command with others below it, the program
+// itself included, goes on with the flags of the one that is meant when none is
+// named, which is what most people want of it.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
 	}
-	serve, err := kong.Trace(ctx.Kong, []string{"serve"})
+	node := ctx.Selected()
+	if node == nil {
+		node = ctx.Model.Node
+	}
+	if node.DefaultCmd == nil {
+		return nil
+	}
+	var path []string
+	for n := node.DefaultCmd; n.Parent != nil; n = n.Parent {
+		path = append([]string{n.Name}, path...)
+	}
+	meant, err := kong.Trace(ctx.Kong, path)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(ctx.Stdout)
 	options.NoAppSummary = true
-	return kong.DefaultHelpPrinter(options, serve)
+	return kong.DefaultHelpPrinter(options, meant)
 }
 
 // usageError is a mistake in what the program was told.
