@@ -3,11 +3,14 @@
 package bench_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,6 +140,77 @@ func BenchmarkRate(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkBeside measures the latency of a few in turn alone and beside thousands
+// whose messages come a byte a second, and how it changes.
+func BenchmarkBeside(b *testing.B) {
+	n := fit(5000)
+	b.Run(fmt.Sprintf("dribble=%d", n), func(b *testing.B) {
+		const rounds = 5
+		server := command(b)
+		p, err := bench.Start(b.Context(), nil, server[0], server[1:]...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer p.Stop()
+		c := bench.Config{URL: "ws://" + p.Addr + "/ws", Mode: bench.Rate, Connections: 40, Rate: 400}
+		p99 := func() float64 {
+			res, err := bench.Run(b.Context(), c)
+			if err := errors.Join(err, res.Err()); err != nil {
+				b.Fatal(err)
+			}
+			return res.Latency.P99
+		}
+		var alone, beside []float64
+		for b.Loop() {
+			for range rounds {
+				alone = append(alone, p99())
+				stop := dribble(b, c.URL, n)
+				beside = append(beside, p99())
+				stop()
+			}
+		}
+		slices.Sort(alone)
+		slices.Sort(beside)
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(alone[len(alone)/2], "alone-p99-µs")
+		b.ReportMetric(beside[len(beside)/2], "beside-p99-µs")
+		b.ReportMetric(beside[len(beside)/2]/alone[len(alone)/2], "times")
+	})
+}
+
+// dribble starts so many slow senders and returns when they are at it.
+func dribble(b *testing.B, url string, n int) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	go func() {
+		res, err := bench.Run(ctx, bench.Config{
+			URL: url, Mode: bench.Dribble, Connections: n, Duration: time.Hour, ProgressEvery: 20 * time.Millisecond,
+			Progress: func(p bench.Progress) {
+				if p.Phase == "measuring" {
+					once.Do(func() { close(begun) })
+				}
+			},
+		})
+		if res != nil {
+			err = res.Err()
+		}
+		ended <- err
+	}()
+	finish := func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Fatal(err)
+		}
+	}
+	select {
+	case <-begun:
+	case err := <-ended:
+		b.Fatal(err)
+	}
+	return finish
 }
 
 func BenchmarkStream(b *testing.B) {
