@@ -35,7 +35,6 @@ type chaos struct {
 // startChaos starts the program, and makes it make whatever is made at first use.
 func startChaos(t *testing.T, l launch) *chaos {
 	t.Helper()
-	servertest.CheckLeaks(t)
 	raiseDescriptors(t)
 	c := &chaos{process: l.serve(t), t: t}
 	converse(t, c.Addr)

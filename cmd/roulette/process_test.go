@@ -86,9 +86,11 @@ type process struct {
 	Addr, Admin string
 }
 
-// run starts the program.
+// run starts the program. The test must leave no goroutine and no descriptor of
+// its own behind.
 func (l launch) run(t testing.TB) *process {
 	t.Helper()
+	servertest.CheckLeaks(t)
 	name, args := l.program, l.args
 	if name == "" {
 		name = program(t)
