@@ -395,6 +395,7 @@ func TestManyTurnedAwayBehindProxy(t *testing.T) {
 }
 
 func TestProxyProtocolNeedsProxies(t *testing.T) {
+	servertest.CheckLeaks(t)
 	if _, err := New(Config{Settings: Settings{ProxyProtocol: true}}); err == nil {
 		t.Error("anybody could say anything")
 	}
