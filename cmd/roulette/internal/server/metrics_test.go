@@ -275,13 +275,12 @@ type failingAccept struct {
 func (k *failingAccept) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for len(k.fails) > 0 {
+	if len(k.fails) > 0 {
 		errno := k.fails[0]
 		k.fails = k.fails[1:]
-		if errno == 0 {
-			break
+		if errno != 0 {
+			return -1, netip.AddrPort{}, errno
 		}
-		return -1, netip.AddrPort{}, errno
 	}
 	return k.Kernel.Accept(fd)
 }
