@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -20,6 +21,9 @@ import (
 func start(t *testing.T, config Config) (s *Server, addr string) {
 	t.Helper()
 	servertest.CheckLeaks(t)
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)

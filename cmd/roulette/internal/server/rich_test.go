@@ -287,8 +287,10 @@ func TestBadRecordsKeepTheConnection(t *testing.T) {
 func TestSeveralRecordsInOneMessage(t *testing.T) {
 	_, addr := start(t, Config{})
 	a := dialRich(t, addr)
-	a.do(append(record.AppendNext(nil, nil, 0), record.AppendStop(nil)...))
+	several := record.AppendStop(record.AppendNext(nil, nil, 0))
+	a.do(append(several, "\x1e{}"...))
 	a.event("waiting")
+	a.event("error") // so the stop before it has been obeyed
 	b := dialRich(t, addr)
 	b.next()
 	b.event("waiting") // a has stopped
