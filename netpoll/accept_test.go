@@ -321,7 +321,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		wait = min(wait*4, maxBackoff) // it was refused twice
 		k.advance(t, p, maxBackoff)
 	}
-	stats := w.stats
+	var stats Stats
 	on(t, w, func() { stats = *w.Stats() })
 	if stats.RefusedForDescriptors != 18 || stats.AcceptErrors[unix.EMFILE] != 18 || stats.Accepted != 0 {
 		t.Errorf("counted %+v", stats)
