@@ -3,7 +3,7 @@ package netpoll
 // Finish ends c in good order: last, which may be empty, is the last that is
 // written to it; nothing it sends is read any more but discarded; when all is
 // written the sending side is shut, and when the peer has closed too, or after
-// Config.LingerTimeout, so is the descriptor. (Closing at once, with unread
+// Config.LingerTimeout in which it took nothing, so is the descriptor. (Closing at once, with unread
 // bytes in the socket, would reset the connection and could destroy what the
 // peer has not read yet.) Owner only.
 func (c *Conn) Finish(last []byte) {

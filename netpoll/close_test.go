@@ -113,6 +113,33 @@ func TestLinger(t *testing.T) {
 	}
 }
 
+// Who takes nothing of what waits for it is not waited for either.
+func TestLingerBehindBacklog(t *testing.T) {
+	k := newManualKernel()
+	closed := make(chan Cause, 1)
+	p := open(t, Config{Kernel: k, Workers: 1, LingerTimeout: 2 * time.Second}, hooks{
+		closed: func(_ *Worker, _ *Conn, cause Cause) { closed <- cause },
+	})
+	w := p.workers[0]
+	fd, _ := tcpPair(t)
+	c := adoptOn(t, w, fd)
+	k.full.Store(true)
+	on(t, w, func() {
+		c.Lock()
+		c.Send(w, []byte("hello "), nil)
+		c.Unlock()
+		c.Finish([]byte("bye"))
+	})
+	k.advance(t, p, 2*time.Second-time.Millisecond)
+	if n := c.Pending(); n != len("hello bye") {
+		t.Errorf("%d bytes wait", n)
+	}
+	k.advance(t, p, time.Millisecond)
+	if cause := receive(t, "its end", closed); cause != Abandoned {
+		t.Fatalf("cause %d", cause)
+	}
+}
+
 func TestCloseInCallbacks(t *testing.T) {
 	k := newManualKernel()
 	closed := make(chan Cause, 1)

@@ -214,6 +214,9 @@ func (c *Conn) flush() bool {
 	w.stats.BacklogBytes -= int64(n)
 	if n > 0 {
 		s.progress = w.now
+		if c.has(closing) { // who still takes what waits is not abandoned
+			c.heard = w.now
+		}
 	}
 	switch {
 	case n == before:

@@ -217,14 +217,15 @@ func (w *Worker) sweep(c *Conn) {
 	if c.spill.Load() != nil && !w.sweepBacklog(c) {
 		return
 	}
+	if c.has(closing) {
+		return
+	}
 	if c.has(paused) || c.spill.Load() != nil && c.Pending() > 0 {
 		// Who is not read cannot be heard; and who has much to take before he
 		// sees our ping is judged by the stall time.
 		c.heard = w.now
 	}
-	if !c.has(closing) {
-		w.handler.Sweep(c)
-	}
+	w.handler.Sweep(c)
 }
 
 // Each calls f for every connection of the worker that is open and not closing;
