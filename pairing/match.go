@@ -229,5 +229,10 @@ func (t *Table) relax(s *shard, id, now uint32) bool {
 		s.openUp(s.seekers[id])
 		s.insert(id, e)
 	}
+	if waited := e.waited(now); e.last != 0 && waited < t.patience {
+		// A wheel that begins to turn, or has stood still for long, keeps all
+		// appointments at once.
+		s.due.add(id, now+t.patience-waited)
+	}
 	return true
 }

@@ -372,3 +372,31 @@ func TestClocksThatDiffer(t *testing.T) {
 		t.Error("two who have waited for ten seconds do not meet")
 	}
 }
+
+// TestAppointmentsKeptTooEarly: two who avoid each other meet when they may, also
+// if the first look at them came before.
+func TestAppointmentsKeptTooEarly(t *testing.T) {
+	for name, relaxed := range map[string][]uint32{
+		"the first look of all": {100_250},
+		"after a pause":         {10_000, 100_250},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := New(Config{IDs: 8, Patience: 5 * time.Second})
+			for id := range uint32(2) {
+				table.Enter(id, false)
+				table.Seek(id, 99_000, nil)
+			}
+			if len(relaxed) > 1 {
+				table.Relax(relaxed[0], func(Match) {})
+			}
+			table.Seek(0, 100_000, nil)
+			table.Seek(1, 100_000, nil)
+			table.Relax(relaxed[len(relaxed)-1], func(m Match) { t.Errorf("the same two met too soon: %+v", m) })
+			met := false
+			table.Relax(105_512, func(Match) { met = true })
+			if !met {
+				t.Error("two lone people do not meet again")
+			}
+		})
+	}
+}
