@@ -111,6 +111,9 @@ func (c *client) checkClose(payload []byte) {
 		w.failf("client %d is closed with %d %q; its offence is %d, its own close frame %q", c.serial, code, payload, c.offence, c.goodbye)
 	}
 	w.ended++
+	if c.direct {
+		c.settled = c.read
+	}
 }
 
 // closed: the server has closed c's descriptor.
@@ -120,7 +123,6 @@ func (c *client) closed() {
 	age := w.now - s.acceptedAt + max(c.lag, 0) + slack
 	switch {
 	case c.conn == nil: // accepted, and refused
-		w.refused++
 		w.checkRefused()
 	case c.status == 101 && !c.closing:
 		w.ended++
@@ -146,13 +148,26 @@ func (c *client) closed() {
 }
 
 // checkRefused sees to it that connections are refused at accept only for a
-// reason: a want of descriptors, of which each time may cost one connection then
-// and one more when there are some again.
+// reason: too many wait for a refusal in good order, or there was a want of
+// descriptors, of which each time may cost one connection then and one more when
+// there are some again.
 func (w *world) checkRefused() {
-	if w.plan.maxConnections == 0 && w.plan.perAddress == 0 && w.refused > 2*w.acceptBad {
+	turnedAway := 0
+	for _, c := range w.byID {
+		if c.full || c.crowded || !c.counted {
+			turnedAway++
+		}
+	}
+	limited := w.plan.maxConnections > 0 || w.plan.perAddress > 0
+	if limited && turnedAway >= maxTurnedAway/2 { // some may have got their refusal since
+		return
+	}
+	if w.refused++; w.refused > 2*w.acceptBad {
 		w.failf("%d connections were refused at accept, which has failed %d times", w.refused, w.acceptBad)
 	}
 }
+
+const maxTurnedAway = 32
 
 // alive tells whether the server can be expected to serve c.
 func (c *client) alive() bool {

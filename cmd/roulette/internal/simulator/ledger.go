@@ -210,6 +210,22 @@ func (c *client) senderOfNothing(op byte, direct bool) (*client, int) {
 	return nil, 0
 }
 
+// accountEnd is account for a chat that was closed: what it had sent before has
+// reached its partner, or it was told otherwise.
+func (c *client) accountEnd() {
+	lost := 0
+	for i := range c.messages[:c.settled] {
+		m := &c.messages[i]
+		if m.got == nil && m.size > 0 && !m.control && !m.unsure && m.to != nil && m.to.alive() && len(m.to.socket.refused) == 0 {
+			lost++
+		}
+	}
+	if lost > c.undelivered && c.world.plan.rate == 0 && c.kind != echoClient {
+		c.world.failf("%d messages that client %d had sent before its end were lost (I7)", lost, c.serial)
+	}
+	c.settled = 0
+}
+
 // account compares, when all is quiet, what c has sent with what became of it:
 // delivered, reported as not delivered, or lost with a receiver.
 func (c *client) account() {

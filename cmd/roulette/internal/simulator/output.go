@@ -26,6 +26,8 @@ type output struct {
 	last        int     // and its number
 	backlogged  bool    // something had to wait
 	diedFull    bool    // and was lost
+	settled     int     // messages that the server had read when it closed the chat
+	direct      bool    // what is looked at does not stand behind a backlog
 	readPartner *client // when the server has read from it last
 	readNumber  uint32
 	readAt      time.Duration
@@ -63,6 +65,7 @@ func (c *client) see(b []byte, direct bool) {
 	if len(b) == 0 {
 		return
 	}
+	c.direct = direct
 	if !direct {
 		c.backlogged = true
 	}

@@ -34,6 +34,9 @@ func (w *world) quiet() {
 		if moved {
 			continue
 		}
+		if ticks == 0 {
+			w.checkArmed()
+		}
 		if ticks == quietTicks {
 			w.checkQuiet()
 			return
@@ -51,6 +54,37 @@ const (
 	quietTicks = 6 // every connection is looked at within four
 )
 
+// checkArmed: what a socket has refused is written as soon as there is room, and
+// not by and by.
+func (w *world) checkArmed() {
+	for _, c := range w.byID {
+		if s := c.socket; len(s.refused) > 0 && !s.full && !s.scarce && !s.broken {
+			w.failf("client %d has room for the %d bytes that wait for it, and nobody writes them", c.serial, len(s.refused))
+		}
+	}
+}
+
+// checkLinger: who does not close is closed, a while after it was said goodbye to.
+func (w *world) checkLinger() {
+	w.calm = true
+	defer func() { w.calm = false }()
+	closing := make(map[*client]bool)
+	for _, c := range w.byID {
+		closing[c] = c.conn.Closing()
+	}
+	for range (lingerTimeout + slack) / tick {
+		w.advance(tick)
+		w.drive(w.idle)
+	}
+	for _, c := range w.byID {
+		if closing[c] {
+			w.failf("client %d was said goodbye to, and its descriptor is still open", c.serial)
+		}
+	}
+}
+
+const lingerTimeout = 3 * time.Second
+
 func (w *world) idle() bool {
 	for _, k := range w.workers {
 		if k.busy || k.ready() {
@@ -62,6 +96,7 @@ func (w *world) idle() bool {
 
 func (w *world) checkQuiet() {
 	for _, c := range w.clients[w.oldest:] {
+		c.accountEnd()
 		c.checkQuiet()
 	}
 	w.checkTable()
@@ -77,6 +112,35 @@ func (w *world) checkTable() {
 	if err := w.pairs.ConsistencyCheck(now); err != nil {
 		w.failf("%v", err)
 	}
+	want, unknown := 0, 0
+	for _, c := range w.byID {
+		if _, paired := w.pairs.Partner(c.id); paired || c.status != 101 || c.conn.Closing() {
+			continue
+		}
+		switch seeks, known := c.seeks(); {
+		case !known:
+			unknown++
+		case seeks:
+			want++
+		}
+	}
+	if n := w.pairs.Waiting(); n < want || n > want+unknown {
+		w.failf("%d clients wait, it should be %d", n, want)
+	}
+}
+
+// seeks tells whether c, which has no partner, wants one.
+func (c *client) seeks() (seeks, known bool) {
+	switch {
+	case c.kind != richClient:
+		return c.kind == plainClient, true
+	case len(c.socket.refused) > 0:
+		return false, false
+	case c.obeyed == 0:
+		return false, true
+	}
+	last := c.commands[c.obeyed-1]
+	return last.next && c.waiting, last.sure
 }
 
 // checkQuiet: nothing is left undone for c.
@@ -182,7 +246,7 @@ func (w *world) checkCounters() {
 		}
 	}
 	ended := w.ended
-	var handshaking, closing, echoes, backlogs, waiting int64
+	var handshaking, closing, chats, backlogs, waiting int64
 	for _, c := range w.clients[w.oldest:] {
 		if c.conn == nil {
 			continue
@@ -195,8 +259,8 @@ func (w *world) checkCounters() {
 			}
 		case c.status == 0:
 			handshaking++
-		case c.kind == echoClient:
-			echoes++
+		default:
+			chats++
 		}
 		if n := len(c.socket.refused); n > 0 {
 			backlogs++
@@ -212,7 +276,7 @@ func (w *world) checkCounters() {
 	}{
 		{"handshaking connections", sum.Connections[metrics.ConnectionHandshaking], handshaking},
 		{"closing connections", sum.Connections[metrics.ConnectionClosing], closing},
-		{"idle connections", sum.Connections[metrics.ConnectionIdle], echoes},
+		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs())},
 		{"backlogs", sum.BacklogConnections, backlogs},
 		{"bytes in backlogs", sum.BacklogBytes, waiting},
 		{"connections", int64(w.poller.Count()), int64(len(w.byID))},

@@ -27,6 +27,7 @@ type socket struct {
 	accepted int64  // bytes that the kernel has taken
 	refused  []byte // what the server has, and must try again before anything else
 	full     bool   // a write was refused: an event follows when there is room
+	scarce   bool   // a write was refused for want of memory: no event follows
 	shut     bool   // the server has ended its side
 
 	// A reset: the error is reported once.
@@ -208,6 +209,7 @@ func (k *kernel) write(fd int, b []byte) (n int, errno unix.Errno) {
 	case n > 1 && k.faulty(k.plan.short):
 		n = k.rnd.size(n - 1)
 	}
+	s.scarce = errno != unix.EAGAIN
 	s.accepted += int64(n)
 	s.refused = append(s.refused[:0], b[n:]...)
 	if len(s.refused) > 0 && errno == unix.EAGAIN {

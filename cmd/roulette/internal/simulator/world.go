@@ -193,6 +193,7 @@ func (w *world) end() {
 	w.rnd = random(1)
 	w.tracef("the end")
 	w.quiet()
+	w.checkLinger()
 	for _, c := range w.clients[w.oldest:] {
 		c.reads = 1 << 30
 		if !c.finished && !c.vanished {
