@@ -39,6 +39,13 @@
 // from the first scrape. Names, help texts and sources are the rows of one table
 // in families.go. Bucket bounds and their reasons are in histogram.go.
 //
+// # What is made of them
+//
+// metrics/prometheus has a scrape configuration, recording rules and alerts, each
+// tested by promtool; metrics/grafana a dashboard that shows every family and
+// names the alert that goes by a panel. A test in cmd/roulette has a real
+// Prometheus ask all of it of a running server.
+//
 // # Cost
 //
 // Measured with this package's benchmarks on two cores (ns, no allocations):

@@ -314,8 +314,26 @@ func (a *audit) end(t *testing.T) {
 	a.look(t, s)
 
 	s, addr = start(t, Config{})
-	servertest.Dial(t, addr, "/ws")
-	if err := s.Close(); err != nil {
+	for range 20 {
+		servertest.Dial(t, addr, "/ws")
+	}
+	// Scrapes in the middle of it, for the race detector.
+	var scrapes sync.WaitGroup
+	over := make(chan struct{})
+	scrapes.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				_, _ = s.Registry().Gather() // what it says is not of interest here
+			}
+		}
+	})
+	err := s.Close()
+	close(over)
+	scrapes.Wait()
+	if err != nil {
 		t.Fatal(err)
 	}
 	a.look(t, s) // of workers that have ended
