@@ -135,3 +135,46 @@ func TestReadmeRecords(t *testing.T) {
 		t.Errorf("%d records of the server and %d of the client, want 8 and 3", events, commands)
 	}
 }
+
+// TestReadmeNames: the tests, the files and the headings that the README points to
+// exist.
+func TestReadmeNames(t *testing.T) {
+	const root = "../.."
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(text)
+	grep := exec.Command("git", "grep", "-hoE", `^func (Test|Fuzz)\w+`, "--", "*_test.go")
+	grep.Dir = root
+	tests, err := grep.Output()
+	if err != nil {
+		t.Skipf("skipped: no git repository: %v", err)
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)(…?)`").FindAllStringSubmatch(readme, -1)
+	if len(names) == 0 {
+		t.Error("the README names no test")
+	}
+	for _, m := range names {
+		if end := map[bool]string{true: "", false: "\n"}[m[2] != ""]; !strings.Contains(string(tests), "func "+m[1]+end) {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	headings := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(readme, -1) {
+		anchor := strings.ToLower(strings.ReplaceAll(m[1], " ", "-"))
+		headings[regexp.MustCompile(`[^\w-]`).ReplaceAllString(anchor, "")] = true
+	}
+	for _, m := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(readme, -1) {
+		target, anchor, _ := strings.Cut(m[1], "#")
+		switch {
+		case strings.HasPrefix(target, "http"):
+		case target == "" && !headings[anchor]:
+			t.Errorf("there is no heading for #%s", anchor)
+		case target != "":
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
