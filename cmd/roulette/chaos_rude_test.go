@@ -131,7 +131,7 @@ func TestChaosUnlimitedGreed(t *testing.T) {
 	bound := calmGrowth + each*len(greed)*(512<<10+128<<10)
 	c := startChaos(t, launch{args: []string{"--message-rate=0"}})
 	for _, g := range greed {
-		c.beside(fmt.Sprintf("beside %d that send %s", each, g.name), 1, func() func() {
+		c.beside(fmt.Sprintf("beside %d that send %s", each, g.name), 1, 50*time.Millisecond, func() func() {
 			var clients []*servertest.Conn
 			var busy sync.WaitGroup
 			for range each {

@@ -22,7 +22,8 @@ func TestChaosDribble(t *testing.T) {
 	// kilobyte, and the requests of all who came at once 1 KiB more.
 	bound := calmGrowth + n*2<<10
 	c := startChaos(t, launch{})
-	c.beside(fmt.Sprintf("beside %d senders of a byte a second", n), 3, func() func() {
+	// A second: when so many have come, the program gives memory back, once.
+	c.beside(fmt.Sprintf("beside %d senders of a byte a second", n), 2, 1200*time.Millisecond, func() func() {
 		w := c.begin(bench.Config{
 			URL: "ws://" + c.Addr + "/ws", Mode: bench.Dribble, Connections: n, Duration: time.Hour,
 			Drain: servertest.Patience, Timeout: servertest.Patience,

@@ -183,11 +183,15 @@ func (c *chaos) finish(w *crew) *bench.Result {
 
 // beside measures the healthy in turn without and with the chaos, which attack
 // starts and stop stops, and logs the medians of their 99th percentiles and the
-// ratio.
-func (c *chaos) beside(what string, rounds int, attack func() (stop func())) {
+// ratio. What happens in the time settle, when the chaos has just begun, is not
+// measured.
+func (c *chaos) beside(what string, rounds int, settle time.Duration, attack func() (stop func())) {
 	c.t.Helper()
 	p99 := func() float64 {
-		r := c.healthyFor(500 * time.Millisecond)
+		load := c.healthyLoad(500 * time.Millisecond)
+		load.Warmup = settle
+		r, err := bench.Run(context.Background(), load)
+		c.judge(r, err)
 		if r.Latency == nil {
 			c.t.Fatal("no latency was measured")
 		}
