@@ -82,19 +82,40 @@ func (t *Table) checkEntry(id uint32, e *entry) error {
 // checkWaiting looks for two who should have been paired. Whoever has an
 // appointment that Relax has not kept yet is as it was before.
 func (t *Table) checkWaiting(waits []uint32, now uint32) error {
+	const late = 2 << slotBits
+	appointed := t.appointed()
 	for i, a := range waits {
 		ea, sa := t.entry(a), t.shardOf(a)
+		insists := ea.link.Load()&openBit == 0
+		if (insists || ea.last != 0 && ea.waited(now) < t.patience) && !appointed[a] {
+			return fmt.Errorf("client %d waits for its time, and has no appointment", a)
+		}
+		if insists && ea.age(now-late) >= t.patience {
+			return fmt.Errorf("client %d still insists on its interests", a)
+		}
 		for _, b := range waits[i+1:] {
 			eb, sb := t.entry(b), t.shardOf(b)
 			bothOpen := ea.link.Load()&openBit != 0 && eb.link.Load()&openBit != 0
 			if !bothOpen && len(shared(sa.seekers[a], sb.seekers[b])) == 0 {
 				continue
 			}
-			const late = 2 << slotBits
 			if !t.avoids(a, ea, b, eb, now-late) {
 				return fmt.Errorf("clients %d and %d wait side by side", a, b)
 			}
 		}
 	}
 	return nil
+}
+
+// appointed are the clients that Relax will look at.
+func (t *Table) appointed() map[uint32]bool {
+	appointed := make(map[uint32]bool)
+	for i := range t.shards {
+		for _, slot := range t.shards[i].due.slots {
+			for _, id := range slot {
+				appointed[id] = true
+			}
+		}
+	}
+	return appointed
 }

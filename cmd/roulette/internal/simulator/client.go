@@ -92,6 +92,9 @@ func (w *world) connect(slot int) {
 	r := &w.rnd
 	c := &client{world: w, serial: len(w.clients) + 1, slot: slot, talk: w.plan.talk}
 	c.kind = pick(r, plainClient, richClient, richClient, richClient, plainClient, plainClient, richClient, echoClient)
+	if w.plan.rich {
+		c.kind = richClient
+	}
 	if r.oneIn(w.plan.odd) {
 		c.kind = pick(r, garbageClient, wrongClient, hugeClient, silentClient, pageClient, pageClient, pageClient)
 	}

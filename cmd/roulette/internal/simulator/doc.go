@@ -61,12 +61,13 @@
 //
 // When all has come to rest:
 //
-//   - nothing that was sent is unread, nothing unsent while the receiver has room,
-//     nobody paused for nothing
+//   - nothing that was sent is unread, nobody is paused for nothing; what a socket
+//     has refused is written as soon as there is room, also when nothing rests
 //   - messages sent are those delivered, reported as undelivered, or lost with a
 //     receiver; an echo is complete
-//   - [pairing.Table.ConsistencyCheck]: I5, and no two compatible clients wait; who
-//     is paired or not was told so
+//   - [pairing.Table.ConsistencyCheck]: I5, and no two compatible clients wait, and
+//     those wait who should; who is paired or not was told so
+//   - nobody who was said goodbye to keeps his descriptor; every worker listens
 //   - I4: backlogs are within their bound
 //   - I6: ends, gauges and descriptors are what they should be; at the end nothing
 //     is open

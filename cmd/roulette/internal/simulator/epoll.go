@@ -125,6 +125,16 @@ func (f *file) wake() {
 	}
 }
 
+// queued tells whether a descriptor stands in a ready list.
+func (f *file) queued() bool {
+	for _, it := range f.items {
+		if it.queued {
+			return true
+		}
+	}
+	return false
+}
+
 func (it *item) queue() {
 	if !it.queued {
 		it.queued = true

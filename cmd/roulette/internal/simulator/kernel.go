@@ -15,18 +15,19 @@ import (
 type kernel struct {
 	*world // it belongs to
 
-	files     []file
-	free      int // no number below is free
-	open      int
-	listener  *listener
-	epolls    []*epoll
-	workers   []*worker
-	running   *worker // nil: the simulator itself
-	owed      []*socket
-	timers    []int // descriptors
-	inline    bool  // what is asked of a worker from outside is done at once
-	acceptBad int   // accepts that failed for want of descriptors or memory
-	spares    int   // open ones
+	files      []file
+	free       int // no number below is free
+	open       int
+	listener   *listener
+	epolls     []*epoll
+	workers    []*worker
+	running    *worker   // nil: the simulator itself
+	owed       []*socket // an event that has nothing to do with room
+	backlogged []*socket // that have refused something
+	timers     []int     // descriptors
+	inline     bool      // what is asked of a worker from outside is done at once
+	acceptBad  int       // accepts that failed for want of descriptors or memory
+	spares     int       // open ones
 
 	acceptBadAt time.Duration // the last of them
 }

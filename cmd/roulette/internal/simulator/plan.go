@@ -17,23 +17,24 @@ type plan struct {
 	receive     int // bytes
 
 	// Once in how many times; 0: never.
-	preempt    int // a worker stops where others may overtake it
-	short      int // a read or write does a part
-	again      int // EAGAIN although there is something
-	interrupt  int // EINTR
-	noBuffers  int // ENOBUFS, ENOMEM
-	reset      int // the connection breaks
-	late       int // an event is held back
-	duplicate  int // an event comes again
-	spurious   int // an event comes from nowhere
-	accept     int // accept4 fails
-	leave      int // a client goes
-	offend     int // a client breaks the protocol
-	jump       int // the clock jumps, in steps
-	batch      int // events a turn at most
-	talk       int // of ten things a client does, so many are messages
-	stalled    int // a client reads nothing
-	odd        int // a client is no chat at all
+	preempt    int  // a worker stops where others may overtake it
+	short      int  // a read or write does a part
+	again      int  // EAGAIN although there is something
+	interrupt  int  // EINTR
+	noBuffers  int  // ENOBUFS, ENOMEM
+	reset      int  // the connection breaks
+	late       int  // an event is held back
+	duplicate  int  // an event comes again
+	spurious   int  // an event comes from nowhere
+	accept     int  // accept4 fails
+	leave      int  // a client goes
+	offend     int  // a client breaks the protocol
+	jump       int  // the clock jumps, in steps
+	batch      int  // events a turn at most
+	talk       int  // of ten things a client does, so many are messages
+	stalled    int  // a client reads nothing
+	odd        int  // a client is no chat at all
+	rich       bool // all others are rich
 	clockStep  time.Duration
 	quietAfter int // steps
 }
@@ -43,13 +44,13 @@ func newPlan(r *random) plan {
 	seldom := func() int { return pick(r, 0, 0, 0, 500, 5000) }
 	p := plan{
 		workers:     pick(r, 1, 2, 2, 3, 4),
-		slots:       pick(r, 3, 5, 8, 16, 40, 40, 120, 300),
+		slots:       pick(r, 2, 3, 5, 8, 16, 40, 40, 120, 300),
 		maxMessage:  pick(r, 300, 4096, 65536),
 		descriptors: 1 << 20,
 		sendBuffer:  pick(r, 60, 300, 3000, 30_000, 300_000),
 		receive:     pick(r, 10, 100, 3000, 70_000, 600_000),
 
-		preempt:   pick(r, 0, 3, 10, 40),
+		preempt:   pick(r, 0, 2, 3, 10, 40),
 		short:     often(),
 		again:     often(),
 		interrupt: often(),
@@ -59,17 +60,18 @@ func newPlan(r *random) plan {
 		duplicate: often(),
 		spurious:  often(),
 		accept:    pick(r, 0, 0, 4, 40),
-		leave:     pick(r, 20, 60, 300, 1000),
-		offend:    pick(r, 0, 30, 300),
-		jump:      pick(r, 0, 300, 3000),
+		leave:     pick(r, 8, 20, 60, 300, 1000),
+		offend:    pick(r, 0, 12, 40, 300),
+		jump:      pick(r, 0, 60, 300, 3000),
 		batch:     pick(r, 1, 4, 16, 64),
 		talk:      pick(r, 2, 5, 8),
 		stalled:   pick(r, 0, 4, 30),
 		odd:       pick(r, 0, 5, 40),
 		clockStep: pick(r, 10*time.Microsecond, time.Millisecond, 20*time.Millisecond),
 
-		quietAfter: pick(r, 500, 2000, 6000),
+		quietAfter: pick(r, 500, 2000, 6000, 40_000),
 	}
+	p.rich = r.oneIn(4)
 	p.addresses = 1 + r.below(p.slots)
 	if r.oneIn(4) {
 		p.maxConnections = max(p.slots*2/3, 2)

@@ -34,9 +34,6 @@ func (w *world) quiet() {
 		if moved {
 			continue
 		}
-		if ticks == 0 {
-			w.checkArmed()
-		}
 		if ticks == quietTicks {
 			w.checkQuiet()
 			return
@@ -57,14 +54,25 @@ const (
 // checkArmed: what a socket has refused is written as soon as there is room, and
 // not by and by.
 func (w *world) checkArmed() {
-	for _, c := range w.byID {
-		if s := c.socket; len(s.refused) > 0 && !s.full && !s.scarce && !s.broken {
-			w.failf("client %d has room for the %d bytes that wait for it, and nobody writes them", c.serial, len(s.refused))
-		}
+	if w.anyBusy() {
+		return
 	}
+	kept := w.backlogged[:0]
+	for _, s := range w.backlogged {
+		switch {
+		case len(s.refused) == 0 || s.broken || s.fd < 0:
+			s.listed = false
+			continue
+		case !s.full && !s.scarce && !w.files[s.fd-firstNumber].queued():
+			w.failf("client %d has room for the %d bytes that wait for it, and nobody writes them", s.client.serial, len(s.refused))
+		}
+		kept = append(kept, s)
+	}
+	w.backlogged = kept
 }
 
-// checkLinger: who does not close is closed, a while after it was said goodbye to.
+// checkLinger: who does not close is closed, a while after it was said goodbye
+// to; and who had a reason not to meet has met.
 func (w *world) checkLinger() {
 	w.calm = true
 	defer func() { w.calm = false }()
@@ -72,10 +80,11 @@ func (w *world) checkLinger() {
 	for _, c := range w.byID {
 		closing[c] = c.conn.Closing()
 	}
-	for range (lingerTimeout + slack) / tick {
+	for range (patience + slack) / tick {
 		w.advance(tick)
 		w.drive(w.idle)
 	}
+	w.checkTable()
 	for _, c := range w.byID {
 		if closing[c] {
 			w.failf("client %d was said goodbye to, and its descriptor is still open", c.serial)
@@ -83,7 +92,9 @@ func (w *world) checkLinger() {
 	}
 }
 
-const lingerTimeout = 3 * time.Second
+// patience is how long clients that wait avoid each other; a connection lingers
+// for less.
+const patience = 5 * time.Second
 
 func (w *world) idle() bool {
 	for _, k := range w.workers {
@@ -298,6 +309,10 @@ func (w *world) checkCounters() {
 // checkDescriptors counts what is open (I6): for each worker an epoll, a timer
 // and an event, the listener, the spare, the connections, and what net/http has.
 func (w *world) checkDescriptors() {
+	listening := len(w.files[w.listener.fd-firstNumber].items)
+	if listening < len(w.workers) && w.now-w.acceptBadAt > slack { // else some have backed off
+		w.failf("%d workers listen instead of %d", listening, len(w.workers))
+	}
 	want := 3*len(w.workers) + 1 + w.spares + len(w.byID) + len(w.handed)
 	if w.open != want || w.spares > 1 {
 		w.failf("%d descriptors are open instead of %d, %d of them spare ones (I6)", w.open, want, w.spares)

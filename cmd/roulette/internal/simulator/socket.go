@@ -27,6 +27,7 @@ type socket struct {
 	accepted int64  // bytes that the kernel has taken
 	refused  []byte // what the server has, and must try again before anything else
 	full     bool   // a write was refused: an event follows when there is room
+	listed   bool   // in kernel.backlogged
 	scarce   bool   // a write was refused for want of memory: no event follows
 	shut     bool   // the server has ended its side
 
@@ -212,6 +213,10 @@ func (k *kernel) write(fd int, b []byte) (n int, errno unix.Errno) {
 	s.scarce = errno != unix.EAGAIN
 	s.accepted += int64(n)
 	s.refused = append(s.refused[:0], b[n:]...)
+	if len(s.refused) > 0 && !s.listed {
+		s.listed = true
+		k.backlogged = append(k.backlogged, s)
+	}
 	if len(s.refused) > 0 && errno == unix.EAGAIN {
 		s.full = true
 		if 3*s.room() >= s.size() { // room that only seemed not to be there

@@ -101,13 +101,14 @@ func (w *world) do(seed uint64) {
 		return
 	}
 	if r.oneIn(w.plan.jump) {
-		w.advance(time.Duration(r.size(60_000)) * time.Millisecond)
+		w.advance(time.Duration(pick(r, r.size(60_000), 30_000+r.below(30_000))) * time.Millisecond)
 	} else if r.oneIn(8) {
 		w.advance(time.Duration(r.below(int(w.plan.clockStep))))
 	}
 	switch n := r.below(16); {
 	case n < 8:
 		w.turnOfSome()
+		w.checkArmed()
 	case n < 15:
 		slot := r.below(len(w.slots))
 		if c := w.slots[slot]; c != nil {
