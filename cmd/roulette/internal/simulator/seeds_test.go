@@ -4,4 +4,10 @@ package simulator
 var seeds = []struct {
 	seed  uint64
 	found string
-}{}
+}{
+	{8394145604935194458, "a connection that was ending was never abandoned while a backlog stood that nobody took"},
+	{8961977862276700928, "a rich client that was about to end was paired, and sent a message of somebody it was not told of"},
+	{2354779983466902320, "a worker that had backed off from accepting accepted because of a late event, and never listened again"},
+	{999084135866221868, "an appointment by a clock that ran behind was kept a turn of the wheel late"},
+	{5785856002881527858, "an appointment that was kept too early was not made again"},
+}
