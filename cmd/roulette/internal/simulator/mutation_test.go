@@ -50,8 +50,9 @@ func (m mutation) test(t *testing.T, root string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
-	out, err := exec.Command(program, "-test.run", "^TestSimulation$", "-test.timeout", "5m",
-		"-sim.shrink", "0s", "-sim.steps", "10000000").CombinedOutput()
+	// The rarest takes some four million steps on the average.
+	out, err := exec.Command(program, "-test.run", "^Test(Simulation|Seeds)$", "-test.timeout", "10m",
+		"-sim.shrink", "0s", "-sim.steps", "100000000").CombinedOutput()
 	if err == nil {
 		t.Fatalf("not found\n%s", out)
 	}
