@@ -194,30 +194,6 @@ func TestSlowReceiverTalks(t *testing.T) {
 	a.Expect(servertest.OpText, "one moment")
 }
 
-func TestMemoryOfStalledPairs(t *testing.T) {
-	const pairs = 8
-	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: time.Hour}})
-	before := heap()
-	for range pairs {
-		a, _ := couple(t, s, addr)
-		(&pourer{Conn: a}).pour(t, s, 0) // the kernels may make room for an earlier one meanwhile
-	}
-	f := flowOf(t, s)
-	grown := heap() - before
-	t.Logf("%d pairs stalled, %d bytes wait, at most %d for one; the heap grew by %d a pair", f.waiting, f.bytes, f.most, grown/pairs)
-	if f.waiting < pairs/2 || f.paused != f.waiting || f.most > mostPending {
-		t.Errorf("%+v", f)
-	}
-	if grown > pairs*2*mostPending {
-		t.Errorf("the heap grew by %d bytes", grown)
-	}
-	// The senders, who do not read either, get each other for partners.
-	k.stall(t, s, "all receivers are gone, and nothing waits", func() bool {
-		return s.poller.Count() <= pairs && flowOf(t, s) == flow{}
-	})
-}
-
 // stall lets the stall time pass until something is so: the kernels may still
 // move a little, which is progress.
 func (k *stoppedClock) stall(t *testing.T, s *Server, what string, condition func() bool) {
@@ -458,66 +434,6 @@ func TestLargeMessagesBehindBacklog(t *testing.T) {
 	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.UndeliveredMessages }); n != 0 {
 		t.Errorf("%d messages undelivered", n)
 	}
-}
-
-func TestEchoThatIsNotRead(t *testing.T) {
-	k := newStoppedClock()
-	s, addr := start(t, Config{Kernel: k})
-	c := &pourer{Conn: servertest.Dial(t, addr, "/echo")}
-	c.pour(t, s, 1)
-	if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending {
-		t.Fatalf("%+v", f)
-	}
-	var writing sync.WaitGroup
-	writing.Go(func() { c.finish() })
-	check(t, c.Conn, 0, c.next)
-	writing.Wait()
-	servertest.Await(t, "it is read", func() bool { return flowOf(t, s) == flow{} })
-
-	c.pour(t, s, 1)
-	k.stall(t, s, "it ends", func() bool {
-		return total(t, s, func(c *metrics.Counters) uint64 { return c.WriteStalls[metrics.StallClosed] }) == 1
-	})
-	for {
-		f, err := c.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Op == servertest.OpClose {
-			if f.Code() != 4408 {
-				t.Errorf("got %v, want close 4408", f)
-			}
-			break
-		}
-	}
-}
-
-// Pings to a server whose pongs are not read: the server reads no more of them,
-// and owes each pong when they are.
-func TestPongsThatAreNotRead(t *testing.T) {
-	const pings = 500 // in one write
-	s, addr := start(t, Config{Kernel: newStoppedClock()})
-	ping := func(i int) string { return fmt.Sprintf("%08d", i) + strings.Repeat("p", 117) }
-	c := &pourer{Conn: servertest.Dial(t, addr, "/ws"), frame: func(i int) (b []byte) {
-		for n := range pings {
-			b = append(b, servertest.Encode(servertest.Fin|servertest.OpPing, ping(i*pings+n))...)
-		}
-		return b
-	}}
-	c.pour(t, s, 1)
-	if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending {
-		t.Fatalf("%+v", f)
-	}
-	var writing sync.WaitGroup
-	writing.Go(func() { c.finish() })
-	for i := range c.next * pings {
-		f, err := c.Read()
-		if err != nil || f.Op != servertest.OpPong || string(f.Payload) != ping(i) {
-			t.Fatalf("pong %d of %d: %v, %v", i, c.next*pings, f, err)
-		}
-	}
-	writing.Wait()
-	servertest.Await(t, "it is read", func() bool { return flowOf(t, s) == flow{} })
 }
 
 // A receiver that makes some progress is never stalled, and its sender, which
