@@ -51,8 +51,8 @@ func (c *benchCommand) Validate() error {
 			return errors.New("--" + check.rule)
 		}
 	}
-	if c.URL != "" && !strings.HasPrefix(c.URL, "ws://") { // if it is missing, kong says so
-		return fmt.Errorf("%q is not a ws:// URL", c.URL)
+	if err := checkServerURL(c.URL); err != nil {
+		return err
 	}
 	if c.Rate > 0 && c.Mode != string(bench.Rate) && c.Mode != string(bench.Drain) {
 		return fmt.Errorf("--rate is of --mode rate and drain only, not of %s", c.Mode)
@@ -69,13 +69,11 @@ var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
 // Run loads the server until the time is over or the first Ctrl-C.
 func (c *benchCommand) Run(stdout io.Writer) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-
-	if err := chat.Probe(ctx, c.URL); err != nil {
-		return fmt.Errorf("%s: %w", c.URL, err)
+	ctx, stop, err := reachServer(c.URL)
+	if err != nil {
+		return err
 	}
+	defer stop()
 	config := bench.Config{
 		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size),
 		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,
@@ -96,7 +94,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	case interrupted:
 		return errors.New("interrupted before there was anything to measure")
 	case err != nil:
-		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bench: "))
+		return withoutPackage(err)
 	}
 	if err := c.print(stdout, result); err != nil {
 		return err
@@ -120,9 +118,7 @@ func talks(m bench.Mode) bool { return m != bench.Handshakes && m != bench.Idle 
 // print writes the result in the form that was asked for.
 func (c *benchCommand) print(w io.Writer, r *bench.Result) error {
 	if c.JSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return printJSON(w, r)
 	}
 	if err := r.WriteSummary(w); err != nil {
 		return err
@@ -134,6 +130,37 @@ func (c *benchCommand) print(w io.Writer, r *bench.Result) error {
 		}
 	}
 	return nil
+}
+
+// checkServerURL: if there is none, kong says so.
+func checkServerURL(url string) error {
+	if url != "" && !strings.HasPrefix(url, "ws://") {
+		return fmt.Errorf("%q is not a ws:// URL", url)
+	}
+	return nil
+}
+
+// reachServer returns a context that the first Ctrl-C ends (a second one ends the
+// program at once), or says why the server there is no chat.
+func reachServer(url string) (context.Context, context.CancelFunc, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := chat.Probe(ctx, url); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("%s: %w", url, err)
+	}
+	return ctx, stop, nil
+}
+
+// withoutPackage is what package bench says, for who has typed its name.
+func withoutPackage(err error) error {
+	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bench: "))
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // progressLine shows one line after the other, on a terminal in the same place.

@@ -1,19 +1,12 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 	"time"
 
 	"roulette/bench"
-	"roulette/cmd/roulette/internal/chat"
 )
 
 // benchCommands are roulette bench and what is below it.
@@ -40,20 +33,17 @@ func (c *soakCommand) Validate() error {
 		return errors.New("--connections must be positive and even")
 	case c.Duration <= 0 || c.Round <= 0:
 		return errors.New("--duration and --round must be positive")
-	case c.URL != "" && !strings.HasPrefix(c.URL, "ws://"): // if it is missing, kong says so
-		return fmt.Errorf("%q is not a ws:// URL", c.URL)
 	}
-	return nil
+	return checkServerURL(c.URL)
 }
 
 // Run soaks the server until the time is over or the first Ctrl-C.
 func (c *soakCommand) Run(stdout io.Writer) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	if err := chat.Probe(ctx, c.URL); err != nil {
-		return fmt.Errorf("%s: %w", c.URL, err)
+	ctx, stop, err := reachServer(c.URL)
+	if err != nil {
+		return err
 	}
+	defer stop()
 	progress := progressLine{w: os.Stderr, overwrite: isTerminal(os.Stderr)}
 	config := bench.SoakConfig{
 		URL: c.URL, Admin: "http://" + c.Admin,
@@ -65,12 +55,10 @@ func (c *soakCommand) Run(stdout io.Writer) error {
 	result, err := bench.Soak(ctx, config)
 	progress.clear()
 	if err != nil {
-		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bench: "))
+		return withoutPackage(err)
 	}
 	if c.JSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		err = e.Encode(result)
+		err = printJSON(stdout, result)
 	} else {
 		err = result.WriteSummary(stdout)
 	}
