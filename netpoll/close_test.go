@@ -88,19 +88,28 @@ func TestFinishBehindBacklogOfHalfClosed(t *testing.T) {
 	}
 }
 
-func TestLinger(t *testing.T) {
+const linger = 2 * time.Second
+
+// openLingering opens a Poller whose clock stands still, and which tells how its
+// connections end.
+func openLingering(t *testing.T) (*manualKernel, *Poller, <-chan Cause) {
 	k := newManualKernel()
 	closed := make(chan Cause, 1)
-	p := open(t, Config{Kernel: k, Workers: 1, LingerTimeout: 2 * time.Second}, hooks{
+	p := open(t, Config{Kernel: k, Workers: 1, LingerTimeout: linger}, hooks{
 		closed: func(_ *Worker, _ *Conn, cause Cause) { closed <- cause },
 	})
+	return k, p, closed
+}
+
+func TestLinger(t *testing.T) {
+	k, p, closed := openLingering(t)
 	w := p.workers[0]
 	fd, client := tcpPair(t)
 	c := adoptOn(t, w, fd)
 	k.advance(t, p, time.Minute)
 	on(t, w, func() { c.Finish(nil) })
 	// It does not close, and goes on talking, which is no reason to wait longer.
-	k.advance(t, p, 2*time.Second-time.Millisecond)
+	k.advance(t, p, linger-time.Millisecond)
 	io.WriteString(client, "and another thing")
 	on(t, w, func() {
 		if c.fd < 0 {
@@ -115,11 +124,7 @@ func TestLinger(t *testing.T) {
 
 // Who takes nothing of what waits for it is not waited for either.
 func TestLingerBehindBacklog(t *testing.T) {
-	k := newManualKernel()
-	closed := make(chan Cause, 1)
-	p := open(t, Config{Kernel: k, Workers: 1, LingerTimeout: 2 * time.Second}, hooks{
-		closed: func(_ *Worker, _ *Conn, cause Cause) { closed <- cause },
-	})
+	k, p, closed := openLingering(t)
 	w := p.workers[0]
 	fd, _ := tcpPair(t)
 	c := adoptOn(t, w, fd)
@@ -130,7 +135,7 @@ func TestLingerBehindBacklog(t *testing.T) {
 		c.Unlock()
 		c.Finish([]byte("bye"))
 	})
-	k.advance(t, p, 2*time.Second-time.Millisecond)
+	k.advance(t, p, linger-time.Millisecond)
 	if n := c.Pending(); n != len("hello bye") {
 		t.Errorf("%d bytes wait", n)
 	}
