@@ -20,7 +20,7 @@ type script struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	line chan string
-	errs lockedBuffer
+	errs servertest.Buffer
 }
 
 func startScript(t *testing.T, args ...string) *script {

@@ -77,8 +77,8 @@ type launch struct {
 // process is the program, running.
 type process struct {
 	cmd    *exec.Cmd
-	stdout lockedBuffer
-	stderr lockedBuffer
+	stdout servertest.Buffer
+	stderr servertest.Buffer
 	line   chan string   // of stdout, as they come; closed at its end
 	done   chan struct{} // closed when it has ended
 
@@ -253,6 +253,12 @@ func get(t testing.TB, url string) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return answer(t, r)
+}
+
+// answer reads and closes a response.
+func answer(t testing.TB, r *http.Response) (status int, body string) {
+	t.Helper()
 	defer r.Body.Close()
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -310,23 +316,3 @@ func (p *process) metric(t testing.TB, name string) float64 {
 	}
 	return v
 }
-
-// lockedBuffer is a buffer for two goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) Bytes() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Clone(l.b.Bytes())
-}
-
-func (l *lockedBuffer) String() string { return string(l.Bytes()) }

@@ -52,7 +52,7 @@ type edge struct {
 	dir, config    string
 	port, redirect string // https and http
 	cmd            *exec.Cmd
-	out            lockedBuffer
+	out            servertest.Buffer
 	done           chan struct{}
 	roots          *x509.CertPool
 }

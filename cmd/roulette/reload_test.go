@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -129,12 +128,7 @@ func (p *process) logLevel(t *testing.T, method, level string) (status int, body
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(b)
+	return answer(t, r)
 }
 
 func TestLogLevel(t *testing.T) {
