@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roulette/bench"
-	"roulette/cmd/roulette/internal/chat"
+	"roulette/cmd/roulette/internal/terminal"
 )
 
 // benchCommand is roulette bench.
@@ -145,7 +145,7 @@ func checkServerURL(url string) error {
 func reachServer(url string) (context.Context, context.CancelFunc, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := chat.Probe(ctx, url); err != nil {
+	if err := terminal.Probe(ctx, url); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("%s: %w", url, err)
 	}

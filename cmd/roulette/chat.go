@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"roulette/cmd/roulette/internal/chat"
+	"roulette/cmd/roulette/internal/terminal"
 )
 
 // chatCommand is roulette chat.
@@ -32,18 +32,18 @@ func (c *chatCommand) Validate() error {
 func (c *chatCommand) Run(stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	config := chat.Config{URL: c.URL, Interests: c.Interests}
+	config := terminal.Config{URL: c.URL, Interests: c.Interests}
 	byLines := c.Plain || !isTerminal(os.Stdin) || !isTerminalWriter(stdout)
 	if byLines {
 		config.Patient, config.RetryFor = true, c.RetryFor
 	}
-	client, err := chat.Open(ctx, config)
+	client, err := terminal.Open(ctx, config)
 	if err != nil {
 		return usageError{err}
 	}
-	talk := chat.Screen
+	talk := terminal.Screen
 	if byLines {
-		talk = chat.Lines
+		talk = terminal.Lines
 	}
 	if err := talk(client, os.Stdin, stdout); err != nil {
 		return fmt.Errorf("%s: %w", c.URL, err)

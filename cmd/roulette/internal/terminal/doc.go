@@ -1,4 +1,4 @@
-// Package chat is a client of the chat for a terminal, in two layers.
+// Package terminal is a client of the chat for a terminal, in two layers.
 //
 // [Client] is one chat connection that comes back by itself. A goroutine of its
 // own holds all of its state; what the user wants comes in by its methods, what
@@ -37,4 +37,4 @@
 // The server must speak roulette.v1. Whether the last messages before a lost
 // connection arrived is not known; only [Client.Close] makes sure. A message may
 // have 16 MiB, whatever the server allows.
-package chat
+package terminal
