@@ -26,7 +26,14 @@ var mayImport = map[string][]string{
 	"web/browsertest": {},
 	"bench":           {"frame"},
 	"bench/...":       {"frame", "bench", "bench/..."},
-	"cmd/...":         {"netpoll", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/..."},
+	// Rooms of the program that know no connections.
+	"cmd/roulette/internal/admin":    {},
+	"cmd/roulette/internal/limit":    {},
+	"cmd/roulette/internal/host":     {},
+	"cmd/roulette/internal/terminal": {"frame", "frame/record"},
+
+	"cmd/...": {"netpoll", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/...",
+		"cmd/roulette/internal/admin", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal"},
 }
 
 // meetings is where netpoll and pairing meet: one place, and what looks into it.

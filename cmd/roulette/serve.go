@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/server"
 )
@@ -24,7 +25,7 @@ type serveCommand struct {
 	serveFlags
 
 	level  slog.LevelVar // as it is now; the flag has what it was configured to be
-	recent *server.RecentLog
+	recent *admin.RecentLog
 }
 
 // Run serves until a signal.
@@ -173,7 +174,7 @@ func (c *serveCommand) logger() *slog.Logger {
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(os.Stderr, options)
 	}
-	c.recent = server.NewRecentLog(h)
+	c.recent = admin.NewRecentLog(h)
 	logger := slog.New(c.recent)
 	slog.SetDefault(logger)
 	return logger

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/frame"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -36,7 +37,7 @@ type handler struct {
 	uncounted bool
 	swept     uint32   // shards of the address table looked at so far
 	leaving   []uint32 // in a drain: IDs of those still to be sent away
-	busy      busyMinute
+	busy      admin.BusyMinute
 	unseen    unseen
 }
 
@@ -168,7 +169,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // connections. One worker does it for all.
 func (h *handler) Tick() {
 	h.sendAwayDue()
-	h.busy.note(h.worker.Now(), h.worker.Stats().Busy)
+	h.busy.Note(h.worker.Now(), h.worker.Stats().Busy)
 	h.refusedUnseen()
 	if h.worker.Index() != 0 {
 		return
@@ -176,10 +177,10 @@ func (h *handler) Tick() {
 	now := h.worker.Now()
 	h.server.pairs.Relax(now, h.matched)
 	h.swept++
-	h.server.addresses.sweep(int(h.swept), now)
-	h.server.giveBack()
+	h.server.addresses.Sweep(int(h.swept), now)
+	h.server.crowd.Look(h.server.poller.Count())
 	h.server.lookAtAwaited()
-	h.server.pressure.look(now, h.rules.MemoryShare)
+	h.server.pressure.Look(now, h.rules.MemoryShare)
 	h.server.refusals.flush(now)
 }
 
@@ -230,7 +231,7 @@ func (h *handler) releaseHeld(c *netpoll.Conn) {
 func (h *handler) releaseAddress(c *netpoll.Conn) {
 	if has(c, counted) {
 		clearFlag(c, counted)
-		h.server.addresses.leave(c.Addr, h.worker.Now())
+		h.server.addresses.Release(c.Addr, h.worker.Now())
 	}
 	if has(c, turnAway) {
 		clearFlag(c, turnAway)

@@ -1,15 +1,26 @@
 package server
 
 import (
-	"fmt"
-	"io"
 	"net/http"
 	"time"
+
+	"roulette/cmd/roulette/internal/admin"
+	"roulette/cmd/roulette/internal/host"
+	"roulette/metrics"
 )
 
-// answerTime is how long a worker may take to answer and be called alive. It has
-// an occasion every few milliseconds, however busy it is.
-const answerTime = time.Second
+// AdminHandler serves what is for operators alone, never on the public port.
+func (s *Server) AdminHandler() http.Handler {
+	return admin.NewHandler(admin.Config{
+		Unresponsive: s.Unresponsive,
+		NotReady:     s.NotReady,
+		Report:       s.report,
+		Metrics:      metrics.Handler(s.registry),
+		Logger:       s.log,
+		LogLevel:     s.config.LogLevel,
+		Recent:       s.config.Recent,
+	})
+}
 
 // Unresponsive are the workers, by their indices, that do not answer in time:
 // stuck, or out of processor.
@@ -23,7 +34,7 @@ func (s *Server) Unresponsive() (silent []int) {
 			close(answers[i])
 		}
 	}
-	timeout := time.NewTimer(answerTime)
+	timeout := time.NewTimer(admin.AnswerTime)
 	defer timeout.Stop()
 	late := false
 	for i := range workers {
@@ -44,24 +55,6 @@ func (s *Server) Unresponsive() (silent []int) {
 	return silent
 }
 
-// healthz tells whether the process does what it is there for.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if silent := s.Unresponsive(); len(silent) > 0 {
-		answer(w, http.StatusServiceUnavailable, fmt.Sprintf("no answer from workers %d within %v", silent, answerTime))
-		return
-	}
-	answer(w, http.StatusOK, "ok")
-}
-
-// readyz tells whether new clients are welcome.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if why := s.NotReady(); why != "" {
-		answer(w, http.StatusServiceUnavailable, why)
-		return
-	}
-	answer(w, http.StatusOK, "ready")
-}
-
 // NotReady says in a word why new clients are not welcome; empty if they are.
 func (s *Server) NotReady() string {
 	switch {
@@ -71,17 +64,10 @@ func (s *Server) NotReady() string {
 		return "draining"
 	case s.poller.Count() >= s.rules.Load().MaxConnections:
 		return "full"
-	case s.pressure.short():
+	case s.pressure.Short():
 		return "memory"
-	case !descriptorLeft():
+	case !host.DescriptorLeft():
 		return "descriptors"
 	}
 	return ""
-}
-
-func answer(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // who asked is gone if this fails
 }

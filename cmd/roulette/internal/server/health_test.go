@@ -12,16 +12,10 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 )
 
-// page asks the admin side for a path, with headers "Name: value", and returns the
-// answer.
-func page(s *Server, path string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
+// page asks the admin side for a path, and returns the answer.
+func page(s *Server, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.AdminHandler().ServeHTTP(w, r)
+	s.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w
 }
 

@@ -17,47 +17,6 @@ import (
 	"roulette/netpoll"
 )
 
-func TestRate(t *testing.T) {
-	type step struct {
-		now  uint32 // milliseconds
-		n    int
-		want rateVerdict
-	}
-	const wrap = 1 << 28 // milliseconds after which the arithmetic wraps
-	for _, tc := range []struct {
-		desc             string
-		perSecond, burst int
-		begin            uint32
-		steps            []step
-	}{
-		{"off", 0, 5, 0, []step{{0, 100_000, within}}},
-		{"burst, grace, too much", 10, 4, 0, []step{{0, 4, within}, {0, 3, over}, {0, 1, tooMuch}}},
-		{"one an interval is free", 10, 4, 0, []step{{0, 4, within}, {100, 1, within}, {100, 1, over}, {200, 1, over}, {400, 1, within}}},
-		{"idle time is no credit beyond the burst", 10, 4, 0, []step{{60_000, 4, within}, {60_000, 1, over}}},
-		{"a fraction of a second", 3, 1, 0, []step{{0, 1, within}, {333, 1, over}, {1000, 1, within}}},
-		{"many a second", 10_000, 100, 0, []step{{0, 100, within}, {1, 10, within}}},
-		{"burst without one", 10, 0, 0, []step{{0, 1, within}, {0, 1, over}}},
-		{"over the wrap", 10, 4, wrap - 1, []step{{wrap - 1, 4, within}, {wrap - 1, 1, over}, {wrap + 99, 1, over}, {wrap + 499, 3, within}}},
-		{"idle for longer than half the wrap", 10, 4, 0, []step{{0, 6, within + 9}, {wrap*3/4 - 1, 4, within}, {wrap*3/4 - 1, 1, over}}},
-		{"idle over the wrap", 10, 4, 0, []step{{0, 1, within}, {wrap * 5 / 4, 4, within}, {wrap * 5 / 4, 1, over}}},
-		{"a clock that runs a little behind", 10, 4, 0, []step{{1000, 2, within}, {900, 1, within}, {900, 1, over}}},
-		{"a burst beyond what fits", 1, 1_000_000, 0, []step{{0, 30_000, within}}},
-		{"a burst that would wrap to nothing", 1, 268_436, 0, []step{{0, 30_000, within}}},
-	} {
-		t.Run(tc.desc, func(t *testing.T) {
-			r := newRate(tc.perSecond, tc.burst)
-			tat := tc.begin * rateUnit
-			for i, s := range tc.steps {
-				for n := range s.n {
-					if got := r.take(&tat, s.now, 1); got != s.want && s.want <= tooMuch {
-						t.Fatalf("step %d, number %d at %d ms: got %d, want %d", i, n, s.now, got, s.want)
-					}
-				}
-			}
-		})
-	}
-}
-
 func exceeded(t *testing.T, s *Server, l metrics.Limit) int {
 	t.Helper()
 	return total(t, s, func(c *metrics.Counters) uint64 { return c.LimitsExceeded[l] })
@@ -145,97 +104,6 @@ func TestMessageRateOff(t *testing.T) {
 	}
 }
 
-func TestAddressKeys(t *testing.T) {
-	a := newAddresses(1, 1)
-	key := func(s string) uint32 {
-		k, ok := a.key(netip.MustParseAddr(s))
-		if !ok {
-			t.Errorf("%s is not counted", s)
-		}
-		return k
-	}
-	for _, tc := range []struct {
-		a, b string
-		same bool
-	}{
-		{"192.0.2.1", "192.0.2.1", true},
-		{"192.0.2.1", "192.0.2.2", false},
-		{"192.0.2.1", "::ffff:192.0.2.1", true},
-		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
-		{"2001:db8::1", "2001:db8:0:1::1", false},
-		{"fe80::1%eth0", "fe80::2%eth1", true},
-	} {
-		if got := key(tc.a) == key(tc.b); got != tc.same {
-			t.Errorf("%s and %s: one limit is %v, want %v", tc.a, tc.b, got, tc.same)
-		}
-	}
-	for _, s := range []string{"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"} {
-		if _, ok := a.key(netip.MustParseAddr(s)); ok {
-			t.Errorf("%s is counted", s)
-		}
-	}
-	if _, ok := a.key(netip.Addr{}); ok {
-		t.Error("no address is counted")
-	}
-	if _, ok := newAddresses(0, 0).key(netip.MustParseAddr("192.0.2.1")); ok {
-		t.Error("counted though there is no limit")
-	}
-}
-
-func (a *addresses) known() (n int) {
-	for i := range a.shards {
-		a.shards[i].mu.Lock()
-		n += len(a.shards[i].known)
-		a.shards[i].mu.Unlock()
-	}
-	return n
-}
-
-func TestAddressTable(t *testing.T) {
-	a := newAddresses(2, 1)
-	for key := range uint32(1000) {
-		for n := range 3 {
-			if got, want := a.enter(key), n < 2; got != want {
-				t.Fatalf("key %d: number %d enters is %v, want %v", key, n, got, want)
-			}
-		}
-		a.leave(key, 0)
-		if !a.enter(key) {
-			t.Fatalf("key %d: the place is free again", key)
-		}
-		for range 4 {
-			if !a.handshake(key, 0) {
-				t.Fatalf("key %d: a burst of four", key)
-			}
-		}
-		if a.handshake(key, 0) || a.handshake(key, 999) || !a.handshake(key, 1000) {
-			t.Fatalf("key %d: then one a second", key)
-		}
-		a.leave(key, 1000)
-		a.leave(key, 1000)
-	}
-	if n := a.known(); n != 1000 {
-		t.Errorf("%d are remembered for their handshakes, want 1000", n)
-	}
-	// Coming back does not help.
-	if !a.enter(7) || a.handshake(7, 1000) {
-		t.Error("the handshake rate is forgotten")
-	}
-	a.leave(7, 1000)
-	for shard := range len(a.shards) {
-		a.sweep(shard, 4999)
-	}
-	if n := a.known(); n != 1000 {
-		t.Errorf("%d are remembered, want 1000 yet", n)
-	}
-	for shard := range len(a.shards) {
-		a.sweep(shard, 5000)
-	}
-	if n := a.known(); n != 0 {
-		t.Errorf("%d are remembered for nothing", n)
-	}
-}
-
 // fromAfar is a kernel that sees its clients at other addresses than they have.
 type fromAfar struct {
 	*stoppedClock
@@ -267,10 +135,10 @@ func startAfar(t *testing.T, config Config) (k *fromAfar, s *Server, addr string
 func (k *fromAfar) forgets(t *testing.T, s *Server) {
 	t.Helper()
 	awaitNobody(t, s)
-	for range len(s.addresses.shards) / 4 { // one a tick
+	for range 64 / 4 { // shards, one a tick
 		k.advance(t, s, time.Second)
 	}
-	if n := s.addresses.known(); n != 0 {
+	if n := s.addresses.Known(); n != 0 {
 		t.Errorf("%d addresses are remembered for nothing", n)
 	}
 }
@@ -417,7 +285,8 @@ func TestRateOfAPausedSender(t *testing.T) {
 	a, b := stalledCouple(t, s, addr)
 	eachConn(t, s, func(h *handler, c *netpoll.Conn) {
 		if c.Paused() { // its burst is used up
-			c.Rate = h.worker.Now()*rateUnit + h.rules.messages.burst + h.rules.messages.grace
+			now, rate := h.worker.Now(), h.rules.messages
+			rate.Take(&c.Rate, now, rate.Allowance(c.Rate, now))
 		}
 	})
 	var writing sync.WaitGroup

@@ -226,12 +226,7 @@ func (a *audit) handshakes(t *testing.T) {
 func (a *audit) refusals(t *testing.T) {
 	for _, r := range refusals(t) {
 		t.Run(r.why.String(), func(t *testing.T) {
-			k := &fromAfar{stoppedClock: newStoppedClock()}
-			k.set(refusedClient)
-			s, addr := start(t, Config{Kernel: k, Settings: r.settings})
-			if r.before != nil {
-				r.before(t, s, addr)
-			}
+			_, s, addr := r.start(t, nil)
 			if _, status := ask(t, addr, r.request(addr)); status != r.status {
 				t.Fatalf("answered %d", status)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 )
@@ -39,7 +40,25 @@ type refusal struct {
 	level    string
 	settings Settings
 	origin   string
+	memory   host.Memory
 	before   func(t *testing.T, s *Server, addr string)
+}
+
+// start starts a server that refuses for the reason.
+func (r *refusal) start(t *testing.T, log *slog.Logger) (*fromAfar, *Server, string) {
+	k := &fromAfar{stoppedClock: newStoppedClock()}
+	k.set(refusedClient)
+	s, addr := start(t, Config{Kernel: k, Settings: r.settings, Logger: log, memory: r.memory})
+	if r.before != nil {
+		r.before(t, s, addr)
+	}
+	if r.why == metrics.RejectMemory {
+		servertest.Await(t, "memory to be short", func() bool {
+			k.advance(t, s, time.Second)
+			return s.pressure.Short()
+		})
+	}
+	return k, s, addr
 }
 
 const refusedClient = "192.0.2.1"
@@ -67,8 +86,8 @@ func refusals(t *testing.T) []refusal {
 		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
 		{why: metrics.RejectDraining, status: 503, level: "INFO",
 			before: func(_ *testing.T, s *Server, _ string) { s.stage.Store(int32(stageDraining)) }},
-		{why: metrics.RejectMemory, status: 503, level: "WARN",
-			before: func(_ *testing.T, s *Server, _ string) { s.pressure.isShort.Store(true) }},
+		{why: metrics.RejectMemory, status: 503, level: "WARN", settings: Settings{MemoryShare: 90},
+			memory: func() (limit, inUse uint64) { return 100, 95 }},
 		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",
 			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, refusedClient)}},
 	}
@@ -77,18 +96,12 @@ func refusals(t *testing.T) []refusal {
 // TestRefusals: each reason is answered, counted, and logged: the first refusal
 // at once, the others as a number after a while, and without an address.
 func TestRefusals(t *testing.T) {
-	const client = refusedClient
 	for _, tc := range refusals(t) {
 		t.Run(tc.why.String(), func(t *testing.T) {
 			var log logged
-			k := &fromAfar{stoppedClock: newStoppedClock()}
-			k.set(client)
-			s, addr := start(t, Config{Kernel: k, Settings: tc.settings, Logger: log.logger(slog.LevelInfo)})
-			if tc.before != nil {
-				tc.before(t, s, addr)
-			}
+			k, s, addr := tc.start(t, log.logger(slog.LevelInfo))
 			request := tc.request(addr)
-			lines := func() []string { return log.lines("refused", "level="+tc.level, "reason="+tc.why.String()) }
+			lines := func() []string { return log.lines("connections refused", "level="+tc.level, "reason="+tc.why.String()) }
 			check := func(want ...int) {
 				t.Helper()
 				got := lines()
@@ -116,10 +129,10 @@ func TestRefusals(t *testing.T) {
 			check(1, 2)
 			k.advance(t, s, 10*time.Second) // a quiet period
 			check(1, 2)
-			if len(log.lines(client)) > 0 {
-				t.Errorf("an address was logged: %q", log.lines(client))
+			if len(log.lines(refusedClient)) > 0 {
+				t.Errorf("an address was logged: %q", log.lines(refusedClient))
 			}
-			if others := len(log.lines("refused")) - len(lines()); others > 0 {
+			if others := len(log.lines("connections refused")) - len(lines()); others > 0 {
 				t.Errorf("%d lines for other reasons", others)
 			}
 		})

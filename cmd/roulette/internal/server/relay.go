@@ -5,6 +5,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame"
 	"roulette/frame/record"
 	"roulette/metrics"
@@ -87,7 +88,7 @@ func (h *handler) run(c *netpoll.Conn, d *partial, b []byte, out *batch) (rest [
 	now := h.worker.Now()
 	most := math.MaxInt
 	if !h.uncounted {
-		most = h.rules.messages.allowance(c.Rate, now)
+		most = h.rules.messages.Allowance(c.Rate, now)
 	}
 	r, rest, err := d.Run(b, most)
 	n := r.Texts + r.Binaries
@@ -174,18 +175,18 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
 	if h.uncounted {
 		return true
 	}
-	verdict := h.rules.messages.take(&c.Rate, h.worker.Now(), n)
-	if verdict != within && h.worker.Awoken() {
+	verdict := h.rules.messages.Take(&c.Rate, h.worker.Now(), n)
+	if verdict != limit.Within && h.worker.Awoken() {
 		// It may have taken its time, and we have not looked.
 		c.Rate, h.uncounted = 0, true
 		return true
 	}
 	switch verdict {
-	case within:
+	case limit.Within:
 		if has(c, rateWarned) {
 			clearFlag(c, rateWarned)
 		}
-	case over:
+	case limit.Over:
 		if !has(c, rateWarned) {
 			setFlag(c, rateWarned)
 			h.exceeded(op)
@@ -193,7 +194,7 @@ func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
 				h.refuseRecord(c, record.ErrRateLimited)
 			}
 		}
-	case tooMuch:
+	case limit.TooMuch:
 		h.exceeded(op)
 		return false
 	}
@@ -212,11 +213,11 @@ func (h *handler) exceed(c *netpoll.Conn, out *batch) {
 const fragmentsAMessage = 16
 
 func (h *handler) exceeded(op ws.OpCode) {
-	limit := metrics.LimitMessageRate
+	which := metrics.LimitMessageRate
 	if op.IsControl() {
-		limit = metrics.LimitControlRate
+		which = metrics.LimitControlRate
 	}
-	h.counters.LimitsExceeded[limit]++
+	h.counters.LimitsExceeded[which]++
 }
 
 // settle puts the decoder back where it belongs: to the worker when nothing is

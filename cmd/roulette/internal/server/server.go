@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -13,6 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"roulette/cmd/roulette/internal/admin"
+	"roulette/cmd/roulette/internal/host"
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -21,13 +23,13 @@ import (
 
 // Config says how a Server works. Zero values mean the defaults.
 type Config struct {
-	Settings                // what is in force first; see Server.Apply
-	Workers  int            // default GOMAXPROCS
-	Version  string         // for build_info
-	Revision string         // likewise
-	Logger   *slog.Logger   // default slog.Default()
-	LogLevel *slog.LevelVar // the Logger's, for the operator to change; nil: he cannot
-	Recent   *RecentLog     // the Logger's handler, if it is one, for /statusz
+	Settings                  // what is in force first; see Server.Apply
+	Workers  int              // default GOMAXPROCS
+	Version  string           // for build_info
+	Revision string           // likewise
+	Logger   *slog.Logger     // default slog.Default()
+	LogLevel *slog.LevelVar   // the Logger's, for the operator to change; nil: he cannot
+	Recent   *admin.RecentLog // the Logger's handler, if it is one, for /statusz
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
 	// HandOver replaces: fd is its own, read what was read from it.
@@ -35,7 +37,7 @@ type Config struct {
 	Rand     func(n uint32) uint32
 	HandOver func(fd int, read []byte)
 
-	memory memory // default goMemory
+	memory host.Memory // default host.GoMemory
 }
 
 const (
@@ -59,9 +61,6 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.memory == nil {
-		c.memory = goMemory
-	}
 	if c.Kernel == nil {
 		c.Kernel = netpoll.Linux()
 	}
@@ -77,17 +76,15 @@ type Server struct {
 	most      int // connections that the descriptor limit has room for
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
-	addresses *addresses
+	addresses *limit.Addresses
 	http      *httpServer
 	registry  *prometheus.Registry
-	pressure  *pressure
+	pressure  *host.Pressure
 	refusals  *refusalLog
 	sorry     []byte // the frame a plain client without a partner gets back
 
-	// Owned by worker 0; see giveBack.
-	settled   int // connections when memory was last given back
-	lastCount int // at the last tick
-	calm      int // ticks since their number moved
+	// Owned by worker 0.
+	crowd host.Crowd
 
 	applying sync.Mutex // one Apply at a time
 
@@ -114,20 +111,20 @@ const sorryText = "Sorry you dont have partner yet, check back in a minute"
 // New makes a Server and starts its workers; it listens to nothing yet.
 func New(config Config) (*Server, error) {
 	config = config.withDefaults()
-	limit, err := raiseDescriptorLimit()
+	descriptors, err := host.RaiseDescriptorLimit()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("server: %w", err)
 	}
-	if limit <= reserve {
-		return nil, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", limit)
+	if descriptors <= reserve {
+		return nil, fmt.Errorf("server: the limit of %d descriptors leaves none for connections", descriptors)
 	}
 	s := &Server{
 		config:   config,
 		log:      config.Logger,
 		started:  time.Now(),
-		most:     limit - reserve,
+		most:     descriptors - reserve,
 		sorry:    frame.AppendMessage(nil, opText, []byte(sorryText)),
-		pressure: &pressure{memory: config.memory, log: config.Logger},
+		pressure: host.NewPressure(config.memory, config.Logger),
 		refusals: &refusalLog{log: config.Logger},
 	}
 	rules, err := s.newRules(config.Settings)
@@ -135,12 +132,12 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s.rules.Store(rules)
-	s.addresses = newAddresses(rules.MaxConnectionsPerAddress, rules.HandshakesPerAddress)
+	s.addresses = limit.NewAddresses(limit.NewSeed(), rules.MaxConnectionsPerAddress, rules.HandshakesPerAddress)
 	s.backlogLimit = rules.backlogLimit()
 	polling := netpoll.Config{
 		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
 		Workers:       config.Workers,
-		MaxConns:      limit, // who is too many is counted and answered by the handler
+		MaxConns:      descriptors, // who is too many is counted and answered by the handler
 		BacklogLimit:  s.backlogLimit,
 		ReadBuffer:    readBuffer,
 		StallTimeout:  rules.StallTimeout,
@@ -227,6 +224,3 @@ func (s *Server) oldestWait() time.Time {
 	}
 	return time.Time{}
 }
-
-// MetricsHandler serves /metrics.
-func (s *Server) MetricsHandler() http.Handler { return metrics.Handler(s.registry) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/proxy"
 	"roulette/frame"
 	"roulette/frame/handshake"
@@ -68,7 +69,7 @@ func (s Settings) withDefaults(most int) Settings {
 // them once. Immutable.
 type rules struct {
 	Settings
-	messages rate                // of one connection
+	messages limit.Rate          // of one connection
 	chat     *handshake.Upgrader // for chatPath
 	echo     *handshake.Upgrader // for echoPath
 }
@@ -80,7 +81,7 @@ func (s *Server) newRules(settings Settings) (*rules, error) {
 	settings = settings.withDefaults(s.most)
 	r := &rules{
 		Settings: settings,
-		messages: newRate(settings.MessageRate, settings.MessageBurst),
+		messages: limit.NewRate(settings.MessageRate, settings.MessageBurst),
 	}
 	var err error
 	if r.chat, err = handshake.New(handshake.Config{
@@ -130,7 +131,7 @@ func (s *Server) Apply(settings Settings) error {
 		return err
 	}
 	s.rules.Store(next)
-	s.addresses.limit(next.MaxConnectionsPerAddress, next.HandshakesPerAddress)
+	s.addresses.SetLimits(next.MaxConnectionsPerAddress, next.HandshakesPerAddress)
 	// Larger messages may be under way, and come from who was told of them.
 	s.backlogLimit = max(s.backlogLimit, next.backlogLimit())
 	s.poller.SetLimits(netpoll.Limits{BacklogLimit: s.backlogLimit, StallTimeout: next.StallTimeout})
@@ -166,14 +167,14 @@ func (h *handler) obey(next *rules) {
 // bound by less than it was told, nor by less than the rules.
 func (h *handler) resize(c *netpoll.Conn, told int) {
 	p, holds := c.Held().(*partial)
-	switch limit := h.rules.MaxMessageSize; {
-	case holds && p.Limit <= limit:
-		p.Limit, p.told = limit, false
+	switch most := h.rules.MaxMessageSize; {
+	case holds && p.Limit <= most:
+		p.Limit, p.told = most, false
 		if p.Empty() {
 			c.Hold(nil)
 			h.releasePartial(p)
 		}
-	case phaseOf(c) != richPhase || told <= limit: // it was told nothing, or has a partial already
+	case phaseOf(c) != richPhase || told <= most: // it was told nothing, or has a partial already
 	case !holds:
 		p = h.newPartial()
 		p.Limit = told

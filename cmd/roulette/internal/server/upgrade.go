@@ -103,14 +103,14 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.reject(c, metrics.RejectDraining)
 		h.refuseWith(c, h.shuttingDown())
 		return
-	case s.pressure.short():
+	case s.pressure.Short():
 		h.reject(c, metrics.RejectMemory)
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "memory is short", 10))
 		return
 	case has(c, proxied) && !h.forwarded(c, r.ForwardedFor):
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
 		return
-	case has(c, counted) && !s.addresses.handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken():
+	case has(c, counted) && !s.addresses.Handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken():
 		h.reject(c, metrics.RejectHandshakeRate)
 		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, "too many handshakes from this address", 10))
 		return

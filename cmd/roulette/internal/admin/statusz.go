@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"bytes"
@@ -19,33 +19,37 @@ var statusTemplate = template.Must(template.New("statusz").Funcs(template.FuncMa
 	"percent":  func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) },
 }).Parse(statusPage))
 
-// statusz shows how the server is: to a person, or as JSON.
-func (s *Server) statusz(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	var body bytes.Buffer
-	var err error
-	switch negotiate(r.Header.Values("Accept"), "text/html", "application/json") {
-	case "text/html":
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		err = statusTemplate.Execute(&body, s.statusNow())
-	case "application/json":
-		h.Set("Content-Type", "application/json")
-		e := json.NewEncoder(&body)
-		e.SetIndent("", "  ")
-		err = e.Encode(s.statusNow())
-	default:
-		answer(w, http.StatusNotAcceptable, "text/html or application/json")
-		return
+// report is the server's, with what is known here.
+func (h handler) report() *Report {
+	r := h.Report()
+	if h.Recent != nil {
+		r.LastLines = h.Recent.Lines()
 	}
-	if err != nil {
+	return r
+}
+
+// statusPage shows a person how the server is.
+func (h handler) statusPage(w http.ResponseWriter, _ *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	var body bytes.Buffer
+	if err := statusTemplate.Execute(&body, h.report()); err != nil {
 		answer(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	_, _ = body.WriteTo(w) // who asked is gone if this fails
+}
+
+// statusJSON tells a script.
+func (h handler) statusJSON(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(h.report()) // likewise
 }
 
 // humanDuration is a time with as many digits as one wants to read.

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"fmt"
@@ -16,23 +16,23 @@ var levels = map[string]slog.Level{
 // maxLevelBody is more than any of their names needs.
 const maxLevelBody = 64
 
-func (s *Server) getLogLevel(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, strings.ToLower(s.config.LogLevel.Level().String()))
+func (h handler) getLogLevel(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, strings.ToLower(h.LogLevel.Level().String()))
 }
 
 // putLogLevel changes the level until the next start, or until the configured
 // one changes.
-func (s *Server) putLogLevel(w http.ResponseWriter, r *http.Request) {
+func (h handler) putLogLevel(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLevelBody))
 	level, ok := levels[strings.ToLower(strings.TrimSpace(string(body)))]
 	if err != nil || !ok {
 		answer(w, http.StatusBadRequest, fmt.Sprintf("%.20q is not one of debug, info, warn, error", body))
 		return
 	}
-	last := s.config.LogLevel.Level()
+	last := h.LogLevel.Level()
 	lower := min(last, level) // at which the change itself is logged
-	s.config.LogLevel.Set(lower)
-	s.log.Log(r.Context(), max(lower, slog.LevelInfo), "log level changed", "from", last, "to", level)
-	s.config.LogLevel.Set(level)
-	s.getLogLevel(w, r)
+	h.LogLevel.Set(lower)
+	h.Logger.Log(r.Context(), max(lower, slog.LevelInfo), "log level changed", "from", last, "to", level)
+	h.LogLevel.Set(level)
+	h.getLogLevel(w, r)
 }

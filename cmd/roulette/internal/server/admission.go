@@ -49,11 +49,11 @@ func (h *handler) count(c *netpoll.Conn, addr netip.Addr, source string) bool {
 	if s.log.Enabled(context.Background(), slog.LevelDebug) {
 		s.log.Debug("client", "conn", c.ID(), "address", addr, "source", source)
 	}
-	key, ok := s.addresses.key(addr)
+	key, ok := s.addresses.Key(addr)
 	if !ok {
 		return true
 	}
-	if !s.addresses.enter(key) {
+	if !s.addresses.Enter(key) {
 		h.reject(c, metrics.RejectPerAddress)
 		return false
 	}

@@ -1,4 +1,4 @@
-package server
+package host
 
 import (
 	"log/slog"
@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// pressure tells when memory is short: when what the process has in use is above
+// Pressure tells when memory is short: when what the process has in use is above
 // a share of its limit, GOMEMLIMIT, although the garbage has been collected.
 // Without it the runtime would collect ever more often, and at last the kernel
 // end the process, and with it everybody's chat.
-type pressure struct {
+type Pressure struct {
 	// Immutable.
-	memory memory
+	memory Memory
 	log    *slog.Logger
 
-	// Owned by worker 0.
-	looked    uint32 // Worker.Now
-	collected uint32 // likewise
+	// Owned by the goroutine that calls Look.
+	looked    uint32 // when Look looked last
+	collected uint32 // when it began to collect the garbage
 	judged    bool   // the garbage was collected since the use went above the share
 
 	// Atomic.
@@ -26,23 +26,32 @@ type pressure struct {
 	collecting atomic.Bool
 }
 
-// memory is where pressure looks: the limit in bytes, and how much of it is in
+// Memory is where Pressure looks: the limit in bytes, and how much of it is in
 // use.
-type memory func() (limit, inUse uint64)
+type Memory func() (limit, inUse uint64)
+
+// NewPressure looks at memory, nil for [GoMemory], and logs what it finds.
+func NewPressure(memory Memory, log *slog.Logger) *Pressure {
+	if memory == nil {
+		memory = GoMemory
+	}
+	return &Pressure{memory: memory, log: log}
+}
 
 const (
 	lookEvery    = 1_000  // milliseconds
 	collectEvery = 10_000 // milliseconds, at most
 )
 
-// short tells whether new chats are to be refused. Any goroutine.
-func (p *pressure) short() bool { return p.isShort.Load() }
+// Short tells whether new chats are to be refused. Any goroutine.
+func (p *Pressure) Short() bool { return p.isShort.Load() }
 
-// look looks once a second whether more than share percent of the limit are in
+// Look looks once a second whether more than share percent of the limit are in
 // use; 0 is never. When it was short it is so until there is some room again.
-// Called by one worker at each tick.
-func (p *pressure) look(now uint32, share int) {
-	if now-p.looked < lookEvery || p.collecting.Load() || share == 0 && !p.short() {
+// now is a
+// clock in milliseconds; call it often, and from one goroutine.
+func (p *Pressure) Look(now uint32, share int) {
+	if now-p.looked < lookEvery || p.collecting.Load() || share == 0 && !p.Short() {
 		return
 	}
 	p.looked = now
@@ -50,14 +59,14 @@ func (p *pressure) look(now uint32, share int) {
 	high := limit / 100 * uint64(share)
 	switch {
 	case share == 0, inUse < high/16*15:
-		if p.short() {
+		if p.Short() {
 			p.isShort.Store(false)
 			p.log.Info("memory is no longer short", "in_use", inUse, "limit", limit)
 		}
 		p.judged = false
 	case inUse <= high:
-		p.judged = p.short()
-	case p.judged && !p.short():
+		p.judged = p.Short()
+	case p.judged && !p.Short():
 		p.isShort.Store(true)
 		p.log.Warn("memory is short, new chats are refused", "in_use", inUse, "limit", limit)
 	case !p.judged || now-p.collected >= collectEvery:
@@ -71,8 +80,8 @@ func (p *pressure) look(now uint32, share int) {
 	}
 }
 
-// goMemory is the Go runtime's, as runtime/debug.SetMemoryLimit counts it.
-func goMemory() (limit, inUse uint64) {
+// GoMemory is the Go runtime's, as runtime/debug.SetMemoryLimit counts it.
+func GoMemory() (limit, inUse uint64) {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},

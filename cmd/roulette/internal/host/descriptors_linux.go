@@ -1,4 +1,4 @@
-package server
+package host
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raiseDescriptorLimit raises the soft limit of open descriptors to the hard
+// RaiseDescriptorLimit raises the soft limit of open descriptors to the hard
 // one and returns it.
-func raiseDescriptorLimit() (int, error) {
+func RaiseDescriptorLimit() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, fmt.Errorf("server: descriptor limit: %w", err)
+		return 0, fmt.Errorf("host: descriptor limit: %w", err)
 	}
 	if limit.Cur < limit.Max {
 		raised := unix.Rlimit{Cur: limit.Max, Max: limit.Max}
@@ -24,8 +24,8 @@ func raiseDescriptorLimit() (int, error) {
 	return int(min(limit.Cur, math.MaxInt32)), nil
 }
 
-// openDescriptors is how many there are; -1 if that cannot be known.
-func openDescriptors() int {
+// OpenDescriptors is how many there are; -1 if that cannot be known.
+func OpenDescriptors() int {
 	// Its size is their number since Linux 6.2, which spares listing them all.
 	if info, err := os.Stat("/proc/self/fd"); err == nil && info.Size() > 0 {
 		return int(info.Size())
@@ -37,8 +37,8 @@ func openDescriptors() int {
 	return len(entries)
 }
 
-// descriptorLeft tells whether another descriptor is to be had.
-func descriptorLeft() bool {
+// DescriptorLeft tells whether another descriptor is to be had.
+func DescriptorLeft() bool {
 	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false

@@ -48,16 +48,13 @@ func ask(t *testing.T, addr, first string) (c *servertest.Conn, status int) {
 }
 
 // countedFor is how many connections an address has.
-func (a *addresses) countedFor(t testing.TB, addr string) int {
+func countedFor(t testing.TB, s *Server, addr string) int {
 	t.Helper()
-	key, ok := a.key(netip.MustParseAddr(addr))
+	key, ok := s.addresses.Key(netip.MustParseAddr(addr))
 	if !ok {
 		t.Fatalf("%s is not counted", addr)
 	}
-	s := a.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return int(s.known[key].conns)
+	return s.addresses.Connections(key)
 }
 
 func TestForwardedFor(t *testing.T) {
@@ -77,7 +74,7 @@ func TestForwardedFor(t *testing.T) {
 			if first != 101 || second != 101 {
 				t.Fatalf("answered %d and %d", first, second)
 			}
-			if n := s.addresses.countedFor(t, tc.client); n != 2 {
+			if n := countedFor(t, s, tc.client); n != 2 {
 				t.Errorf("%d counted for %s", n, tc.client)
 			}
 			before := rejected(t, s, metrics.RejectPerAddress)
@@ -88,7 +85,7 @@ func TestForwardedFor(t *testing.T) {
 				t.Errorf("%d rejected", n)
 			}
 			a.Leave()
-			servertest.Await(t, "a place", func() bool { return s.addresses.countedFor(t, tc.client) == 1 })
+			servertest.Await(t, "a place", func() bool { return countedFor(t, s, tc.client) == 1 })
 			c, fourth := ask(t, addr, request)
 			if fourth != 101 {
 				t.Errorf("within the limit again: %d", fourth)
@@ -159,7 +156,7 @@ func TestForwardedAfterAPage(t *testing.T) {
 		return c, r.StatusCode
 	}
 	one, status := afterAPage("192.0.2.1")
-	if status != 101 || s.addresses.countedFor(t, "192.0.2.1") != 1 {
+	if status != 101 || countedFor(t, s, "192.0.2.1") != 1 {
 		t.Errorf("answered %d", status)
 	}
 	if _, status := afterAPage("192.0.2.1"); status != 429 {
@@ -206,14 +203,14 @@ func TestProxyProtocol(t *testing.T) {
 			if status != 101 {
 				t.Fatalf("answered %d", status)
 			}
-			if n := s.addresses.countedFor(t, tc.client); n != 1 {
+			if n := countedFor(t, s, tc.client); n != 1 {
 				t.Errorf("%d counted for %s", n, tc.client)
 			}
 			if _, status := ask(t, addr, request); status != 429 {
 				t.Errorf("over the limit: %d", status)
 			}
 			c.Leave()
-			servertest.Await(t, "a place", func() bool { return s.addresses.countedFor(t, tc.client) == 0 })
+			servertest.Await(t, "a place", func() bool { return countedFor(t, s, tc.client) == 0 })
 		})
 	}
 	for _, header := range []string{proxyLocal, proxyUnknown, proxyChained} {
@@ -245,7 +242,7 @@ func TestProxyProtocolSplits(t *testing.T) {
 			c.Expect(textOp, "first")
 			c.ExpectClose(1000)
 			c.TCP.Close()
-			servertest.Await(t, "a place", func() bool { return s.addresses.countedFor(t, "192.0.2.1") == 0 })
+			servertest.Await(t, "a place", func() bool { return countedFor(t, s, "192.0.2.1") == 0 })
 		}
 		for cut := 1; cut < len(stream); cut++ {
 			talk(stream[:cut], stream[cut:])
@@ -268,7 +265,7 @@ func TestProxyProtocolPages(t *testing.T) {
 	if r, body := get(t, c, "GET", "/"); r.StatusCode != 200 || !strings.Contains(body, "<html") {
 		t.Fatalf("GET /: %s", r.Status)
 	}
-	if n := s.addresses.known(); n != 0 {
+	if n := s.addresses.Known(); n != 0 {
 		t.Errorf("a page is counted for %d addresses", n)
 	}
 	c.Write([]byte(servertest.Request(addr, "/echo")), enc(fin|textOp, "hello"))
@@ -276,7 +273,7 @@ func TestProxyProtocolPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Expect(textOp, "hello")
-	if n := s.addresses.countedFor(t, "192.0.2.1"); n != 1 {
+	if n := countedFor(t, s, "192.0.2.1"); n != 1 {
 		t.Errorf("%d counted", n)
 	}
 	if _, status := ask(t, addr, proxyV1+servertest.Request(addr, "/ws")); status != 429 {

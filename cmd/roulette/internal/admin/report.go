@@ -1,0 +1,76 @@
+package admin
+
+import "time"
+
+// Report is how a server is, for the operator's page and as JSON. Times are in
+// seconds, sizes in bytes.
+type Report struct {
+	Version  string    `json:"version"`
+	Revision string    `json:"revision"`
+	Go       string    `json:"go"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	Uptime   float64   `json:"uptime_seconds"`
+
+	State string `json:"state"` // ready, or why it is not
+	Drain *Drain `json:"drain,omitempty"`
+
+	Connections      int              `json:"connections"`
+	ConnectionsLimit int              `json:"connections_limit"`
+	ByState          map[string]int64 `json:"connections_by_state"`
+	Addresses        int              `json:"addresses"` // that count against limits per address
+	Pairs            int              `json:"pairs"`
+	Waits            Waits            `json:"waits"`
+	Backlog          Backlog          `json:"backlog"`
+	Workers          []Worker         `json:"workers"`
+
+	Descriptors      int    `json:"descriptors"`
+	DescriptorsLimit int    `json:"descriptors_limit"`
+	Memory           Memory `json:"memory"`
+
+	Settings  []Setting `json:"settings"`
+	LastLines []string  `json:"last_warnings_and_errors"` // newest first
+}
+
+// Drain is how far everybody has been sent away.
+type Drain struct {
+	SentAway int     `json:"sent_away"`
+	Of       int     `json:"of"`
+	Spread   float64 `json:"spread_seconds"`
+}
+
+// Waits are about those who wait for a partner.
+type Waits struct {
+	Waiting int     `json:"waiting"`
+	Oldest  float64 `json:"oldest_seconds"`
+	P50     float64 `json:"p50_seconds"` // of all waits that have ended with a partner
+	P95     float64 `json:"p95_seconds"`
+}
+
+// Backlog is what waits for clients that are slow to read.
+type Backlog struct {
+	Connections int64 `json:"connections"`
+	Bytes       int64 `json:"bytes"`
+}
+
+// Worker is how one of the workers is.
+type Worker struct {
+	Index       int     `json:"index"`
+	Answers     bool    `json:"answers"` // else the rest is not known
+	Connections int     `json:"connections"`
+	Busy        float64 `json:"busy"` // share of the last minute
+	Events      uint64  `json:"events"`
+}
+
+// Memory is that of the process.
+type Memory struct {
+	RSS   int64  `json:"rss_bytes"`
+	Heap  uint64 `json:"heap_bytes"`
+	Limit uint64 `json:"gomemlimit_bytes"` // 0: none
+}
+
+// Setting is one of those in force, as a person would write it.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
