@@ -39,7 +39,9 @@ type body struct {
 type asset struct {
 	contentType string
 	plain       body
-	gzip        *body // nil where compression does not pay
+	gzip        *body    // nil where compression does not pay
+	scripts     []string // hashes of the inline scripts of a document
+	styles      []string // and of its inline styles
 }
 
 // A site is all of static: the assets by URL path, and what stands in for a path
@@ -70,13 +72,9 @@ func loadSite(files fs.FS) (site, error) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(files, name)
+		a, err := loadAsset(files, name)
 		if err != nil {
-			return err
-		}
-		a, err := newAsset(name, content)
-		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		switch name {
 		case notFoundFile:
@@ -97,10 +95,31 @@ func loadSite(files fs.FS) (site, error) {
 	return s, nil
 }
 
+// loadAsset reads the file name; HTML comes with its parts inside.
+func loadAsset(files fs.FS, name string) (*asset, error) {
+	if path.Ext(name) != ".html" {
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		return newAsset(name, content)
+	}
+	d, err := inline(files, name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAsset(name, d.html)
+	if err != nil {
+		return nil, err
+	}
+	a.scripts, a.styles = d.scripts, d.styles
+	return a, nil
+}
+
 func newAsset(name string, content []byte) (*asset, error) {
 	contentType := contentTypes[path.Ext(name)]
 	if contentType == "" {
-		return nil, fmt.Errorf("%s: no content type for %q", name, path.Ext(name))
+		return nil, fmt.Errorf("no content type for %q", path.Ext(name))
 	}
 	sum := sha256.Sum256(content)
 	hash := base64.RawURLEncoding.EncodeToString(sum[:12])
@@ -110,7 +129,7 @@ func newAsset(name string, content []byte) (*asset, error) {
 	}
 	packed, err := compress(content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	if pays(len(content), len(packed)) {
 		a.gzip = &body{bytes: packed, etag: `"` + hash + `-gzip"`}

@@ -27,6 +27,7 @@ const (
 // looks is paired with whoever waits.
 type fakeChat struct {
 	url     string
+	handler http.Handler
 	clients sync.WaitGroup
 	plain   bool // the subprotocol is never chosen
 
@@ -59,6 +60,7 @@ func newFakeChat(t *testing.T, plain bool) *fakeChat {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc("/ws", chat.serve)
+	chat.handler = mux
 	server := httptest.NewServer(mux)
 	chat.url = server.URL
 	t.Cleanup(func() {

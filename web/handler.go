@@ -22,17 +22,17 @@ type handler struct {
 }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setSecurityHeaders(w.Header(), r.Host)
-
 	path := r.URL.Path
 	if path == "" { // "GET http://host HTTP/1.1": RFC 9110, 4.2.3
 		path = "/"
 	}
 	a := h.site.assets[path]
 	if a == nil {
+		setSecurityHeaders(w.Header(), r.Host, h.site.notFound)
 		serveNotFound(w, r, h.site.notFound)
 		return
 	}
+	setSecurityHeaders(w.Header(), r.Host, a)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)

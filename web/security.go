@@ -12,9 +12,9 @@ const permissionsPolicy = "accelerometer=(), autoplay=(self), camera=(), display
 	"publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
 
 // setSecurityHeaders writes the headers that every response carries, whatever its
-// status. host is the request's Host header.
-func setSecurityHeaders(header http.Header, host string) {
-	header.Set("Content-Security-Policy", contentSecurityPolicy(host))
+// status. host is the request's Host header, a is what is sent, or nil.
+func setSecurityHeaders(header http.Header, host string, a *asset) {
+	header.Set("Content-Security-Policy", contentSecurityPolicy(host, a))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Permissions-Policy", permissionsPolicy)
@@ -24,18 +24,24 @@ func setSecurityHeaders(header http.Header, host string) {
 
 // contentSecurityPolicy allows the page its own files and its own WebSocket, and
 // nothing else. Strangers write into this page: even if one found a hole in it,
-// no script of his would run, and what is typed could go nowhere else. Pictures
-// may be data and blobs, for those that a partner sends.
+// no script of theirs would run, and what is typed could go nowhere else. The scripts
+// and styles that stand in a document are allowed by their hashes, each of them alone.
+// Pictures may be data and blobs, for those that a partner sends.
 //
 // To browsers before CSP level 3 (Safari up to 15.3) 'self' does not include
 // ws and wss of the same host, so these are named too, with both schemes because a
 // proxy may have taken the TLS off.
-func contentSecurityPolicy(host string) string {
+func contentSecurityPolicy(host string, a *asset) string {
+	scripts, styles := "'self'", "'self'"
+	if a != nil {
+		scripts = strings.Join(append([]string{scripts}, a.scripts...), " ")
+		styles = strings.Join(append([]string{styles}, a.styles...), " ")
+	}
 	connect := "'self'"
 	if plainHost(host) {
 		connect += " ws://" + host + " wss://" + host
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
+	return "default-src 'none'; script-src " + scripts + "; style-src " + styles + "; img-src 'self' data: blob:; " +
 		"connect-src " + connect + "; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types 'none'"

@@ -20,10 +20,15 @@ func checkSecurityHeaders(t *testing.T, got response) {
 		t.Errorf("status %d: Permissions-Policy is %q", got.status, policy)
 	}
 	policy := directives(got)
+	for _, name := range []string{"script-src", "style-src"} {
+		for i, source := range strings.Fields(policy[name]) {
+			if hash := strings.HasPrefix(source, "'sha256-"); hash != (i > 0) || !hash && source != "'self'" {
+				t.Errorf("status %d: %s is %q, want 'self' and hashes", got.status, name, policy[name])
+			}
+		}
+	}
 	for name, want := range map[string]string{
 		"default-src":     "'none'",
-		"script-src":      "'self'",
-		"style-src":       "'self'",
 		"img-src":         "'self' data: blob:",
 		"base-uri":        "'none'",
 		"form-action":     "'none'",
