@@ -31,10 +31,10 @@ func AppendClose(dst []byte, code ws.StatusCode, reason string) []byte {
 }
 
 // ParseClose reads the payload of a close frame. An empty one has the code
-// ws.StatusNoStatusRcvd (1005). reason is a part of payload. err is
+// ws.StatusNoStatusRcvd (1005). reason is a part of payload. offence is nil,
 // [ErrClosePayload], [ErrCloseCode] or [ErrCloseReason], and code and reason are
 // then as far as they could be read.
-func ParseClose(payload []byte) (code ws.StatusCode, reason []byte, err error) {
+func ParseClose(payload []byte) (code ws.StatusCode, reason []byte, offence *Error) {
 	switch len(payload) {
 	case 0:
 		return ws.StatusNoStatusRcvd, nil, nil

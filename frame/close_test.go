@@ -16,7 +16,7 @@ func TestParseClose(t *testing.T) {
 		payload string
 		code    ws.StatusCode
 		reason  string
-		err     error
+		err     *Error
 	}{
 		{"empty", "", 1005, "", nil},
 		{"one byte", "\x03", 0, "", ErrClosePayload},
@@ -99,7 +99,7 @@ func FuzzClose(f *testing.F) {
 	f.Add([]byte("\x11\x94\xed\xa0\x80"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		code, reason, err := ParseClose(payload)
-		var want error
+		var want *Error
 		switch {
 		case len(payload) == 0:
 		case len(payload) == 1:

@@ -64,12 +64,12 @@ type Message struct {
 
 // Next takes the next whole message off b and returns the rest of b, which is
 // what the following call wants. It unmasks in place: b is the Decoder's to
-// write to. err is always an *Error, found at the earliest byte that is proof of
-// it; the messages before that byte have been returned by earlier calls.
+// write to. offence, nil if there is none, is found at the earliest byte that is
+// proof of it; the messages before that byte have been returned by earlier calls.
 //
 // Call it until it reports Op 0, also with an empty rest: this last call gives
 // back the buffer that a gathered message lies in.
-func (d *Decoder) Next(b []byte) (m Message, rest []byte, err error) {
+func (d *Decoder) Next(b []byte) (m Message, rest []byte, offence *Error) {
 	d.reclaim()
 	for {
 		if d.left == 0 {
@@ -167,7 +167,7 @@ func (d *Decoder) Fragments(n int) (times int) {
 
 // inPlace takes the frame with the header h, which is a message of its own and
 // whole, off b.
-func inPlace(b []byte, h header) (m Message, rest []byte, err error) {
+func inPlace(b []byte, h header) (m Message, rest []byte, offence *Error) {
 	end := int(h.size) + h.length
 	m = Message{Op: h.op, Payload: b[h.size:end]}
 	ws.Cipher(m.Payload, h.mask, 0)

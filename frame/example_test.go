@@ -21,9 +21,8 @@ func ExampleDecoder() {
 	var d frame.Decoder
 	var out []byte // frames for the partner, not written yet
 	for rest := read; ; {
-		m, r, err := d.Next(rest)
-		if err != nil {
-			offence := err.(*frame.Error)
+		m, r, offence := d.Next(rest)
+		if offence != nil {
 			fmt.Printf("to the sender  %q\n", frame.AppendClose(nil, offence.Code, offence.Reason))
 			break
 		}

@@ -116,7 +116,7 @@ func FuzzText(f *testing.F) {
 
 		var d Decoder
 		defer d.Release()
-		feed := func(b []byte) (m Message, err error) {
+		feed := func(b []byte) (m Message, err *Error) {
 			m, _, err = d.Next(b)
 			return m, err
 		}

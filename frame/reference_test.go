@@ -198,7 +198,7 @@ func decode(t testing.TB, d *Decoder, parts ...[]byte) (list []found, offence *E
 				t.Fatalf("holds %d bytes after %d, the limit is %d", held, at, d.limit())
 			}
 			if err != nil {
-				return list, err.(*Error), at
+				return list, err, at
 			}
 			if m.Op == ws.OpContinuation {
 				if len(r) != 0 {

@@ -36,7 +36,7 @@ func (r *relay) read(b []byte) {
 	for {
 		var (
 			m   Message
-			err error
+			err *Error
 		)
 		if len(r.joined) == 0 {
 			b = r.run(b)
@@ -46,7 +46,7 @@ func (r *relay) read(b []byte) {
 		}
 		r.flush()
 		if m, b, err = d.Next(b); err != nil {
-			r.offence = err.(*Error)
+			r.offence = err
 			return
 		}
 		switch {
@@ -90,7 +90,7 @@ func (r *relay) run(b []byte) []byte {
 	}
 	r.joined = got.Frames
 	if err != nil {
-		r.offence = err.(*Error)
+		r.offence = err
 	}
 	return rest
 }

@@ -26,12 +26,12 @@ const recordSeparator = 0x1e
 // and joins them in one pass over b, which is the fast path when several
 // messages came with one read. It stops without a complaint in front of anything
 // else (what is not whole, a control frame, a fragment, an offence, a control
-// message), which is for Next; only a text that is not UTF-8 is an error, and
+// message), which is for Next; only a text that is not UTF-8 is an offence here, and
 // the messages before it stand in the Run.
 //
 // The Decoder must be at a message boundary; it may hold a message that Next has
 // handed out, which stays valid.
-func (d *Decoder) Run(b []byte, most int) (r Run, rest []byte, err error) {
+func (d *Decoder) Run(b []byte, most int) (r Run, rest []byte, offence *Error) {
 	if d.op != 0 || d.left != 0 || d.headLen != 0 {
 		return r, b, nil
 	}

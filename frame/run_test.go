@@ -59,7 +59,7 @@ func TestRunEqualsNext(t *testing.T) {
 }
 
 // drain concatenates the frames of all messages, controls as their payload.
-func drain(d *Decoder, b []byte, most int) (all []byte, err error) {
+func drain(d *Decoder, b []byte, most int) (all []byte, err *Error) {
 	for {
 		if most > 0 {
 			run, rest, err := d.Run(b, most)
@@ -91,7 +91,7 @@ func TestRunStops(t *testing.T) {
 		desc  string
 		stop  []byte
 		state func(*Decoder)
-		err   error
+		err   *Error
 	}{
 		{desc: "at the end"},
 		{desc: "at a ping", stop: runFrame(ws.OpPing, nil, 1)},

@@ -47,7 +47,7 @@ type spill struct {
 	// Guarded by the write lock.
 	backlog  *buffer // nil: nothing waits
 	progress uint32  // Worker.Now when the socket last took something of it
-	attached any
+	attached any     // read by the owner also without: only it changes this
 
 	// Owned by the worker.
 	held any
@@ -202,12 +202,12 @@ func (c *Conn) Hold(v any) {
 	c.bits.Or(holding)
 }
 
-// Attach keeps v, which is not nil, with c until after Handler.Closed, for all
-// who hold c's write lock, as the caller does.
+// Attach keeps v, which is not nil, with c until after Handler.Closed, for c's
+// owner and for all who hold c's write lock. Owner only, holding the lock.
 func (c *Conn) Attach(v any) { c.spillLocked().attached = v }
 
-// Attached returns what was attached, nil if nothing. The caller holds c's write
-// lock.
+// Attached returns what was attached, nil if nothing. The caller is c's owner or
+// holds c's write lock.
 func (c *Conn) Attached() any {
 	if s := c.spill.Load(); s != nil {
 		return s.attached

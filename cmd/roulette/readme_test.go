@@ -122,7 +122,7 @@ func TestReadmeRecords(t *testing.T) {
 			events++
 		}
 		if row[2] != "" {
-			record.Parse([]byte("\x1e"+row[2]), func(_ record.Command, err error) bool {
+			record.Parse([]byte("\x1e"+row[2]), func(_ record.Command, err *record.Error) bool {
 				if err != nil {
 					t.Errorf("%s: %v", row[2], err)
 				}

@@ -43,13 +43,13 @@ type Command struct {
 }
 
 // Parse calls do for every record of the control message with this payload, in
-// order, until do returns false. err is nil or an *[Error], which is what the
-// client is to be told; the records behind a refused one are read all the same.
+// order, until do returns false. refused, if not nil, is what the client is to be
+// told; the records behind a refused one are read all the same.
 //
 // The work is bounded by the length of payload, and do is called at most 17
 // times. A Command holds nothing of payload. A payload that is no control
 // message is one bad record.
-func Parse(payload []byte, do func(cmd Command, err error) (goOn bool)) {
+func Parse(payload []byte, do func(cmd Command, refused *Error) (goOn bool)) {
 	if !IsControl(payload) {
 		do(Command{}, ErrBadRecord)
 		return
@@ -61,12 +61,7 @@ func Parse(payload []byte, do func(cmd Command, err error) (goOn bool)) {
 		}
 		var text []byte
 		text, payload = cut(payload)
-		cmd, refused := parse(text)
-		var err error
-		if refused != nil {
-			cmd, err = Command{}, refused
-		}
-		if !do(cmd, err) {
+		if !do(parse(text)) {
 			return
 		}
 	}

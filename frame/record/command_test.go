@@ -17,11 +17,11 @@ import (
 
 type parsed struct {
 	cmd Command
-	err error
+	err *Error
 }
 
 func parseAll(payload string) (all []parsed) {
-	Parse([]byte(payload), func(cmd Command, err error) bool {
+	Parse([]byte(payload), func(cmd Command, err *Error) bool {
 		all = append(all, parsed{cmd, err})
 		return true
 	})
@@ -29,7 +29,7 @@ func parseAll(payload string) (all []parsed) {
 }
 
 // parseOne parses the text of one record.
-func parseOne(t *testing.T, text string) (Command, error) {
+func parseOne(t *testing.T, text string) (Command, *Error) {
 	t.Helper()
 	all := parseAll("\x1e" + text)
 	if len(all) != 1 {
@@ -201,7 +201,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
 			cmd, err := parseOne(t, tt.text)
-			if err != error(tt.err) || !reflect.DeepEqual(cmd, Command{}) {
+			if err != tt.err || !reflect.DeepEqual(cmd, Command{}) {
 				t.Errorf("got %+v %v, want %v", cmd, err, tt.err)
 			}
 			if want := tt.err.Code; want != ErrTooManyInterests.Code && !errors.Is(err, ErrBadRecord) {
@@ -213,7 +213,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseSeveral(t *testing.T) {
 	const next, stop = "\x1e{\"type\":\"next\"}\n", "\x1e{\"type\":\"stop\"}\n"
-	repeat := func(n int, k Kind, more ...error) (want []parsed) {
+	repeat := func(n int, k Kind, more ...*Error) (want []parsed) {
 		for range n {
 			want = append(want, parsed{Command{Kind: k}, nil})
 		}
@@ -251,7 +251,7 @@ func TestParseSeveral(t *testing.T) {
 	}
 
 	var n int
-	Parse([]byte(next+stop), func(Command, error) bool { n++; return false })
+	Parse([]byte(next+stop), func(Command, *Error) bool { n++; return false })
 	if n != 1 {
 		t.Errorf("%d calls after do returned false, want 1", n)
 	}
@@ -363,7 +363,7 @@ func TestIsControl(t *testing.T) {
 func TestParseKeepsNothing(t *testing.T) {
 	payload := []byte("\x1e" + `{"type":"next","interests":["go","b\u006fard games"]}`)
 	var got Command
-	Parse(payload, func(cmd Command, err error) bool { got = cmd; return true })
+	Parse(payload, func(cmd Command, err *Error) bool { got = cmd; return true })
 	clear(payload)
 	if want := interested("go", "board games"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -431,7 +431,7 @@ func FuzzParse(f *testing.F) {
 			}
 			got := ""
 			if p.err != nil {
-				got = p.err.(*Error).Code
+				got = p.err.Code
 			}
 			if got != code || !reflect.DeepEqual(p.cmd, want) {
 				t.Fatalf("record %d of %q: %+v %v, want %+v %s", i, payload, p.cmd, p.err, want, code)
@@ -444,7 +444,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%+v became %+v", p.cmd, again)
 			}
 		}
-		Parse(payload, func(Command, error) bool { return true })
+		Parse(payload, func(Command, *Error) bool { return true })
 		if !bytes.Equal(payload, before) {
 			t.Fatal("the payload was changed")
 		}
@@ -464,7 +464,7 @@ func BenchmarkParse(b *testing.B) {
 			b.SetBytes(int64(len(payload)))
 			b.ReportAllocs()
 			for b.Loop() {
-				Parse(payload, func(Command, error) bool { return true })
+				Parse(payload, func(Command, *Error) bool { return true })
 			}
 		})
 	}

@@ -169,7 +169,7 @@ func TestAllocations(t *testing.T) {
 	dst := make([]byte, 0, 1<<10)
 	common := []string{"go", "board games", "é\"\n"}
 	var kind Kind
-	do := func(cmd Command, err error) bool { kind = cmd.Kind; return err == nil }
+	do := func(cmd Command, err *Error) bool { kind = cmd.Kind; return err == nil }
 	typing, next, bad := AppendTypingCommand(nil, true), AppendNext(nil, nil, 7), []byte("\x1e{\"type\":\"x\",\"y\":[{}]}")
 	calls := map[string]func(){
 		"AppendHello":         func() { AppendHello(dst, "session", 1000, 65536) },

@@ -13,9 +13,9 @@ func ExampleParse() {
 	if !record.IsControl(message) {
 		return // chat, for the partner
 	}
-	record.Parse(message, func(cmd record.Command, err error) bool {
-		if err != nil {
-			fmt.Printf("to the client %q\n", record.AppendError(nil, err.(*record.Error)))
+	record.Parse(message, func(cmd record.Command, refused *record.Error) bool {
+		if refused != nil {
+			fmt.Printf("to the client %q\n", record.AppendError(nil, refused))
 			return true
 		}
 		fmt.Printf("%v %q\n", cmd.Kind, cmd.Interests)

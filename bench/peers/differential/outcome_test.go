@@ -3,7 +3,6 @@ package differential
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/gobwas/ws"
@@ -48,15 +47,15 @@ func ours(stream []byte) (o outcome, read int, offence *frame.Error) {
 	defer d.Release()
 	for i, c := range stream {
 		for rest := []byte{c}; ; {
-			m, r, err := d.Next(rest)
-			if err == nil && m.Op == ws.OpClose {
+			m, r, offence := d.Next(rest)
+			if offence == nil && m.Op == ws.OpClose {
 				var code ws.StatusCode
-				if code, _, err = frame.ParseClose(m.Payload); err == nil {
+				if code, _, offence = frame.ParseClose(m.Payload); offence == nil {
 					o.end = int(code)
 					return o, i + 1, nil
 				}
 			}
-			if errors.As(err, &offence) {
+			if offence != nil {
 				o.end = int(offence.Code)
 				return o, i + 1, offence
 			}

@@ -27,18 +27,16 @@ type handler struct {
 	rules       *rules
 	decoder     *partial // for connections that are between messages: all the others hold their own
 	free        []*partial
-	reply       []byte // scratch: what goes back to who sent
+	turn        turn   // the read under way
+	reply       []byte // scratch: a response or a close frame
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
 	counters    metrics.Counters
-	chats       int64 // upgraded here and not ended
-	// uncounted: what is being read may have been sent in its own good time, while
-	// its sender was paused, so no rate limit applies.
-	uncounted bool
-	swept     uint32   // shards of the address table looked at so far
-	leaving   []uint32 // in a drain: IDs of those still to be sent away
-	busy      admin.BusyMinute
-	unseen    unseen
+	chats       int64    // upgraded here and not ended
+	swept       uint32   // shards of the address table looked at so far
+	leaving     []uint32 // in a drain: IDs of those still to be sent away
+	busy        admin.BusyMinute
+	unseen      unseen
 }
 
 // partial is a message that is not whole yet.
@@ -54,6 +52,7 @@ func newHandler(s *Server, w *netpoll.Worker) *handler {
 	h := &handler{server: s, worker: w, rules: s.rules.Load()}
 	h.counters.Init()
 	h.decoder = h.newPartial()
+	h.turn.h = h
 	return h
 }
 
@@ -243,23 +242,18 @@ func (h *handler) releaseAddress(c *netpoll.Conn) {
 // the last that is written, and the partner is free at once. Whatever the
 // client still sends is thrown away.
 func (h *handler) end(c *netpoll.Conn, why reason) {
-	e := &endings[why]
-	h.finish(c, why, frame.AppendClose(h.reply[:0], e.code, e.text))
+	h.finish(c, why.goodbye())
 }
 
-func (h *handler) finish(c *netpoll.Conn, why reason, last []byte) {
-	h.finishAs(c, why, endings[why].label, last)
-}
-
-// finishAs is finish for an end that is counted under another code than the
-// reason's own.
-func (h *handler) finishAs(c *netpoll.Conn, why reason, label metrics.CloseCode, last []byte) {
-	h.account(c, why, label)
+// finish is end for a goodbye that is not its reason's own.
+func (h *handler) finish(c *netpoll.Conn, g goodbye) {
+	h.account(c, g.why, g.label)
 	h.releaseHeld(c)
+	h.reply = frame.AppendClose(h.reply[:0], g.code, g.text)
 	// First nobody can write to it any more, then the table forgets it: a
 	// partner that was about to write finds one or the other (I7).
-	c.Finish(last)
-	h.remove(c, why)
+	c.Finish(h.reply)
+	h.remove(c, g.why)
 }
 
 // remove takes c, to which nobody can write any more, out of the table.

@@ -50,13 +50,29 @@ var endings = [reasons]ending{
 	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, metrics.EndDisconnected},
 }
 
-// reasonOf is the reason for an offence that frame has found.
-func reasonOf(offence *frame.Error) reason {
+// goodbye is how one connection ends: the reason, the close frame that says so,
+// and the code that it is counted under. These are the reason's own, except where
+// the client has sent a code or an offence has one.
+type goodbye struct {
+	why   reason
+	code  ws.StatusCode
+	text  string
+	label metrics.CloseCode
+}
+
+func (r reason) goodbye() goodbye {
+	e := &endings[r]
+	return goodbye{r, e.code, e.text, e.label}
+}
+
+// goodbyeFor answers an offence that frame has found, in its words.
+func goodbyeFor(offence *frame.Error) goodbye {
+	why := protocolError
 	switch offence.Code {
 	case ws.StatusInvalidFramePayloadData:
-		return invalidUTF8
+		why = invalidUTF8
 	case ws.StatusMessageTooBig:
-		return messageTooBig
+		why = messageTooBig
 	}
-	return protocolError
+	return goodbye{why, offence.Code, offence.Reason, endings[why].label}
 }

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"math"
-
 	"github.com/gobwas/ws"
 
-	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame"
 	"roulette/frame/record"
 	"roulette/metrics"
@@ -23,143 +20,19 @@ type batch struct {
 	payload  uint64
 }
 
-// messages takes what arrived on a chat: parses, relays, answers.
-func (h *handler) messages(c *netpoll.Conn, b []byte) {
-	d, own := c.Held().(*partial)
-	if !own {
-		d = h.decoder
-	} else if d.Empty() {
-		d.since = h.worker.Now()
-	}
-	if woke, known := h.worker.Woke(); known {
-		defer func() { h.counters.RelayLatency.Observe(int64(h.worker.Time() - woke)) }()
-	}
-	if h.uncounted = c.Resumed(); h.uncounted {
-		c.Rate = 0 // and there may be more of it
-	}
-	var out batch
-	h.reply = h.reply[:0]
-	for {
-		var m frame.Message
-		rest, err := h.run(c, d, b, &out)
-		if err == nil {
-			if len(rest) == 0 && len(out.first) == 0 && d.Empty() {
-				break
-			}
-			if len(out.first) > 0 { // lives only until Next
-				h.deliver(c, &out)
-			}
-			m, rest, err = d.Next(rest)
-			if n := d.Fragments(fragmentsAMessage); n > 0 && err == nil && !h.withinRate(c, ws.OpContinuation, n) {
-				h.exceed(c, &out)
-				h.settle(c, d, own)
-				return
-			}
+// add adds one message. A gathered one is the first of its batch.
+func (b *batch) add(m frame.Message) {
+	if m.Gathered {
+		b.first = m.Frame
+	} else {
+		joined, ok := frame.Join(b.frames, m.Frame)
+		if !ok {
+			panic("server: frames of one read in two places")
 		}
-		b = rest
-		if err != nil {
-			h.deliver(c, &out)
-			h.answer(c)
-			h.offend(c, err.(*frame.Error))
-			h.settle(c, d, own)
-			return
-		}
-		if m.Op == ws.OpContinuation {
-			break
-		}
-		if !m.Op.IsControl() {
-			d.since = h.worker.Now() // what remains belongs to another message
-		}
-		if !h.take(c, m, &out) {
-			h.settle(c, d, own)
-			return
-		}
+		b.frames = joined
 	}
-	h.deliver(c, &out)
-	h.answer(c)
-	h.settle(c, d, own)
-}
-
-// run takes the messages off b that are only to be relayed.
-func (h *handler) run(c *netpoll.Conn, d *partial, b []byte, out *batch) (rest []byte, err error) {
-	if len(out.frames) > 0 {
-		return b, nil // in another place of the buffer: Join knows how
-	}
-	now := h.worker.Now()
-	most := math.MaxInt
-	if !h.uncounted {
-		most = h.rules.messages.Allowance(c.Rate, now)
-	}
-	r, rest, err := d.Run(b, most)
-	n := r.Texts + r.Binaries
-	if n == 0 {
-		return rest, err
-	}
-	h.precede(c, out)
-	h.withinRate(c, opText, n)
-	out.frames = r.Frames
-	out.messages[metrics.OpcodeText] += uint64(r.Texts)
-	out.messages[metrics.OpcodeBinary] += uint64(r.Binaries)
-	out.payload += uint64(r.Payload)
-	return rest, err
-}
-
-// precede writes what is on its way back to c, such as the pong of a ping that
-// came before a message, between its fragments perhaps, before what the message
-// brings back.
-func (h *handler) precede(c *netpoll.Conn, out *batch) {
-	if len(h.reply) > 0 {
-		h.deliver(c, out)
-		h.answer(c)
-	}
-}
-
-// take deals with one message. False: c has ended.
-func (h *handler) take(c *netpoll.Conn, m frame.Message, out *batch) bool {
-	if !h.withinRate(c, m.Op, 1) {
-		h.exceed(c, out)
-		return false
-	}
-	switch m.Op {
-	case ws.OpText, ws.OpBinary:
-		h.precede(c, out)
-		if m.Op == ws.OpText && record.IsControl(m.Payload) && phaseOf(c) != echo {
-			h.deliver(c, out)
-			return h.controlMessage(c, m.Payload)
-		}
-		if m.Gathered {
-			h.deliver(c, out)
-			out.first = m.Frame
-		} else {
-			joined, ok := frame.Join(out.frames, m.Frame)
-			if !ok {
-				panic("server: frames of one read in two places")
-			}
-			out.frames = joined
-		}
-		out.messages[opcodeOf(m.Op)]++
-		out.payload += uint64(len(m.Payload))
-	case ws.OpPing:
-		h.reply = frame.AppendMessage(h.reply, ws.OpPong, m.Payload)
-		h.answerSome(c)
-	case ws.OpPong: // that something was heard is all there is to it
-	case ws.OpClose:
-		h.deliver(c, out)
-		h.answer(c)
-		h.clientCloses(c, m.Payload)
-		return false
-	}
-	return true
-}
-
-// controlMessage deals with a message that begins with U+001E, which is never
-// relayed, whoever sends it. False: c has ended.
-func (h *handler) controlMessage(c *netpoll.Conn, payload []byte) bool {
-	if phaseOf(c) == richPhase {
-		return h.control(c, payload)
-	}
-	h.undelivered(c, 1)
-	return true
+	b.messages[opcodeOf(m.Op)]++
+	b.payload += uint64(len(m.Payload))
 }
 
 func opcodeOf(op ws.OpCode) metrics.Opcode {
@@ -169,98 +42,10 @@ func opcodeOf(op ws.OpCode) metrics.Opcode {
 	return metrics.OpcodeText
 }
 
-// withinRate counts n messages or control frames against c's rate limit. Who
-// exceeds the burst is warned; who goes on is out.
-func (h *handler) withinRate(c *netpoll.Conn, op ws.OpCode, n int) bool {
-	if h.uncounted {
-		return true
-	}
-	verdict := h.rules.messages.Take(&c.Rate, h.worker.Now(), n)
-	if verdict != limit.Within && h.worker.Awoken() {
-		// It may have taken its time, and we have not looked.
-		c.Rate, h.uncounted = 0, true
-		return true
-	}
-	switch verdict {
-	case limit.Within:
-		if has(c, rateWarned) {
-			clearFlag(c, rateWarned)
-		}
-	case limit.Over:
-		if !has(c, rateWarned) {
-			setFlag(c, rateWarned)
-			h.exceeded(op)
-			if phaseOf(c) == richPhase {
-				h.refuseRecord(c, record.ErrRateLimited)
-			}
-		}
-	case limit.TooMuch:
-		h.exceeded(op)
-		return false
-	}
-	return true
-}
-
-// exceed ends c, which was warned.
-func (h *handler) exceed(c *netpoll.Conn, out *batch) {
-	h.deliver(c, out)
-	h.answer(c)
-	h.end(c, rateExceeded)
-}
-
-// fragmentsAMessage: so many fragments count as much as a message. Who writes a
-// long one piece by piece is well below the limit; endless empty ones are not.
-const fragmentsAMessage = 16
-
-func (h *handler) exceeded(op ws.OpCode) {
-	which := metrics.LimitMessageRate
-	if op.IsControl() {
-		which = metrics.LimitControlRate
-	}
-	h.counters.LimitsExceeded[which]++
-}
-
-// settle puts the decoder back where it belongs: to the worker when nothing is
-// held, to the connection when something is.
-func (h *handler) settle(c *netpoll.Conn, d *partial, own bool) {
-	if phaseOf(c) == ended {
-		if !own {
-			d.Release()
-		} // else it was released with c
-		return
-	}
-	switch empty := d.Empty(); {
-	case empty && own && !d.told:
-		c.Hold(nil)
-		h.releasePartial(d)
-	case !empty && !own:
-		d.since = h.worker.Now()
-		c.Hold(d)
-		h.decoder = h.newPartial()
-	}
-}
-
-// offend ends c, which has broken the protocol.
-func (h *handler) offend(c *netpoll.Conn, offence *frame.Error) {
-	if offence.Code == ws.StatusMessageTooBig {
-		h.counters.LimitsExceeded[metrics.LimitMessageSize]++
-	}
-	h.finish(c, reasonOf(offence), frame.AppendClose(h.reply[:0], offence.Code, offence.Reason))
-}
-
-// clientCloses answers the client's close frame.
-func (h *handler) clientCloses(c *netpoll.Conn, payload []byte) {
-	code, _, err := frame.ParseClose(payload)
-	if err != nil {
-		h.offend(c, err.(*frame.Error))
-		return
-	}
-	h.finishAs(c, clientClosed, metrics.CloseCodeOf(uint16(code)), frame.AppendClose(h.reply[:0], code, ""))
-}
-
-// deliver writes a batch to the partner, or back if c is on /echo, and empties
+// deliver writes the batch to the partner, or back if c is on /echo, and empties
 // it.
-func (h *handler) deliver(c *netpoll.Conn, out *batch) {
+func (t *turn) deliver() {
+	h, c, out := t.h, t.c, &t.out
 	if len(out.first)+len(out.frames) == 0 {
 		return
 	}
@@ -270,11 +55,11 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 		outcome = c.SendTwo(h.worker, out.first, out.frames, c)
 		c.Unlock()
 	} else {
-		outcome = h.relay(c, out)
+		outcome = t.relay()
 	}
 	n := out.messages[metrics.OpcodeText] + out.messages[metrics.OpcodeBinary]
 	if outcome == netpoll.Gone {
-		h.undelivered(c, n)
+		t.undelivered(n)
 	} else {
 		for op, n := range out.messages {
 			h.counters.RelayedMessages[op] += n
@@ -284,10 +69,11 @@ func (h *handler) deliver(c *netpoll.Conn, out *batch) {
 	*out = batch{}
 }
 
-// relay writes a batch to the partner.
-func (h *handler) relay(c *netpoll.Conn, out *batch) netpoll.Outcome {
-	if phaseOf(c) == richPhase {
-		h.stopsTyping(c)
+// relay writes the batch to the partner.
+func (t *turn) relay() netpoll.Outcome {
+	h, c, out := t.h, t.c, &t.out
+	if t.rich != nil {
+		h.stopsTyping(c, t.rich)
 	}
 	p := h.lockPartner(c)
 	if p == nil {
@@ -298,6 +84,19 @@ func (h *handler) relay(c *netpoll.Conn, out *batch) netpoll.Outcome {
 		h.announceLocked(p)
 	}
 	return p.SendTwo(h.worker, out.first, out.frames, c)
+}
+
+// undelivered tells c that n messages of it have reached nobody.
+func (t *turn) undelivered(n uint64) {
+	t.h.counters.UndeliveredMessages += n
+	switch phaseOf(t.c) {
+	case plain:
+		for range n {
+			t.answer(append(t.back, t.h.server.sorry...))
+		}
+	case richPhase:
+		t.answerRecord(record.AppendUndelivered(t.h.notice[:0], t.h.server.pairs.Number(t.c.ID()), n))
+	}
 }
 
 // lockPartner returns the connection that c is paired with, locked, nil if there
@@ -322,40 +121,6 @@ func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
 		return nil
 	}
 	return p
-}
-
-// undelivered tells c that n messages of it have reached nobody.
-func (h *handler) undelivered(c *netpoll.Conn, n uint64) {
-	h.counters.UndeliveredMessages += n
-	switch phaseOf(c) {
-	case plain:
-		for range n {
-			h.reply = append(h.reply, h.server.sorry...)
-			h.answerSome(c)
-		}
-	case richPhase:
-		h.notice = record.AppendUndelivered(h.notice[:0], h.server.pairs.Number(c.ID()), n)
-		h.reply = frame.AppendMessage(h.reply, opText, h.notice)
-		h.answerSome(c)
-	}
-}
-
-// answerLimit bounds the scratch buffer of answers (I4).
-const answerLimit = 16 << 10
-
-func (h *handler) answerSome(c *netpoll.Conn) {
-	if len(h.reply) >= answerLimit {
-		h.answer(c)
-	}
-}
-
-// answer writes to c what has been put together for it. c does not read while
-// it does not take it.
-func (h *handler) answer(c *netpoll.Conn) {
-	if len(h.reply) > 0 {
-		h.send(c, h.reply)
-		h.reply = h.reply[:0]
-	}
 }
 
 func (h *handler) send(c *netpoll.Conn, b []byte) {

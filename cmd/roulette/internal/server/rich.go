@@ -60,11 +60,9 @@ func (h *handler) openRich(c *netpoll.Conn) {
 	c.Unlock()
 }
 
-// richOf is the state of a rich client. The worker's own; of others it may read
-// what the lock guards.
+// richOf is the state of c, nil if c is no rich client. The caller is on c's
+// worker, or holds c's write lock and touches only what that guards.
 func richOf(c *netpoll.Conn) *rich {
-	c.Lock()
-	defer c.Unlock()
 	r, _ := c.Attached().(*rich)
 	return r
 }
@@ -82,7 +80,7 @@ func (h *handler) noticeLocked(c *netpoll.Conn, payload []byte) {
 // it does not know yet. Whoever is about to write to a client for its partner
 // calls it first, so nothing of a partner comes before the notice of him.
 func (h *handler) announceLocked(c *netpoll.Conn) {
-	r, _ := c.Attached().(*rich)
+	r := richOf(c)
 	if r == nil {
 		return
 	}
@@ -98,7 +96,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) {
 func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why metrics.EndReason) {
 	c.Lock()
 	defer c.Unlock()
-	r, _ := c.Attached().(*rich)
+	r := richOf(c)
 	if r == nil || r.life != life || r.told > 2*uint64(n) {
 		return
 	}
@@ -117,102 +115,6 @@ var leftReasons = [...]record.Reason{
 	metrics.EndKicked:       record.LeftKicked,
 }
 
-// control obeys the records of one control message of a rich client. False: c
-// has ended.
-func (h *handler) control(c *netpoll.Conn, payload []byte) (goOn bool) {
-	goOn = true
-	first := true
-	record.Parse(payload, func(cmd record.Command, err error) bool {
-		if !first && !h.withinRate(c, opText, 1) { // the first was counted as the message
-			h.end(c, rateExceeded)
-			goOn = false
-			return false
-		}
-		first = false
-		if err != nil {
-			h.refuseRecord(c, err.(*record.Error))
-			return true
-		}
-		switch cmd.Kind {
-		case record.Next:
-			h.next(c, cmd)
-		case record.Stop:
-			h.stop(c)
-		case record.Typing:
-			h.typing(c, cmd.On)
-		}
-		return true
-	})
-	return goOn
-}
-
-func (h *handler) refuseRecord(c *netpoll.Conn, e *record.Error) {
-	h.notice = record.AppendError(h.notice[:0], e)
-	h.reply = frame.AppendMessage(h.reply, opText, h.notice)
-	h.answerSome(c)
-}
-
-// next has c leave its partner and look for a new one. A command that names
-// another pairing than the last one is a double press, and too late.
-func (h *handler) next(c *netpoll.Conn, cmd record.Command) {
-	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(c.ID()) {
-		return
-	}
-	r := richOf(c)
-	if cmd.HasInterests {
-		r.interests = cmd.Interests
-	}
-	r.typing = false
-	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), r.interests)
-	h.parted(c, r, &change)
-	c.Lock()
-	if r.told <= 2*uint64(change.Own)+1 { // else it has been told of a pairing since
-		if _, paired := h.server.pairs.Partner(c.ID()); !paired {
-			h.noticeLocked(c, record.AppendWaiting(h.notice[:0]))
-		}
-	}
-	c.Unlock()
-	h.changed(c, &change, metrics.EndNext)
-}
-
-// stop has c leave its partner or the pool.
-func (h *handler) stop(c *netpoll.Conn) {
-	r := richOf(c)
-	r.typing = false
-	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
-	h.parted(c, r, &change)
-	h.changed(c, &change, metrics.EndStop)
-}
-
-// parted notes that c itself has ended its pairings so far, so that no notice of
-// them reaches it any more, and lets it read on if it was paused for a partner.
-func (h *handler) parted(c *netpoll.Conn, r *rich, change *pairing.Change) {
-	// The answers so far belong before what follows.
-	h.answer(c)
-	c.Lock()
-	r.told = max(r.told, 2*uint64(change.Own)+1)
-	c.Unlock()
-	if change.Parted {
-		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
-			survivor.Barrier() // who was writing to it for c is through (I7)
-		}
-		c.Resume()
-	}
-}
-
-// typing passes on whether c is typing, if that is news.
-func (h *handler) typing(c *netpoll.Conn, on bool) {
-	r, now := richOf(c), h.worker.Now()
-	if on {
-		r.typingSince = now
-	}
-	if on == r.typing {
-		return
-	}
-	r.typing = on
-	h.tellTyping(c, on)
-}
-
 // tellTyping tells c's partner, if it is a rich client with nothing better to
 // read.
 func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
@@ -229,8 +131,8 @@ func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
 
 // stopsTyping: c has sent a message, so it types no more. The record goes before
 // the message.
-func (h *handler) stopsTyping(c *netpoll.Conn) {
-	if r := richOf(c); r.typing {
+func (h *handler) stopsTyping(c *netpoll.Conn, r *rich) {
+	if r.typing {
 		r.typing = false
 		h.tellTyping(c, false)
 	}

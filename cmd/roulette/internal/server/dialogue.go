@@ -1,0 +1,109 @@
+package server
+
+import (
+	"roulette/frame"
+	"roulette/frame/record"
+	"roulette/metrics"
+	"roulette/pairing"
+)
+
+// commands are what a rich client may ask for, each a row: how its record is
+// obeyed, in the turn that read it. What is answered goes through
+// [turn.answerRecord]; what changes the table through [turn.parted] and
+// [handler.changed].
+var commands = [...]func(*turn, record.Command){
+	record.Next:   (*turn).next,
+	record.Stop:   (*turn).stop,
+	record.Typing: (*turn).typing,
+}
+
+// control obeys the records of one control message of a rich client. False: c
+// is to end.
+func (t *turn) control(payload []byte) bool {
+	first := true
+	record.Parse(payload, func(cmd record.Command, refused *record.Error) bool {
+		if !first && !t.withinRate(opText, 1) { // the first was counted as the message
+			return false
+		}
+		first = false
+		if refused != nil {
+			t.refuseRecord(refused)
+		} else {
+			commands[cmd.Kind](t, cmd)
+		}
+		return true
+	})
+	return t.end.why == notEnded
+}
+
+// answerRecord has c told payload, a control message, when the turn comes to it.
+func (t *turn) answerRecord(payload []byte) {
+	t.h.notice = payload[:0]
+	t.answer(frame.AppendMessage(t.back, opText, payload))
+}
+
+func (t *turn) refuseRecord(e *record.Error) {
+	t.answerRecord(record.AppendError(t.h.notice[:0], e))
+}
+
+// next has c leave its partner and look for a new one. A command that names
+// another pairing than the last one is a double press, and too late.
+func (t *turn) next(cmd record.Command) {
+	h, c, r := t.h, t.c, t.rich
+	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(c.ID()) {
+		return
+	}
+	if cmd.HasInterests {
+		r.interests = cmd.Interests
+	}
+	r.typing = false
+	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), r.interests)
+	t.parted(&change)
+	c.Lock()
+	if r.told <= 2*uint64(change.Own)+1 { // else it has been told of a pairing since
+		if _, paired := h.server.pairs.Partner(c.ID()); !paired {
+			h.noticeLocked(c, record.AppendWaiting(h.notice[:0]))
+		}
+	}
+	c.Unlock()
+	h.changed(c, &change, metrics.EndNext)
+}
+
+// stop has c leave its partner or the pool.
+func (t *turn) stop(record.Command) {
+	h, c := t.h, t.c
+	t.rich.typing = false
+	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
+	t.parted(&change)
+	h.changed(c, &change, metrics.EndStop)
+}
+
+// parted notes that c itself has ended its pairings so far, so that no notice of
+// them reaches it any more, and lets it read on if it was paused for a partner.
+func (t *turn) parted(change *pairing.Change) {
+	c := t.c
+	// The answers so far belong before what follows.
+	t.writeBack()
+	c.Lock()
+	t.rich.told = max(t.rich.told, 2*uint64(change.Own)+1)
+	c.Unlock()
+	if change.Parted {
+		if survivor := t.h.server.poller.Conn(change.Survivor); survivor != nil {
+			survivor.Barrier() // who was writing to it for c is through (I7)
+		}
+		c.Resume()
+	}
+}
+
+// typing passes on whether c is typing, if that is news.
+func (t *turn) typing(cmd record.Command) {
+	r, now := t.rich, t.h.worker.Now()
+	if cmd.On {
+		r.typingSince = now
+	}
+	if cmd.On == r.typing {
+		return
+	}
+	r.typing = cmd.On
+	t.h.tellTyping(t.c, cmd.On)
+}
