@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"frame":           {},
 	"frame/handshake": {"frame"},
 	"frame/record":    {"frame"},
+	"frame/tls13":     {},
 	"pairing":         {},
 	"metrics":         {},
 	"metrics/...":     {},

@@ -1,0 +1,121 @@
+package tls13
+
+import (
+	"crypto/cipher"
+	"crypto/subtle"
+	"encoding/binary"
+)
+
+// ways is how many expanded keys share a set: a direction finds a place among so
+// many others.
+const ways = 4
+
+// Keys holds the expanded keys of the directions that were used lately, as a
+// processor's cache holds memory: a direction belongs to one set, and takes the
+// place there of the one that has not been used for longest. What is found is
+// compared with the whole key, so nothing has to be told when a connection ends,
+// changes its keys, or moves.
+type Keys struct {
+	sets  [][ways]*hot // in each: the latest first
+	nonce [nonceSize]byte
+	round uint8 // of Cool
+
+	// Found and Made are how often a key was there, and was not. The owner's.
+	Found, Made uint64
+}
+
+// hot is an expanded key.
+type hot struct {
+	mask  [nonceSize]byte
+	key   [mostKey]byte
+	suite uint8
+	round uint8
+	aead  cipher.AEAD
+}
+
+// NewKeys makes room for so many expanded keys, rounded up.
+func NewKeys(most int) *Keys {
+	n := 1
+	for n*ways < most {
+		n *= 2
+	}
+	return &Keys{sets: make([][ways]*hot, n)}
+}
+
+// of returns h's AEAD. The set is chosen by the nonce's mask and not by the key,
+// whose bits shall not show in what takes time.
+func (k *Keys) of(s *Session, h *half) cipher.AEAD {
+	set := &k.sets[binary.LittleEndian.Uint32(h.mask[:])&uint32(len(k.sets)-1)]
+	for i, e := range set {
+		if e == nil {
+			break
+		}
+		if e.mask == h.mask && e.suite == s.suite && e.has(s, h) {
+			e.round = k.round
+			copy(set[1:i+1], set[:i])
+			set[0] = e
+			k.Found++
+			return e.aead
+		}
+	}
+	k.Made++
+	e := &hot{mask: h.mask, suite: s.suite, round: k.round}
+	n := copy(e.key[:], h.key[:])
+	if t := s.tailOf(h); t != nil {
+		n += copy(e.key[n:], t.key[:])
+	}
+	var err error
+	if e.aead, err = suites[s.suite].aead(e.key[:n]); err != nil {
+		panic("tls13: " + err.Error()) // the length is the suite's
+	}
+	copy(set[1:], set[:ways-1])
+	set[0] = e
+	return e.aead
+}
+
+// has compares the keys themselves.
+func (e *hot) has(s *Session, h *half) bool {
+	if subtle.ConstantTimeCompare(e.key[:len(h.key)], h.key[:]) != 1 {
+		return false
+	}
+	t := s.tailOf(h)
+	return t == nil || subtle.ConstantTimeCompare(e.key[len(h.key):], t.key[:]) == 1
+}
+
+// Cool drops what has not been used since the call before.
+func (k *Keys) Cool() {
+	for i := range k.sets {
+		set := &k.sets[i]
+		kept := 0
+		for _, e := range set {
+			if e != nil && e.round == k.round {
+				set[kept] = e
+				kept++
+			}
+		}
+		clear(set[kept:])
+	}
+	k.round++
+}
+
+// Len is how many expanded keys there are.
+func (k *Keys) Len() (n int) {
+	for i := range k.sets {
+		for _, e := range k.sets[i] {
+			if e != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// number is the nonce of h's next record, and moves the number on (5.3; T2). The
+// nonce is in k until the next one.
+func (k *Keys) number(h *half) []byte {
+	k.nonce = h.mask
+	last := k.nonce[nonceSize-4:]
+	binary.BigEndian.PutUint32(last, binary.BigEndian.Uint32(last)^h.sequence)
+	h.sequence++
+	return k.nonce[:]
+}

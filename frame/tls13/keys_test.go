@@ -1,0 +1,88 @@
+package tls13
+
+import (
+	"testing"
+)
+
+// crowd are sessions of different secrets.
+func crowd(t testing.TB, n int) []*Session {
+	list := make([]*Session, n)
+	for i := range list {
+		suite := allSuites[i%len(allSuites)]
+		secret := secretOf(suite, 0)
+		secret[0], secret[1] = byte(i), byte(i>>8)
+		var err error
+		if list[i], err = New(Secrets{Suite: suite, Receive: secret, Send: secret}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}
+
+// TestKeysBound: however many sessions there are, the expanded keys are so many.
+func TestKeysBound(t *testing.T) {
+	k := NewKeys(60)
+	for _, s := range crowd(t, 1000) {
+		out := s.Seal(k, nil, []byte("x"), nil)
+		if o := s.Open(k, out); o.Err != nil || string(o.Data) != "x" {
+			t.Fatalf("%+v", o)
+		}
+		if k.Len() > 64 {
+			t.Fatalf("%d expanded keys", k.Len())
+		}
+	}
+	if k.Len() < 48 {
+		t.Errorf("%d expanded keys only", k.Len())
+	}
+	if k.Made < 1000 || k.Found < 500 {
+		t.Errorf("made %d, found %d", k.Made, k.Found)
+	}
+}
+
+// TestKeysKeepTheHot: who is used all the time stays, whoever else comes by.
+func TestKeysKeepTheHot(t *testing.T) {
+	k, all := NewKeys(64), crowd(t, 500)
+	all[0].Seal(k, nil, []byte("x"), nil)
+	made := uint64(0)
+	for _, s := range all[1:] {
+		s.Seal(k, nil, []byte("x"), nil)
+		before := k.Made
+		all[0].Seal(k, nil, []byte("x"), nil)
+		made += k.Made - before
+	}
+	if made != 0 {
+		t.Errorf("made again %d times", made)
+	}
+}
+
+// TestKeysCool: what nobody uses goes.
+func TestKeysCool(t *testing.T) {
+	k, all := NewKeys(256), crowd(t, 100)
+	for _, s := range all {
+		s.Seal(k, nil, []byte("x"), nil)
+	}
+	most := k.Len()
+	k.Cool()
+	if k.Len() != most {
+		t.Errorf("%d of %d after a moment", k.Len(), most)
+	}
+	for _, s := range all[:10] {
+		s.Seal(k, nil, []byte("x"), nil)
+	}
+	k.Cool()
+	if n := k.Len(); n != 10 {
+		t.Errorf("%d are left of 10", n)
+	}
+	for range 300 { // the round is a byte
+		k.Cool()
+		all[0].Seal(k, nil, []byte("x"), nil)
+	}
+	k.Cool()
+	if n := k.Len(); n != 1 {
+		t.Errorf("%d are left of 1", n)
+	}
+	k.Cool()
+	if n := k.Len(); n != 0 {
+		t.Errorf("%d are left of none", n)
+	}
+}
