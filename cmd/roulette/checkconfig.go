@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/alecthomas/kong"
 
 	"roulette/cmd/roulette/internal/config"
 )
@@ -17,9 +18,9 @@ type checkCommand struct {
 }
 
 // Run says that the settings are right.
-func (c *checkCommand) Run(stdout io.Writer, values *config.Values) error {
+func (c *checkCommand) Run(stdout io.Writer, values *config.Values, ctx *kong.Context) error {
 	for _, name := range values.Strays {
-		fmt.Fprintf(os.Stderr, "roulette: warning: %s is no setting\n", name)
+		fmt.Fprintf(ctx.Stderr, "roulette: warning: %s is no setting\n", name)
 	}
 	if c.Print {
 		return values.WriteTOML(stdout)

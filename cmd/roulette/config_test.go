@@ -35,6 +35,23 @@ func writeConfig(t testing.TB, path string, lines ...string) {
 	}
 }
 
+// said is what the program writes, and its exit code, with this in the environment
+// and no other settings.
+func said(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	for _, e := range slices.Concat(os.Environ(), env) {
+		if name, value, _ := strings.Cut(e, "="); strings.HasPrefix(name, "ROULETTE_") {
+			t.Setenv(name, value)
+			if !slices.Contains(env, e) {
+				os.Unsetenv(name) // as it was, when the test is over
+			}
+		}
+	}
+	var out, errs strings.Builder
+	code = run(args, &out, &errs)
+	return out.String(), errs.String(), code
+}
+
 // settingsOf are the flags of serve that are settings, at their defaults.
 func settingsOf(t testing.TB) (flags []*kong.Flag) {
 	t.Helper()
@@ -53,14 +70,11 @@ func settingsOf(t testing.TB) (flags []*kong.Flag) {
 func TestPrecedence(t *testing.T) {
 	file := configFile(t, `message-burst = 11`, `message-rate = 12`, `max-connections = 13`,
 		`ping-interval = "14s"`, `max-message-size = "15KiB"`, `listen = ["127.0.0.1:16"]`)
-	l := launch{
-		args: []string{"check-config", "--print", "--config", file, "--message-burst=31", "--ping-interval=34s"},
-		env: []string{"ROULETTE_MESSAGE_BURST=21", "ROULETTE_MESSAGE_RATE=22", "ROULETTE_MAX_MESSAGE_SIZE=25KiB",
-			"ROULETTE_LISTEN=127.0.0.1:26,127.0.0.1:27"},
-	}
-	p := l.run(t)
-	if code := p.exit(t); code != exitOK {
-		t.Fatalf("exit code %d", code)
+	out, errs, code := said(t, []string{"ROULETTE_MESSAGE_BURST=21", "ROULETTE_MESSAGE_RATE=22", "ROULETTE_MAX_MESSAGE_SIZE=25KiB",
+		"ROULETTE_LISTEN=127.0.0.1:26,127.0.0.1:27"},
+		"check-config", "--print", "--config", file, "--message-burst=31", "--ping-interval=34s")
+	if code != exitOK || errs != "" {
+		t.Fatalf("exit code %d, %s", code, errs)
 	}
 	for _, line := range []string{
 		"message-burst = 31 # flag",
@@ -71,25 +85,25 @@ func TestPrecedence(t *testing.T) {
 		"listen = ['127.0.0.1:26', '127.0.0.1:27'] # ROULETTE_LISTEN",
 		"pong-timeout = '10s' # default",
 	} {
-		if !slices.Contains(strings.Split(p.stdout.String(), "\n"), line) {
-			t.Errorf("no line %q in\n%s", line, p.stdout.String())
+		if !slices.Contains(strings.Split(out, "\n"), line) {
+			t.Errorf("no line %q in\n%s", line, out)
 		}
 	}
 	t.Run("the file from the environment", func(t *testing.T) {
-		p := launch{args: []string{"check-config", "--print"}, env: []string{"ROULETTE_CONFIG=" + file}}.run(t)
-		if p.exit(t) != exitOK || !strings.Contains(p.stdout.String(), "message-rate = 12 # "+file+":2\n") {
-			t.Error(p.stdout.String())
+		out, _, code := said(t, []string{"ROULETTE_CONFIG=" + file}, "check-config", "--print")
+		if code != exitOK || !strings.Contains(out, "message-rate = 12 # "+file+":2\n") {
+			t.Error(out)
 		}
 	})
 }
 
 func TestCheckConfig(t *testing.T) {
-	if out, errs, code := output(t, "", "check-config"); out != "OK\n" || errs != "" || code != exitOK {
+	if out, errs, code := said(t, nil, "check-config"); out != "OK\n" || errs != "" || code != exitOK {
 		t.Errorf("%q, %q, exit code %d", out, errs, code)
 	}
-	p := launch{args: []string{"check-config"}, env: []string{"ROULETTE_PING_INTERVALL=1s", "ROULETTE_PORT_8080_TCP_ADDR=10.0.0.1", "ROULETTE_WEB_SERVICE_HOST=10.0.0.1"}}.run(t)
-	if code := p.exit(t); code != exitOK || p.stderr.String() != "roulette: warning: ROULETTE_PING_INTERVALL is no setting\n" {
-		t.Errorf("%q, exit code %d", p.stderr.String(), code)
+	env := []string{"ROULETTE_PING_INTERVALL=1s", "ROULETTE_PORT_8080_TCP_ADDR=10.0.0.1", "ROULETTE_WEB_SERVICE_HOST=10.0.0.1"}
+	if _, errs, code := said(t, env, "check-config"); code != exitOK || errs != "roulette: warning: ROULETTE_PING_INTERVALL is no setting\n" {
+		t.Errorf("%q, exit code %d", errs, code)
 	}
 }
 
@@ -174,17 +188,17 @@ func TestWrongConfiguration(t *testing.T) {
 				serving = append(serving, "--listen", taken.Addr().String(), "--admin", taken.Addr().String()[:len("127.0.0.")]+"2:0")
 			}
 			for _, args := range [][]string{append([]string{"check-config"}, args...), serving} {
-				p := launch{args: args, env: tc.env}.run(t)
-				if code := p.exit(t); code != exitUsage {
+				out, errs, code := said(t, tc.env, args...)
+				if code != exitUsage {
 					t.Errorf("%s: exit code %d, want %d", args[0], code, exitUsage)
 				}
-				got := strings.Split(strings.TrimSuffix(p.stderr.String(), "\n"), "\n")
+				got := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
 				same := len(got) == len(says)
 				for i := range min(len(got), len(says)) {
 					same = same && strings.HasPrefix(got[i], "roulette: "+says[i])
 				}
-				if !same || p.stdout.String() != "" {
-					t.Errorf("%s says\n%s\nwant\n%s\n%s", args[0], strings.Join(got, "\n"), strings.Join(says, "\n"), p.stdout.String())
+				if !same || out != "" {
+					t.Errorf("%s says\n%s\nwant\n%s\n%s", args[0], strings.Join(got, "\n"), strings.Join(says, "\n"), out)
 				}
 			}
 		})

@@ -1,0 +1,42 @@
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"roulette/cmd/roulette/internal/endtoend/program"
+)
+
+// units copies the unit files to where systemd-analyze finds the program they name.
+func units(t *testing.T) (service, socket string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"roulette.service", "roulette.socket"} {
+		b, err := os.ReadFile(program.File(t, folder+"systemd/"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = []byte(strings.ReplaceAll(string(b), "/usr/bin/roulette", program.Path(t)))
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "roulette.service"), filepath.Join(dir, "roulette.socket")
+}
+
+func TestUnits(t *testing.T) {
+	program.Installed(t, "systemd-analyze")
+	service, socket := units(t)
+	out, err := exec.Command("systemd-analyze", "verify", "--man=no", service, socket).CombinedOutput()
+	if err != nil || len(out) > 0 { // a warning is no error to it
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	// An exposure of 1.5 of 10.
+	out, err = exec.Command("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15", service).CombinedOutput()
+	if err != nil {
+		t.Errorf("security: %v\n%s", err, out)
+	}
+}
