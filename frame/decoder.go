@@ -2,7 +2,6 @@ package frame
 
 import (
 	"math"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -174,7 +173,7 @@ func inPlace(b []byte, h header) (m Message, rest []byte, offence *Error) {
 	if h.op.IsControl() {
 		return m, b[end:], nil
 	}
-	if h.op == ws.OpText && !utf8.Valid(m.Payload) {
+	if h.op == ws.OpText && !validUTF8(m.Payload) {
 		return Message{}, nil, ErrUTF8
 	}
 	// The client's header, less the mask, is the server's: move it up to the

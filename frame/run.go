@@ -2,7 +2,6 @@ package frame
 
 import (
 	"encoding/binary"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -74,7 +73,7 @@ func (d *Decoder) Run(b []byte, most int) (r Run, rest []byte, offence *Error) {
 			dst = b[end+4 : end+4+n]
 		}
 		ascii := unmaskTo(dst, src, key)
-		if text && !ascii && !utf8.Valid(dst) {
+		if text && !ascii && !validUTF8(dst) {
 			r.Frames = b[begin:end]
 			return r, rest, ErrUTF8
 		}

@@ -1,8 +1,15 @@
 package frame
 
 import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"unicode/utf8"
+
+	simd "github.com/segmentio/asm/utf8"
+	"golang.org/x/sys/unix"
 )
 
 // texts, and the place of the first byte after which no continuation is UTF-8.
@@ -133,6 +140,95 @@ func TestValidPrefixExhaustively(t *testing.T) {
 				for _, d := range interesting {
 					check(string([]byte{a, b, c, d}))
 				}
+			}
+		}
+	}
+}
+
+// placed is text of n bytes in each script, with bad written over it at i.
+func placed(script string, n, i int, bad []byte) []byte {
+	p := bytes.Repeat([]byte(script), n/len(script)+1)[:n]
+	copy(p[i:], bad)
+	return p
+}
+
+// TestValidAtEveryPlace: what is wrong is found wherever it stands, in whichever
+// script, whatever the length: each byte of the vector's width and its edges.
+func TestValidAtEveryPlace(t *testing.T) {
+	var mistakes [][]byte
+	for _, tt := range texts {
+		mistakes = append(mistakes, []byte(tt.text))
+	}
+	for a := range 256 {
+		mistakes = append(mistakes, []byte{byte(a)})
+	}
+	for _, script := range []string{"a", "é", "語", "😀"} {
+		for _, n := range []int{31, 32, 33, 63, 64, 65, 95, 96, 127, 128, 129} {
+			for i := range n {
+				for _, bad := range mistakes {
+					p := placed(script, n, i, bad)
+					if got, want := validUTF8(p), utf8.Valid(p); got != want {
+						t.Fatalf("%x: %t, want %t", p, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestValidReadsNothingBehind: text that ends where the memory does.
+func TestValidReadsNothingBehind(t *testing.T) {
+	page := os.Getpagesize()
+	b, err := unix.Mmap(-1, 0, 2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(b)
+	if err := unix.Mprotect(b[page:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	text := b[:page:page]
+	copy(text, bytes.Repeat([]byte("語"), page/3))
+	for i := range page {
+		if p := text[i:]; validUTF8(p) != utf8.Valid(p) {
+			t.Fatalf("%d bytes at the end: %t", len(p), validUTF8(p))
+		}
+	}
+}
+
+func FuzzValidUTF8(f *testing.F) {
+	for _, tt := range texts {
+		f.Add([]byte(tt.text), uint8(33))
+	}
+	f.Fuzz(func(t *testing.T, p []byte, before uint8) {
+		for _, script := range []string{"", "a", "é", "語", "😀"} {
+			p := append(bytes.Repeat([]byte(script), int(before)), p...)
+			if got, want := validUTF8(p), utf8.Valid(p); got != want {
+				t.Fatalf("%x: %t, want %t", p, got, want)
+			}
+		}
+	})
+}
+
+// BenchmarkValidUTF8 says which of the two is faster for which text, and so what
+// simdFrom is to be.
+func BenchmarkValidUTF8(b *testing.B) {
+	scripts := []struct{ name, text string }{
+		{"ascii", "The quick brown fox. "}, {"german", "Größere Wörter hört "}, {"japanese", "これは日本語の文章"}, {"emoji", "😀👍🏽👨‍👩‍👧"},
+	}
+	for _, script := range scripts {
+		for _, n := range []int{16, 32, 64, 1 << 10, 16 << 10} {
+			p := []byte(strings.Repeat(script.text, n/len(script.text)+1))
+			n, _ := validPrefix(p[:n])
+			for name, valid := range map[string]func([]byte) bool{"standard": utf8.Valid, "simd": simd.Valid} {
+				b.Run(fmt.Sprintf("text=%s/bytes=%d/with=%s", script.name, n, name), func(b *testing.B) {
+					b.SetBytes(int64(n))
+					for b.Loop() {
+						if !valid(p[:n]) {
+							b.Fatal("not valid")
+						}
+					}
+				})
 			}
 		}
 	}
