@@ -134,7 +134,7 @@ func spoiled(t *testing.T, r *relay, drain time.Duration) *Result {
 
 // foreign is the same message as another run would have sent it.
 func foreign(p packet) packet {
-	s := newStencil(len(p.data), false, 1)
+	s := newStencil(len(p.data), ASCII, 1)
 	h, _ := parseHead(p.data)
 	f := bytes.Clone(s.frames(firstWord(chat, h.run^1, h.id), h.id, h.seq, h.time, 1))[s.header:]
 	for i := range f {
@@ -194,7 +194,7 @@ func looseLoop(t *testing.T, size int) (*loop, *client) {
 func TestEverySplit(t *testing.T) {
 	const size = 130
 	l, c := looseLoop(t, size)
-	s := newStencil(size, false, 7)
+	s := newStencil(size, ASCII, 7)
 	word := firstWord(chat, l.run.nonce, 1)
 	message := func(seq uint64) []byte {
 		f := bytes.Clone(s.frames(word, 1, seq, 5, 1))[s.header:]

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -55,7 +56,7 @@ type Config struct {
 	Connections int     // 1000; even, except on /echo
 	Idle        int     // 0: further connections beside the busy ones, opened first
 	Size        int     // 64: bytes of a message
-	Binary      bool    // false: messages are text
+	Text        Text    // ASCII: what messages are made of
 	InFlight    int     // 1: messages under way in each pair, PingPong only
 	Rate        float64 // 10 for each connection: messages a second in all, Rate and Drain only
 	Talk        int     // 4: messages each client says before it leaves, Churn only
@@ -129,6 +130,9 @@ func (c Config) withDefaults() (Config, target, error) {
 	if !known {
 		return c, to, fmt.Errorf("bench: unknown mode %q", c.Mode)
 	}
+	if c.Text == "" {
+		c.Text = ASCII
+	}
 	setInt(&c.Concurrency, 128)
 	setInt(&c.Connections, 1000)
 	if c.Mode == Handshakes {
@@ -160,6 +164,8 @@ func (c Config) withDefaults() (Config, target, error) {
 	switch {
 	case c.Size < MinSize || c.Size > maxSize:
 		return c, to, fmt.Errorf("bench: size %d is not in %d to %d", c.Size, MinSize, maxSize)
+	case !slices.Contains(Texts, c.Text):
+		return c, to, fmt.Errorf("bench: unknown text %q", c.Text)
 	case c.Connections < 0 || c.Idle < 0 || c.Rate < 0 || c.InFlight < 0 || c.Threads < 0:
 		return c, to, errors.New("bench: a count is negative")
 	case c.Connections+c.Idle > maxClients:

@@ -93,7 +93,7 @@ func newLoop(r *run, index int) (*loop, error) {
 		run:     r,
 		index:   index,
 		ep:      ep,
-		stencil: newStencil(r.config.Size, r.config.Binary, r.seed+uint64(index)),
+		stencil: newStencil(r.config.Size, r.config.Text, r.seed+uint64(index)),
 		clients: make([]client, share),
 		buf:     make([]byte, readBuffer),
 		events:  make([]unix.EpollEvent, 512),

@@ -90,6 +90,7 @@ type stencil struct {
 	header  int // bytes before the payload, mask included
 	frame   int // bytes in all
 	slots   int // a power of two
+	stride  int // of the bodies in pattern
 	most    int // frames that one write may carry
 	key     uint64
 	mask    [4]byte
@@ -98,11 +99,11 @@ type stencil struct {
 	reply   []byte // the header of such a message as a server sends it
 }
 
-func newStencil(size int, binaryMessages bool, seed uint64) *stencil {
+func newStencil(size int, text Text, seed uint64) *stencil {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := &stencil{size: size}
 	op := byte(0x81)
-	if binaryMessages {
+	if text == Binary {
 		op = 0x82
 	}
 	switch {
@@ -124,13 +125,7 @@ func newStencil(size int, binaryMessages bool, seed uint64) *stencil {
 		s.slots /= 2
 	}
 
-	// The pattern is the same for every loop and every run: a receiver of another
-	// loop must know it.
-	pat := rand.New(rand.NewPCG(1, 2))
-	s.pattern = make([]byte, size+8*s.slots)
-	for i := range s.pattern {
-		s.pattern[i] = byte(' ' + pat.IntN('~'-' '+1))
-	}
+	s.pattern, s.stride = text.pattern(size-headSize, s.slots)
 	s.batch = make([]byte, 0, (s.slots+s.most)*s.frame)
 	for i := range s.slots + s.most {
 		s.batch = append(s.batch, s.reply...)
@@ -150,7 +145,7 @@ func (s *stencil) slot(id uint32, seq uint64) int {
 }
 
 func (s *stencil) body(slot int) []byte {
-	return s.pattern[8*slot : 8*slot+s.size-headSize]
+	return s.pattern[slot*s.stride:][:s.size-headSize]
 }
 
 // frames writes the heads of n messages, at most most, of a sender whose first

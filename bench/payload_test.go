@@ -26,9 +26,15 @@ func TestSpreadGather(t *testing.T) {
 // A frame unmasks to text that says who sent it and when; any altered bit of its
 // head is noticed.
 func TestFrames(t *testing.T) {
+	for _, text := range Texts {
+		t.Run(string(text), func(t *testing.T) { testFrames(t, text) })
+	}
+}
+
+func testFrames(t *testing.T, text Text) {
 	for _, size := range []int{MinSize, 33, 64, 125, 126, 1000, 16 << 10, 65535, 65536, 100000} {
-		s := newStencil(size, false, rand.Uint64())
-		other := newStencil(size, false, rand.Uint64())
+		s := newStencil(size, text, rand.Uint64())
+		other := newStencil(size, text, rand.Uint64())
 		for _, seq := range []uint64{0, 1, 5, 62, 63, 64, 1 << 40} {
 			n := min(3, s.most)
 			out := s.frames(firstWord(chat, 77, 4711), 4711, seq, 12345, n)
@@ -58,6 +64,22 @@ func TestFrames(t *testing.T) {
 					}
 					m[bit/8] ^= 1 << (bit % 8)
 				}
+			}
+		}
+	}
+}
+
+// TestTexts: the bodies are of the script they are named after, and of as many
+// bytes a character.
+func TestTexts(t *testing.T) {
+	for text, want := range map[Text]struct{ least, most float64 }{
+		ASCII: {1, 1}, Binary: {1, 1}, German: {1.05, 1.5}, Japanese: {2.9, 3}, Emoji: {3.3, 4}, Mixed: {1.3, 2.5},
+	} {
+		pattern, stride := text.pattern(16<<10, 8)
+		for slot := range 8 {
+			body := pattern[slot*stride:][:16<<10]
+			if got := float64(len(body)) / float64(utf8.RuneCount(body)); got < want.least || got > want.most {
+				t.Errorf("%s: %.2f bytes a character", text, got)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func TestModes(t *testing.T) {
 		{"ping-pong", "/ws", Config{Connections: 50}, func(r *Result) bool { return r.Messages > 0 && r.Latency.Count > 0 }},
 		{"ping-pong, several in flight", "/ws", Config{Connections: 10, InFlight: 5}, func(r *Result) bool { return r.Messages > 0 }},
 		{"ping-pong, two loops", "/ws", Config{Connections: 50, Threads: 2}, func(r *Result) bool { return r.Messages > 0 }},
-		{"ping-pong of an echo, binary", "/echo", Config{Connections: 15, Binary: true, Size: 300}, func(r *Result) bool { return r.Messages > 0 }},
+		{"ping-pong of an echo, binary", "/echo", Config{Connections: 15, Text: Binary, Size: 300}, func(r *Result) bool { return r.Messages > 0 }},
 		{"ping-pong beside idle ones", "/ws", Config{Connections: 10, Idle: 20}, func(r *Result) bool { return r.Messages > 0 && r.Connected == 30 }},
 		{"fixed rate", "/ws", Config{Connections: 40, Rate: 1000}, func(r *Result) bool {
 			return r.Mode == Rate && r.Latency.Count > 100 && r.Latency.Count < 200
@@ -36,6 +36,8 @@ func TestModes(t *testing.T) {
 		}},
 		{"stream", "/ws", Config{Mode: Stream, Connections: 4, SocketBuffer: 8 << 10}, func(r *Result) bool { return r.MiBPerSecond > 0 }},
 		{"stream of large ones", "/ws", Config{Mode: Stream, Connections: 4, Size: 70000, SocketBuffer: 8 << 10}, func(r *Result) bool { return r.MiBPerSecond > 0 }},
+		{"stream in Japanese", "/ws", Config{Mode: Stream, Connections: 4, Size: 1000, Text: Japanese}, func(r *Result) bool { return r.MiBPerSecond > 0 }},
+		{"ping-pong in every script", "/ws", Config{Connections: 10, Size: 301, Text: Mixed}, func(r *Result) bool { return r.Messages > 0 }},
 		{"stream of an echo", "/echo", Config{Mode: Stream, Connections: 2, SocketBuffer: 8 << 10}, func(r *Result) bool { return r.MiBPerSecond > 0 }},
 		{"handshakes", "/ws", Config{Mode: Handshakes, Concurrency: 8}, func(r *Result) bool { return r.Handshakes > 0 && r.HandshakesPerSecond > 0 }},
 		{"idle", "/ws", Config{Mode: Idle, Connections: 60, Steps: []int{60}, PID: os.Getpid()}, func(r *Result) bool {
@@ -118,6 +120,7 @@ func TestErrors(t *testing.T) {
 		{"no answer", "no connection", Config{URL: gone + "/ws", Timeout: 50 * time.Millisecond}},
 		{"odd", "partner", Config{URL: "ws://127.0.0.1:1/ws", Connections: 3}},
 		{"too small", "size", Config{URL: "ws://127.0.0.1:1/ws", Size: 8}},
+		{"text", "unknown text", Config{URL: "ws://127.0.0.1:1/ws", Text: "klingon"}},
 		{"mode", "unknown mode", Config{URL: "ws://127.0.0.1:1/ws", Mode: "x"}},
 		{"no such process", "server", Config{URL: "ws://127.0.0.1:1/ws", PID: 1 << 30}},
 	}

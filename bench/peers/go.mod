@@ -16,6 +16,7 @@ require (
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/segmentio/asm v1.2.1 // indirect
 )
 
 replace roulette => ../..

@@ -26,6 +26,7 @@ type benchCommand struct {
 	Connections int           `placeholder:"N" default:"1000" help:"Clients at once; an even number, but on /echo. In mode handshakes, attempts under way at once (default ${default})."`
 	Rate        float64       `placeholder:"N" default:"0" help:"Messages a second in all, modes rate and drain only; 0 is 10 for each client (default ${default})."`
 	Size        size          `placeholder:"SIZE" default:"64" help:"Length of a message, 32 bytes at least (default ${default})."`
+	Text        string        `placeholder:"TEXT" enum:"ascii,german,japanese,emoji,mixed,binary" default:"ascii" help:"What messages are made of: ascii, german, japanese, emoji, mixed, or binary for binary messages (default ${default})."`
 	Duration    time.Duration `placeholder:"TIME" default:"10s" help:"How long to measure (default ${default})."`
 	Ramp        time.Duration `placeholder:"TIME" default:"0s" help:"Time over which the clients connect; 0 is as fast as they can (default ${default})."`
 	Threads     int           `placeholder:"N" default:"1" help:"Threads that make the load (default ${default})."`
@@ -75,7 +76,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	}
 	defer stop()
 	config := bench.Config{
-		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size),
+		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size), Text: bench.Text(c.Text),
 		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,
 	}
 	if config.Mode == bench.Handshakes {

@@ -30,7 +30,7 @@ func TestPeers(t *testing.T) {
 			c    bench.Config
 		}{
 			{"ping-pong", "/ws", bench.Config{Connections: 100, InFlight: 3}},
-			{"echo", "/echo", bench.Config{Connections: 100, InFlight: 3, Binary: true}},
+			{"echo", "/echo", bench.Config{Connections: 100, InFlight: 3, Text: bench.Binary}},
 			{"beside idle ones", "/ws", bench.Config{Connections: 20, Idle: 50, Size: 126}},
 			{"stream", "/ws", bench.Config{Mode: bench.Stream, Connections: 6, SocketBuffer: 8 << 10}},
 			{"stream of large ones", "/ws", bench.Config{Mode: bench.Stream, Connections: 6, Size: 16 << 10}},

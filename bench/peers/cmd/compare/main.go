@@ -39,18 +39,24 @@ import (
 type options struct {
 	rounds, conns, rate int
 	duration            time.Duration
-	binary, pin         bool
+	pin                 bool
+	text                bench.Text
 	only, tests, json   string
 	extra               []string
 }
 
 func main() {
-	var o options
+	o := options{text: bench.ASCII}
 	flag.IntVar(&o.rounds, "rounds", 3, "interleaved rounds")
 	flag.IntVar(&o.conns, "conns", 1000, "connections of the tests with traffic")
 	flag.IntVar(&o.rate, "rate", 20000, "messages a second of the latency tests")
 	flag.DurationVar(&o.duration, "duration", 4*time.Second, "of each measurement")
-	flag.BoolVar(&o.binary, "binary", false, "send binary messages instead of text")
+	flag.Func("text", "what messages are made of, one of "+fmt.Sprint(bench.Texts)+" (default ascii)", func(text string) error {
+		if o.text = bench.Text(text); !slices.Contains(bench.Texts, o.text) {
+			return errors.New("no such text")
+		}
+		return nil
+	})
 	flag.BoolVar(&o.pin, "pin", true, "server on CPU 0, generator on CPU 1")
 	flag.StringVar(&o.only, "servers", "", "names, by commas (default all)")
 	flag.StringVar(&o.tests, "tests", "pingpong,latency,stream64,stream16k,handshakes,idle",
@@ -152,7 +158,10 @@ func measure(ctx context.Context, o options, s server, t test) (*bench.Result, e
 	c := t.config
 	c.Steps = slices.Clone(c.Steps)
 	c.URL, c.PID, c.CPU = "ws://"+p.Addr+"/ws", p.PID, loops
-	c.Duration, c.Binary = o.duration, o.binary
+	c.Duration = o.duration
+	if c.Text == "" {
+		c.Text = o.text
+	}
 	fit(&c, s.perConn)
 	res, err := bench.Run(ctx, c)
 	if err != nil {

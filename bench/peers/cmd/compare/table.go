@@ -67,7 +67,7 @@ func (t *table) markdown(o options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s.\nMedians of %d interleaved rounds of %v; in brackets the ratio to the relay in C. "+
 		"%d connections unless the column says otherwise, %s messages, ",
-		time.Now().Format("2 January 2006"), machine(), t.rounds, o.duration, o.conns, kindOf(o))
+		time.Now().Format("2 January 2006"), machine(), t.rounds, o.duration, o.conns, o.text)
 	if o.pin {
 		b.WriteString("server on one CPU and generator on another, latency unpinned.\n\n")
 	} else {
@@ -92,13 +92,6 @@ func (t *table) markdown(o options) string {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-func kindOf(o options) string {
-	if o.binary {
-		return "binary"
-	}
-	return "text"
 }
 
 func median(v []float64) float64 {
