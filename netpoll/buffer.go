@@ -10,6 +10,8 @@ import (
 type buffer struct {
 	bytes []byte
 	from  int // bytes[from:] waits
+
+	progress uint32 // of a backlog: Worker.Now when the socket last took something of it
 }
 
 const (
@@ -34,7 +36,7 @@ func newBuffer(size int) *buffer {
 func (b *buffer) free() {
 	class := bits.Len(uint(cap(b.bytes) - 1))
 	if class <= largestBuffer && cap(b.bytes) == 1<<class {
-		b.bytes, b.from = b.bytes[:0], 0
+		b.bytes, b.from, b.progress = b.bytes[:0], 0, 0
 		buffers[class].Put(b)
 	}
 }
@@ -44,17 +46,25 @@ func (b *buffer) waiting() []byte { return b.bytes[b.from:] }
 
 // append returns the buffer that holds both, which may be another one than b.
 func (b *buffer) append(p []byte) *buffer {
-	if len(b.bytes)+len(p) > cap(b.bytes) {
-		if b.len()+len(p) <= cap(b.bytes) {
-			b.bytes = b.bytes[:copy(b.bytes[:cap(b.bytes)], b.waiting())]
-			b.from = 0
-		} else {
-			larger := newBuffer(b.len() + len(p))
-			larger.bytes = append(larger.bytes, b.waiting()...)
-			b.free()
-			b = larger
-		}
-	}
+	b = b.grow(len(p))
 	b.bytes = append(b.bytes, p...)
+	return b
+}
+
+// grow returns the buffer that has room for n more bytes, which may be another
+// one than b.
+func (b *buffer) grow(n int) *buffer {
+	switch {
+	case len(b.bytes)+n <= cap(b.bytes):
+	case b.len()+n <= cap(b.bytes):
+		b.bytes = b.bytes[:copy(b.bytes[:cap(b.bytes)], b.waiting())]
+		b.from = 0
+	default:
+		larger := newBuffer(b.len() + n)
+		larger.bytes = append(larger.bytes, b.waiting()...)
+		larger.progress = b.progress
+		b.free()
+		b = larger
+	}
 	return b
 }

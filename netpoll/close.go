@@ -12,10 +12,11 @@ func (c *Conn) Finish(last []byte) {
 	}
 	w := c.Worker()
 	c.Lock()
+	last = c.lastLocked(w, last)
 	if s := c.spill.Load(); s != nil && s.backlog != nil {
 		c.enqueue(w, s, last, nil, nil) // also beyond the limit: it is the last
 	} else if len(last) > 0 {
-		c.Send(w, last, nil)
+		c.put(w, last, nil, nil)
 	}
 	c.bits.Or(closing) // under the lock: nobody writes behind last
 	c.bits.And(^uint32(paused))
@@ -43,6 +44,9 @@ func (c *Conn) Close() {
 // where Handler.Closed is called (I6).
 func (c *Conn) close(cause Cause) {
 	w := c.Worker()
+	if cause == EndOfFile && c.has(isCoded) {
+		c.farewell(w)
+	}
 	fd := c.forget()
 	w.kernel.Close(fd)
 	w.handler.Closed(c, cause)
@@ -57,19 +61,18 @@ func (c *Conn) discard() {
 	w.freeSlot(c)
 }
 
-// Detach takes c's descriptor out of the Poller, as it is: non-blocking, open,
-// and the caller's now. Handler.Closed is not called. Owner only.
-func (c *Conn) Detach() (fd int) {
-	w := c.Worker()
-	fd = c.forget()
-	c.empty()
-	w.freeSlot(c)
-	return fd
-}
-
 // forget makes c's descriptor nobody's: out of the epoll, out of reach of
 // writers (I2), and its backlog given back (I6).
 func (c *Conn) forget() (fd int) {
+	fd, backlog := c.withdraw()
+	if backlog != nil {
+		backlog.free()
+	}
+	return fd
+}
+
+// withdraw is forget, but gives the backlog, if any, to the caller.
+func (c *Conn) withdraw() (fd int, backlog *buffer) {
 	w := c.Worker()
 	fd = int(c.fd)
 	w.epoll.Del(fd) // fails for one that was never added; before close (I1)
@@ -78,14 +81,13 @@ func (c *Conn) forget() (fd int) {
 	if s := c.spill.Load(); s != nil && s.backlog != nil {
 		w.stats.BacklogBytes -= int64(s.backlog.len())
 		w.stats.BacklogConns--
-		s.backlog.free()
-		s.backlog = nil
+		backlog, s.backlog = s.backlog, nil
 		c.dropSpillLocked(s)
 	}
 	c.Unlock()
 	w.count.Add(-1)
 	w.poller.open.Add(-1)
-	return fd
+	return fd, backlog
 }
 
 // empty gives back what the handler has kept with c.
@@ -96,7 +98,10 @@ func (c *Conn) empty() {
 	}
 	c.Lock()
 	defer c.Unlock()
-	s.held, s.attached = nil, nil
-	c.bits.And(^uint32(holding))
+	if s.coded != nil {
+		s.coded.setPartial(nil)
+	}
+	s.held, s.attached, s.coded = nil, nil, nil
+	c.bits.And(^uint32(holding | isCoded))
 	c.dropSpillLocked(s)
 }

@@ -221,7 +221,7 @@ func TestDetachAndAdopt(t *testing.T) {
 		read: func(w *Worker, c *Conn, b []byte) {
 			if string(b) == "leave" {
 				c.Hold("something")
-				detached <- c.Detach()
+				detached <- c.Detach().FD
 				return
 			}
 			echo(w, c, b)
@@ -251,7 +251,7 @@ func TestDetachAndAdopt(t *testing.T) {
 		}
 		io.WriteString(client, "while outside ")
 		ready := make(chan *Conn, 1)
-		if err := p.Adopt(fd, func(_ Handler, c *Conn) { ready <- c }); err != nil {
+		if err := p.Adopt(Detached{FD: fd}, func(_ Handler, c *Conn) { ready <- c }); err != nil {
 			t.Fatal(err)
 		}
 		if c := receive(t, "adoption", ready); c.Held() != nil {
@@ -282,7 +282,7 @@ func TestAdoptWhileClosing(t *testing.T) {
 		return len(w.tasks)
 	}
 	eventually(t, "the worker is asked to end", func() bool { return mail() == 1 })
-	if err := p.Adopt(fd, func(Handler, *Conn) {}); err != nil {
+	if err := p.Adopt(Detached{FD: fd}, func(Handler, *Conn) {}); err != nil {
 		t.Fatal(err)
 	}
 	close(proceed)
@@ -292,7 +292,7 @@ func TestAdoptWhileClosing(t *testing.T) {
 	if _, err := client.Read(make([]byte, 1)); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Fatalf("not closed: %v", err)
 	}
-	if err := p.Adopt(-1, nil); err != ErrClosed {
+	if err := p.Adopt(Detached{FD: -1}, nil); err != ErrClosed {
 		t.Fatalf("Adopt after Close: %v", err)
 	}
 	if err := p.Close(); err != ErrClosed {

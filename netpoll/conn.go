@@ -36,6 +36,7 @@ const (
 	closing                         // nothing is written behind what stands, and what is read is discarded; set under the write lock
 	holding                         // spill.held is set; owned by the worker
 	resumed                         // was paused since it was last read
+	isCoded                         // spill.coded is set, for good
 
 	paused    = pausedByPeer | pausedBySelf
 	slotShift = 24
@@ -45,9 +46,11 @@ const (
 // spill is what a connection needs only now and then.
 type spill struct {
 	// Guarded by the write lock.
-	backlog  *buffer // nil: nothing waits
-	progress uint32  // Worker.Now when the socket last took something of it
+	backlog  *buffer // nil: nothing waits; what it holds is as it goes to the socket
 	attached any     // read by the owner also without: only it changes this
+
+	// Immutable while the connection is open.
+	coded *coded // nil: there is no codec
 
 	// Owned by the worker.
 	held any
@@ -233,7 +236,7 @@ func (c *Conn) spillLocked() *spill {
 
 // dropSpillLocked gives s back when nothing is in it.
 func (c *Conn) dropSpillLocked(s *spill) {
-	if s.backlog == nil && s.attached == nil && !c.has(holding) {
+	if s.backlog == nil && s.attached == nil && s.coded == nil && !c.has(holding) {
 		c.spill.Store(nil)
 		*s = spill{}
 		spills.Put(s)

@@ -51,6 +51,40 @@
 // fairness when a socket has used its budget of one buffer a turn, and closes
 // the gap between an EAGAIN and the moment the backlog stands.
 //
+// # Codecs
+//
+// The bytes of a socket and those of its handler may differ: a connection that
+// was adopted with a [Codec] is a stream of records in both directions.
+//
+//	socket ─► read buffer ─► Codec.Open, record by record, in place ─► Handler.Read, once
+//	Conn.Send ─► Codec.Seal, in place or in a copy ─► socket, or the backlog
+//
+// Who may do what:
+//
+//   - Open runs on the owner alone, in the read buffer (I3). The contents of the
+//     records of one read are moved together, behind the first, which stays where
+//     it is; a record that is not whole is kept, at most MaxRecord bytes (I4), and
+//     is read on behind.
+//   - Seal, Own and End run under the write lock (I2), on any worker. Every byte is
+//     sealed exactly once, in the order in which it goes to the socket: whatever
+//     is refused afterwards waits sealed, and what would be too much for the
+//     backlog is refused before it is sealed. So a record's number can be counted.
+//   - A message that lies in the read buffer and fits one record is sealed there,
+//     over the bytes around it, which are restored: relayed from one coded
+//     connection to another it is never copied. Anything else is sealed in a
+//     pooled copy.
+//   - Own records, such as an answer of the codec to its peer, go out when Open or
+//     Seal says that they are due; a peer that does not take them is not read.
+//   - The first error of Open is the end: [Handler.Garbled] after the bytes before
+//     it, and the handler ends the connection for that reason. [Conn.Finish] seals
+//     the last words, then End, then shuts the sending side; a peer whose codec has
+//     ended gets an End as well.
+//
+// A codec is the connection's while it lasts, and comes out with [Conn.Detach],
+// with the beginning of a record that was read and with what waits, sealed. A
+// connection without one pays for none of this but a bit that is looked at with
+// others.
+//
 // # What a connection costs
 //
 //	 32 B  Conn, in chunks of 250 (fd 4, last heard 4, accepted 4, address 4,
@@ -60,8 +94,8 @@
 //	~29 B  its entry in easygo's map
 //
 // and nothing else while it is idle: no goroutine, no timer, no buffer. What a
-// connection needs now and then (a backlog, a half-gathered message) hangs off
-// one pointer and goes back to a pool.
+// connection needs now and then (a backlog, a half-gathered message, a codec: 48 B
+// and 24 B more) hangs off one pointer and goes back to a pool.
 //
 // # Limitations
 //

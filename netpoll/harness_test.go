@@ -39,6 +39,7 @@ type hooks struct {
 	drained  func(w *Worker, c *Conn)
 	stalled  func(w *Worker, c *Conn)
 	sweep    func(w *Worker, c *Conn)
+	garbled  func(w *Worker, c *Conn, err error)
 	closed   func(w *Worker, c *Conn, cause Cause)
 }
 
@@ -74,6 +75,12 @@ func (h *hooked) Stalled(c *Conn) {
 func (h *hooked) Sweep(c *Conn) {
 	if h.sweep != nil {
 		h.sweep(h.w, c)
+	}
+}
+
+func (h *hooked) Garbled(c *Conn, err error) {
+	if h.garbled != nil {
+		h.garbled(h.w, c, err)
 	}
 }
 

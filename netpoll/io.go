@@ -59,7 +59,11 @@ const (
 func (c *Conn) read(events easygo.EpollEvent) {
 	w := c.Worker()
 	for !c.has(paused) {
-		n, errno := w.kernel.Read(int(c.fd), w.buf)
+		kept := 0
+		if c.has(isCoded) {
+			kept = w.unopened(c)
+		}
+		n, errno := w.kernel.Read(int(c.fd), w.buf[kept:])
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -78,7 +82,11 @@ func (c *Conn) read(events easygo.EpollEvent) {
 		if !c.has(closing) { // else discarded
 			c.heard = w.now
 			again := c.has(resumed)
-			w.handler.Read(c, w.buf[:n])
+			if c.has(isCoded) {
+				c.open(w.buf[:kept+n])
+			} else {
+				w.handler.Read(c, w.buf[:n])
+			}
 			if c.fd < 0 {
 				return
 			}
@@ -87,7 +95,7 @@ func (c *Conn) read(events easygo.EpollEvent) {
 			}
 		}
 		switch {
-		case n == len(w.buf):
+		case kept+n == len(w.buf):
 			c.lookAgain()
 			return
 		case events&hangUpEvents == 0:
@@ -117,24 +125,34 @@ const (
 // waits in its backlog. What the socket refuses is copied to the backlog, and
 // the reading of from, if not nil, pauses: from is c itself, or the partner
 // whose message this is and who is known, under this lock, to be c's partner.
-// by is the worker that calls.
+// by is the worker that calls. If b is a part of what Handler.Read was given, it
+// is of no use afterwards: a codec seals it where it lies.
 func (c *Conn) Send(by *Worker, b []byte, from *Conn) Outcome {
 	return c.SendTwo(by, b, nil, from)
 }
 
 // SendTwo is Send for two pieces that follow each other.
 func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
-	if c.fd < 0 || c.has(closing) {
+	if c.fd < 0 {
 		return Gone
 	}
 	if len(a) == 0 {
 		a, b = b, nil
 	}
+	if bits := c.bits.Load(); bits&(closing|isCoded) != 0 {
+		if bits&closing != 0 {
+			return Gone
+		}
+		return c.sendCoded(by, a, b, from)
+	}
+	return c.put(by, a, b, from)
+}
+
+// put is SendTwo for what goes to the socket as it is.
+func (c *Conn) put(by *Worker, a, b []byte, from *Conn) Outcome {
 	if s := c.spill.Load(); s != nil && s.backlog != nil {
 		if s.backlog.len()+len(a)+len(b) > by.poller.limits.Load().BacklogLimit {
-			// I4: who does not take that much is stalled, whatever the clock says.
-			s.progress = by.now - milliseconds(by.poller.limits.Load().StallTimeout)
-			return Gone
+			return c.overLimit(by, s)
 		}
 		c.enqueue(by, s, a, b, from)
 		return Queued
@@ -147,7 +165,6 @@ func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
 		return Gone // the owner learns of it by an event and reads the error
 	}
 	s := c.spillLocked()
-	s.progress = by.now
 	if n < len(a) {
 		a = a[n:]
 	} else {
@@ -161,12 +178,25 @@ func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
 	return Queued
 }
 
+// overLimit: I4, a receiver that does not take what waits is stalled, whatever
+// the clock says.
+func (c *Conn) overLimit(by *Worker, s *spill) Outcome {
+	s.backlog.progress = by.now - milliseconds(by.poller.limits.Load().StallTimeout)
+	return Gone
+}
+
 func (c *Conn) enqueue(by *Worker, s *spill, a, b []byte, from *Conn) {
 	if s.backlog == nil {
 		s.backlog = newBuffer(len(a) + len(b))
+		s.backlog.progress = by.now
 	}
 	s.backlog = s.backlog.append(a).append(b)
-	by.stats.BacklogBytes += int64(len(a) + len(b))
+	c.waits(by, len(a)+len(b), from)
+}
+
+// waits notes that n more bytes wait for c, and pauses the reading of from.
+func (c *Conn) waits(by *Worker, n int, from *Conn) {
+	by.stats.BacklogBytes += int64(n)
 	switch from {
 	case nil:
 		return
@@ -213,7 +243,7 @@ func (c *Conn) flush() bool {
 	s.backlog.from += n
 	w.stats.BacklogBytes -= int64(n)
 	if n > 0 {
-		s.progress = w.now
+		s.backlog.progress = w.now
 		if c.has(closing) { // who still takes what waits is not abandoned
 			c.heard = w.now
 		}
@@ -248,7 +278,7 @@ func (c *Conn) backlogStalled(w *Worker) bool {
 		return false
 	}
 	// Signed: the clock of the worker that made the backlog may be ahead.
-	return int32(w.now-s.progress) >= int32(milliseconds(w.poller.limits.Load().StallTimeout))
+	return int32(w.now-s.backlog.progress) >= int32(milliseconds(w.poller.limits.Load().StallTimeout))
 }
 
 // sweepBacklog tries again what waits for c, and reports who takes nothing.

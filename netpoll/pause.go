@@ -39,8 +39,9 @@ func (w *Worker) forgive(d uint32) {
 		c.opened += d
 		c.Lock()
 		if s := c.spill.Load(); s != nil && s.backlog != nil {
-			if s.progress += d; int32(s.progress-w.now) > 0 { // made by a worker that ran
-				s.progress = w.now
+			b := s.backlog
+			if b.progress += d; int32(b.progress-w.now) > 0 { // made by a worker that ran
+				b.progress = w.now
 			}
 		}
 		c.Unlock()

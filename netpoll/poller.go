@@ -30,6 +30,10 @@ type Handler interface {
 	// Sweep: the coarse clock passed by; about once a second for each open
 	// connection that is not closing.
 	Sweep(c *Conn)
+	// Garbled: what c sent, who has a codec, is no record, for the reason that
+	// Codec.Open gave. Read was called with all that came before. The handler ends
+	// c, or else it is closed.
+	Garbled(c *Conn, err error)
 	// Closed: c's descriptor was closed for this cause; its ID is free when
 	// Closed returns. Called once for each connection (I6).
 	Closed(c *Conn, cause Cause)
@@ -226,24 +230,6 @@ func (p *Poller) Count() int { return int(p.open.Load()) }
 
 // Workers returns the workers, in the order of their indices.
 func (p *Poller) Workers() []*Worker { return p.workers }
-
-// Adopt gives a non-blocking stream socket to a worker: it becomes a connection
-// as if it had been accepted, except that Handler.Accepted is not called; ready
-// runs in its place, on the worker. The descriptor is the Poller's from now on,
-// whatever comes back.
-func (p *Poller) Adopt(fd int, ready func(h Handler, c *Conn)) error {
-	w := p.leastLoaded()
-	err := w.Ask(func() {
-		if c := w.add(fd); c != nil {
-			ready(w.handler, c)
-			w.register(c)
-		}
-	})
-	if err != nil {
-		p.kernel.Close(fd)
-	}
-	return err
-}
 
 func (p *Poller) leastLoaded() *Worker {
 	least := p.workers[0]

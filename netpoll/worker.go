@@ -26,7 +26,9 @@ type Worker struct {
 	ended   chan struct{} // closed when the goroutine has ended
 
 	// Owned by the worker's goroutine.
-	buf       []byte
+	memory    []byte // buf, with RecordRoom before and after it
+	buf       []byte // what is read goes here (I3)
+	local     any    // see Local
 	now       uint32 // milliseconds since Open, as of the last tick; wraps
 	tick      uint32
 	period    time.Duration // of the coarse clock
@@ -74,7 +76,7 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 		kernel:  p.kernel,
 		index:   index,
 		chunks:  make([]atomic.Pointer[chunk], p.config.chunksPerWorker()),
-		buf:     make([]byte, p.config.ReadBuffer),
+		memory:  make([]byte, RecordRoom+p.config.ReadBuffer+RecordRoom),
 		now:     milliseconds(p.kernel.Now()),
 		period:  p.config.Tick,
 		refused: make(map[*listener]*backoff),
@@ -83,6 +85,7 @@ func openWorker(p *Poller, index int) (*Worker, error) {
 		timer:   -1,
 		event:   -1,
 	}
+	w.buf = w.memory[RecordRoom:][:p.config.ReadBuffer]
 	w.handler = p.config.NewHandler(w)
 	w.ticker, _ = w.handler.(Ticker)
 	if err := w.open(); err != nil {

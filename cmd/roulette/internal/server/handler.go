@@ -7,6 +7,7 @@ import (
 
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/frame"
+	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
@@ -195,6 +196,17 @@ func (h *handler) Paused(missed uint32) {
 
 var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
 
+// Garbled implements [netpoll.Handler]: what c sent is not what its codec can open.
+// Nothing is said to it but what the codec has to say.
+func (h *handler) Garbled(c *netpoll.Conn, _ error) {
+	if phaseOf(c) == handshaking {
+		h.countHandshake(c, handshake.BadRequest)
+		h.refuseWith(c, h.reply[:0])
+		return
+	}
+	h.end(c, garbled)
+}
+
 // Closed implements [netpoll.Handler]: c's descriptor is closed.
 func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 	switch phaseOf(c) {
@@ -249,7 +261,9 @@ func (h *handler) end(c *netpoll.Conn, why reason) {
 func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 	h.account(c, g.why, g.label)
 	h.releaseHeld(c)
-	h.reply = frame.AppendClose(h.reply[:0], g.code, g.text)
+	if h.reply = h.reply[:0]; g.code != ws.StatusAbnormalClosure { // which is never sent
+		h.reply = frame.AppendClose(h.reply, g.code, g.text)
+	}
 	// First nobody can write to it any more, then the table forgets it: a
 	// partner that was about to write finds one or the other (I7).
 	c.Finish(h.reply)

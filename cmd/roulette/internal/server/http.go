@@ -198,7 +198,7 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 // adopt makes a connection that net/http had one of a worker's, with a request
 // head that was read from it and what came behind.
 func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
-	return s.poller.Adopt(fd, func(nh netpoll.Handler, c *netpoll.Conn) {
+	return s.poller.Adopt(netpoll.Detached{FD: fd}, func(nh netpoll.Handler, c *netpoll.Conn) {
 		h := nh.(*handler)
 		if !h.welcome(c, client) {
 			c.Detach()

@@ -24,6 +24,7 @@ const (
 	messageLate
 	rateExceeded
 	serverStopped
+	garbled
 	reasons
 )
 
@@ -47,6 +48,7 @@ var endings = [reasons]ending{
 	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, metrics.EndStalled},
 	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, metrics.EndStalled},
 	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, metrics.EndKicked},
+	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, metrics.EndKicked},
 	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, metrics.EndDisconnected},
 }
 

@@ -229,7 +229,7 @@ func (h *handler) toHTTP(c *netpoll.Conn, head, rest []byte) {
 	h.releaseHeld(c)
 	h.releaseAddress(c)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.server.http.serve(c.Detach(), read, client)
+	h.server.http.serve(c.Detach().FD, read, client)
 }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }

@@ -1,6 +1,11 @@
-//go:build mutation
-
 package simulator
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // mutation is a bug that the simulator has to find: old, which stands in the
 // file exactly once, is replaced with new.
@@ -16,8 +21,8 @@ var mutations = []mutation{
 		"	w.kernel.Close(fd)\n	w.handler.Closed", "	w.kernel.Close(fd)\n	w.kernel.Close(fd)\n	w.handler.Closed"},
 	{"a descriptor never closed", "netpoll/close.go",
 		"	w.kernel.Close(fd)\n	w.handler.Closed", "	_ = fd\n	w.handler.Closed"},
-	{"Detach forgets Del", "netpoll/close.go",
-		"	w := c.Worker()\n	fd = c.forget()\n", "	w := c.Worker()\n	fd = int(c.fd)\n	c.fd = -1\n	w.count.Add(-1)\n	w.poller.open.Add(-1)\n"},
+	{"Detach forgets Del", "netpoll/detached.go",
+		"	if d.FD, backlog = c.withdraw(); backlog != nil {", "	d.FD = int(c.fd)\n	c.fd = -1\n	w.count.Add(-1)\n	w.poller.open.Add(-1)\n	if backlog != nil {"},
 	{"a closed connection keeps its descriptor's number", "netpoll/close.go",
 		"	c.fd = -1\n	if s := c.spill", "	if s := c.spill"},
 	{"a backlog not given back", "netpoll/close.go",
@@ -60,7 +65,7 @@ var mutations = []mutation{
 	{"what the kernel had no memory for is not tried again", "netpoll/io.go",
 		"	if !c.flush() {\n		return false\n	}\n	if c.backlogStalled(w)", "	if c.backlogStalled(w)"},
 	{"a full read does not look again", "netpoll/io.go",
-		"		case n == len(w.buf):\n			c.lookAgain()\n			return\n", "		case n == len(w.buf):\n			return\n"},
+		"		case kept+n == len(w.buf):\n			c.lookAgain()\n			return\n", "		case kept+n == len(w.buf):\n			return\n"},
 	{"resuming does not look at what has come", "netpoll/io.go",
 		"		c.bits.Or(resumed)\n		c.lookAgain()\n", "		c.bits.Or(resumed)\n"},
 	{"a sender paused for himself is not resumed", "netpoll/io.go",
@@ -149,4 +154,21 @@ var mutations = []mutation{
 		"		s.due.add(id, now+t.patience-waited)\n", ""},
 	{"who waits is not looked for", "pairing/match.go",
 		"	s.await(t, id, e, choosy, now)\n	s.mu.Unlock()\n	return t.match(id, now)", "	s.await(t, id, e, choosy, now)\n	s.mu.Unlock()\n	return Match{}, false"},
+}
+
+// TestMutationsStand: who changes a text that a mutation changes has to carry the
+// mutation along.
+func TestMutationsStand(t *testing.T) {
+	names := make(map[string]bool)
+	for _, m := range mutations {
+		source, err := os.ReadFile(filepath.Join("../../../..", m.file))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if n := strings.Count(string(source), m.old); n != 1 || m.old == m.new || names[m.name] {
+			t.Errorf("%s: %s has the text %d times, not once:\n%s", m.name, m.file, n, m.old)
+		}
+		names[m.name] = true
+	}
 }

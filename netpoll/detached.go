@@ -1,0 +1,149 @@
+package netpoll
+
+import "errors"
+
+// Detached is all that makes a connection, without a Poller: what [Conn.Detach]
+// gives, and [Poller.Adopt] and [Worker.Adopt] take. A descriptor alone is a
+// connection that nothing is known of.
+type Detached struct {
+	FD int // of a non-blocking stream socket
+
+	// Of the socket's bytes.
+	Codec  Codec  // nil: none
+	Unread []byte // read, and not given to Handler.Read
+	Unsent []byte // the backlog, sealed if there is a codec: to be written before all else
+
+	// Of the handler's.
+	Held, Attached any
+	State          uint16
+	Key, Rate      uint32
+
+	// Ages in milliseconds, as of the worker that gives and of the one that takes:
+	// since bytes last arrived, since it was accepted, and since the socket last
+	// took something of Unsent.
+	Heard, Opened, Unmoved uint32
+
+	// Paused: it does not read because something that it sent waits for its
+	// partner. Closing: it was finished; Heard is since when.
+	Paused, Closing bool
+}
+
+// Detach takes c out of the Poller, as it is: the descriptor is the caller's now,
+// and nothing that it was owed is lost. Handler.Closed is not called. Owner only.
+func (c *Conn) Detach() Detached {
+	w := c.Worker()
+	d := Detached{
+		Held:    c.Held(),
+		State:   c.State(),
+		Key:     c.Addr,
+		Rate:    c.Rate,
+		Heard:   w.now - c.heard,
+		Opened:  w.now - c.opened,
+		Paused:  c.has(pausedByPeer),
+		Closing: c.has(closing),
+	}
+	if s := c.spill.Load(); s != nil && s.coded != nil {
+		d.Codec = s.coded.codec
+		if s.coded.partial != nil {
+			d.Unread = append(d.Unread, s.coded.partial.waiting()...)
+		}
+	}
+	var backlog *buffer
+	if d.FD, backlog = c.withdraw(); backlog != nil {
+		d.Unsent = append(d.Unsent, backlog.waiting()...)
+		d.Unmoved = w.now - backlog.progress
+		backlog.free()
+	}
+	if s := c.spill.Load(); s != nil { // nobody else looks at c now
+		d.Attached = s.attached
+	}
+	c.empty()
+	w.freeSlot(c)
+	return d
+}
+
+// Adopt gives a connection to the worker that has fewest. It is one as if it had
+// been accepted, except that Handler.Accepted is not called; ready runs in its
+// place, on the worker. The descriptor is the Poller's from now on, whatever comes
+// back.
+func (p *Poller) Adopt(d Detached, ready func(h Handler, c *Conn)) error {
+	w := p.leastLoaded()
+	err := w.Ask(func() { w.Adopt(d, ready) })
+	if err != nil {
+		p.kernel.Close(d.FD)
+	}
+	return err
+}
+
+// ErrNoPlace: there are as many connections as there can be.
+var ErrNoPlace = errors.New("netpoll: no place for a connection")
+
+// Adopt makes a connection one of this worker's, at once; see [Poller.Adopt].
+// Worker only.
+func (w *Worker) Adopt(d Detached, ready func(h Handler, c *Conn)) error {
+	c := w.add(d.FD)
+	if c == nil {
+		return ErrNoPlace
+	}
+	c.restore(&d)
+	ready(w.handler, c)
+	if c.fd >= 0 && len(d.Unread) > 0 {
+		c.take(d.Unread)
+	}
+	w.register(c)
+	return nil
+}
+
+// restore makes c, which nobody knows yet, what was detached.
+func (c *Conn) restore(d *Detached) {
+	w := c.Worker()
+	c.heard, c.opened = w.now-d.Heard, w.now-d.Opened
+	c.Addr, c.Rate = d.Key, d.Rate
+	c.SetState(d.State, stateMask)
+	if d.Codec != nil {
+		c.setCodec(d.Codec)
+	}
+	if d.Held != nil {
+		c.Hold(d.Held)
+	}
+	c.Lock()
+	defer c.Unlock()
+	if d.Attached != nil {
+		c.Attach(d.Attached)
+	}
+	if d.Closing {
+		c.bits.Or(closing)
+	}
+	if d.Paused {
+		c.bits.Or(pausedByPeer)
+	}
+	if len(d.Unsent) > 0 { // registering reports when there is room
+		w.stats.BacklogConns++
+		s := c.spillLocked()
+		c.enqueue(w, s, d.Unsent, nil, nil)
+		s.backlog.progress = w.now - d.Unmoved
+		if !d.Closing {
+			c.bits.Or(pausedBySelf) // it may have been
+		}
+	} // else, if it is closing, its sending side has been shut
+}
+
+// take is read for what somebody else has read of c's socket.
+func (c *Conn) take(b []byte) {
+	w := c.Worker()
+	for len(b) > 0 && c.fd >= 0 {
+		kept := 0
+		if c.has(isCoded) {
+			kept = w.unopened(c)
+		}
+		n := copy(w.buf[kept:], b)
+		b = b[n:]
+		switch {
+		case c.has(closing): // discarded
+		case c.has(isCoded):
+			c.open(w.buf[:kept+n])
+		default:
+			w.handler.Read(c, w.buf[:n])
+		}
+	}
+}
