@@ -25,11 +25,15 @@
 // the open. A client that was left keeps the age of its place: the time it has
 // waited before counts for the next wait too.
 //
+// [Table.Join] is for a caller that knows which two are to meet, and asks neither
+// for interests nor for the last partner. [Table.Move] gives a client another
+// number; its partner, if it has one, notices nothing.
+//
 // # Invariants
 //
 // I5: a client that is paired has a partner that points back at it. Every change
-// of a pair is made under the locks of both clients' shards, taken in the order
-// of the shards' indices. The lock of a topic is taken alone. [Table.Partner]
+// of a pair is made under the locks of both clients' shards (in [Table.Move] also
+// that of the new number), taken in the order of the shards' indices. The lock of a topic is taken alone. [Table.Partner]
 // reads one word without a lock, so what it says may be over by the time it is
 // used: who acts on it asks again under a lock of his own that the parting has
 // to take too.
@@ -46,8 +50,9 @@
 // # Which goroutine may call what
 //
 // Any goroutine may call any method, for any client. For one client the caller
-// sees to it that Enter comes first, Leave last, and Seek and Stop one at a time
-// in between (the worker that owns it does).
+// sees to it that Enter comes first, Leave last, and Seek, Stop and Move one at a
+// time in between (the worker that owns it does). Move is the Leave of the old
+// number and the Enter of the new one.
 //
 // # Cost
 //

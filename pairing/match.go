@@ -180,7 +180,8 @@ func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *en
 		e.state = paired
 		e.since = now
 	}
-	m.NumberA, m.NumberB = ea.number.Add(1), eb.number.Add(1)
+	ea.number.Add(1)
+	eb.number.Add(1)
 	t.pairs.Add(1)
 	t.waiting.Add(-2)
 	// I5, and for those who read without a lock: the number is there before

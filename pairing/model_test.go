@@ -13,6 +13,7 @@ type model struct {
 	table *Table
 	now   uint32
 	in    map[uint32]*person
+	at    map[byte]uint32 // of those that Move has renamed: the number they have now
 }
 
 // person is a client; the next with its number is another one.
@@ -32,7 +33,7 @@ type person struct {
 const patience = 5000
 
 func newModel(t *testing.T, now uint32, random func(uint32) uint32) *model {
-	return &model{t: t, table: New(Config{IDs: 4096, Shards: 8, Rand: random}), now: now, in: map[uint32]*person{}}
+	return &model{t: t, table: New(Config{IDs: 4096, Shards: 8, Rand: random}), now: now, in: map[uint32]*person{}, at: map[byte]uint32{}}
 }
 
 var allInterests = []string{"go", "music", "chess", "tea"}
@@ -53,7 +54,8 @@ func (m *model) play(script []byte) {
 
 func (m *model) step(what, who, with byte) {
 	m.now += uint32(what>>3) * 32
-	id := uint32(who%60) * 67
+	who %= 60
+	id := m.idOf(who)
 	p, had := m.in[id], (*person)(nil)
 	if p != nil {
 		had = p.partner
@@ -71,7 +73,14 @@ func (m *model) step(what, who, with byte) {
 	case what < 2:
 		m.abandon(p)
 		delete(m.in, id)
+		delete(m.at, who)
 		c = m.table.Leave(id, m.now)
+	case what == 7:
+		had = nil
+		c = m.move(p, who)
+	case what == 6:
+		had = nil
+		m.join(p, m.idOf(with%60))
 	case p.auto: // only time passes
 		had = nil
 	case what < 4:
@@ -96,6 +105,52 @@ func (m *model) step(what, who, with byte) {
 	}
 	m.table.Relax(m.now, m.matched)
 	m.compare()
+}
+
+// idOf is the number that the client has whom a script calls who.
+func (m *model) idOf(who byte) uint32 {
+	if id, moved := m.at[who]; moved {
+		return id
+	}
+	return uint32(who) * 67
+}
+
+// move renames p, which waits anew if it waits.
+func (m *model) move(p *person, who byte) Change {
+	from, to := p.id, p.id+1
+	if p.id%67 == 66 {
+		to = p.id - 66
+	}
+	delete(m.in, from)
+	p.id, m.in[to], m.at[who] = to, p, to
+	if p.waits {
+		p.earned += m.waited(p)
+		m.waits(p, p.interests)
+	}
+	life, c := m.table.Move(from, to, m.now)
+	if _, linked := m.table.Partner(from); linked || life == 0 {
+		m.t.Fatalf("%+v moved: life %d, the old number has a partner: %v", p, life, linked)
+	}
+	if n := m.table.Number(to); n != p.number+uint32(len(c.Matches())) {
+		m.t.Fatalf("%+v moved: number %d", p, n)
+	}
+	if again, c := m.table.Move(from, to+100, m.now); again != 0 || c.Parted || len(c.Matches()) > 0 {
+		m.t.Fatalf("%d, which is absent, moved: %+v", from, c)
+	}
+	return c
+}
+
+// join pairs p with the client that has the number id, if both wait.
+func (m *model) join(p *person, id uint32) {
+	other := m.in[id]
+	want := other != nil && other != p && p.waits && other.waits
+	match, ok := m.table.Join(p.id, id, m.now)
+	if ok != want {
+		m.t.Fatalf("%+v joins %+v: %v", p, other, ok)
+	}
+	if ok {
+		m.pairUp(match, p, other)
+	}
 }
 
 func (m *model) waits(p *person, interests []string) {
@@ -159,6 +214,12 @@ func (m *model) matched(match Match) {
 			}
 		}
 	}
+	m.pairUp(match, a, b)
+}
+
+// pairUp makes a pair of two who waited, and looks whether the table did.
+func (m *model) pairUp(match Match, a, b *person) {
+	t, common := m.t, sharedBy(a, b)
 	for _, p := range []*person{a, b} {
 		p.waits = false
 		p.earned += m.waited(p)
@@ -171,8 +232,8 @@ func (m *model) matched(match Match) {
 		}
 	}
 	a.partner, b.partner = b, a
-	if match.NumberA != a.number || match.NumberB != b.number {
-		t.Fatalf("%+v: numbers %d and %d", match, a.number, b.number)
+	if n, k := m.table.Number(a.id), m.table.Number(b.id); n != a.number || k != b.number {
+		t.Fatalf("%+v: numbers %d and %d, want %d and %d", match, n, k, a.number, b.number)
 	}
 }
 
@@ -225,11 +286,13 @@ func TestModel(t *testing.T) {
 
 // FuzzTable: whatever clients do, the table does what the model demands.
 func FuzzTable(f *testing.F) {
-	const next, stop, leave, second = 4, 2, 0, 31 << 3 // and a step that passes a second
+	const next, stop, leave, join, move, second = 4, 2, 0, 6, 7, 31 << 3 // and a step that passes a second
 	f.Add(uint32(0), uint64(1), []byte{0, 1, 0, 0, 2, 0, leave, 1, 0, leave, 2, 0})
 	f.Add(uint32(0), uint64(1), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 3, next, 1, 1, next, 2, 1, stop, 1, 0})
 	f.Add(^uint32(0)-3000, uint64(1), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 2, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0})
 	f.Add(uint32(0), uint64(2), []byte{0, 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, leave, 1, 0, leave, 2, 0, leave, 3, 0, leave, 4, 0})
+	f.Add(uint32(0), uint64(3), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 2, join, 1, 2, move, 1, 0, move, 2, 0, next, 1, 0})
+	f.Add(uint32(0), uint64(3), []byte{1, 1, 0, next, 1, 1, move, 1, 0, second, 1, 0, 1, 2, 0, next, 2, 1, leave, 1, 0, move, 2, 0})
 	f.Fuzz(func(t *testing.T, now uint32, seed uint64, script []byte) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		newModel(t, now, r.Uint32N).play(script[:min(len(script), 600)])

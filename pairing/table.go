@@ -61,10 +61,10 @@ type entry struct {
 	link   atomic.Uint32 // paired: the partner's id + 1; open: openBit | place in the pool; else 0
 	number atomic.Uint32 // of its pairings so far
 	since  uint32        // milliseconds: when the wait or the pair began
-	last   uint32        // the last partner: id<<8 | its generation; 0: none
+	last   uint32        // the last partner: id<<8 | its Life; 0: none
 	state  state
 	auto   bool  // looks for a partner by itself whenever it has none
-	life   Life  // generation of the id, never 0: tells who has a number from who had it
+	life   Life  // of the client that has the id, or had it last; never 0
 	credit uint8 // the age of its place before this wait began, in creditUnits
 }
 
@@ -136,16 +136,15 @@ func New(config Config) *Table {
 
 // Match is a pair that has just come to be.
 type Match struct {
-	A, B             uint32
-	NumberA, NumberB uint32 // the how-manieth pairing it is of either
-	WaitA, WaitB     uint32 // how long each has waited for it, in milliseconds
+	A, B         uint32
+	WaitA, WaitB uint32 // how long each has waited for it, in milliseconds
 }
 
 // Change is what a call has changed. The caller's own client comes first.
 type Change struct {
-	// Survivor is who was left, when Parted, in its Life; Number the
-	// how-manieth pairing of the survivor that was, Lasted how long, in
-	// milliseconds.
+	// Survivor is the client that was left, when Parted, in its Life; Number
+	// how many pairings it has had, this one included; Lasted how long the pair
+	// did, in milliseconds.
 	Parted   bool
 	Survivor uint32
 	Life     Life
@@ -374,8 +373,9 @@ func (t *Table) create(id uint32) *entry {
 	entries := ref.entries.Load()
 	if entries == nil {
 		entries = new([chunkSize]entry)
-		// Who has a number of the new chunk as the last partner means
-		// somebody of an old one.
+		// An entry elsewhere may still name one of these ids as its last
+		// partner, and mean a client of an earlier chunk. A random Life makes
+		// it unlikely that it avoids the wrong one.
 		life := Life(t.rand(256))
 		for i := range entries {
 			entries[i].life = life

@@ -1,0 +1,111 @@
+package pairing
+
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+)
+
+// Join pairs two clients, if both still wait, whatever their interests are and
+// whomever they had last. False: nothing has changed.
+func (t *Table) Join(a, b, now uint32) (Match, bool) {
+	sa, sb := t.shardOf(a), t.shardOf(b)
+	lockBoth(sa, sb)
+	ea, eb := t.entry(a), t.entry(b)
+	if a == b || ea == nil || eb == nil || ea.state != waiting || eb.state != waiting {
+		unlockBoth(sa, sb)
+		return Match{}, false
+	}
+	return t.pair(sa, a, ea, sb, b, eb, now), true
+}
+
+// Move renames a client: what from was, to is from now on, in a new life, with
+// the same partner, the same number of pairings and the same last partner. (A
+// client that had from as its last partner does not know to.) If it waits, it
+// waits anew in the place of to, which keeps its age, and may be matched at once.
+//
+// To must be absent. The caller counts Move as the Leave of from and the Enter of
+// to. Life 0: from was absent, and nothing has changed.
+func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
+	source := t.entry(from)
+	if source == nil {
+		return 0, c
+	}
+	target := t.create(to)
+	ss, st := t.shardOf(from), t.shardOf(to)
+	shards, partner := t.lockWithPartner(from, source, st)
+	if source.state == absent {
+		unlockAll(shards)
+		t.release(to)
+		return 0, c
+	}
+	was := source.state
+	k := ss.withdraw(t, from, source)
+	target.state, target.auto, target.last = was, source.auto, source.last
+	target.since, target.credit = source.since, source.credit
+	target.number.Store(source.number.Load())
+	if target.life++; target.life == 0 {
+		target.life = 1
+	}
+	life = target.life
+	switch was {
+	case paired: // I5: three ends change while all shards are locked
+		if k != nil {
+			st.keep(&seeker{id: to, interests: k.interests})
+		}
+		target.link.Store(partner + 1)
+		t.entry(partner).link.Store(to + 1)
+		source.link.Store(0)
+	case waiting:
+		target.state = idle
+		target.credit = uint8(min(source.age(now)/creditUnit, 255))
+		t.waiting.Add(-1)
+	}
+	source.state = absent
+	unlockAll(shards)
+	t.release(from)
+	if was == waiting {
+		t.forget(k)
+		var interests []string
+		if k != nil {
+			interests = k.interests
+		}
+		c.add(t.wait(to, target, now, interests))
+	}
+	return life, c
+}
+
+// lockWithPartner locks a client's shard, its partner's if it has one, and
+// another. It returns the partner too.
+func (t *Table) lockWithPartner(id uint32, e *entry, another *shard) (locked []*shard, partner uint32) {
+	for {
+		partner, isPaired := t.Partner(id)
+		shards := []*shard{t.shardOf(id), another}
+		if isPaired {
+			shards = append(shards, t.shardOf(partner))
+		}
+		lockAll(&shards)
+		if isPaired == (e.state == paired) && (!isPaired || e.link.Load() == partner+1) {
+			return shards, partner
+		}
+		unlockAll(shards) // it has changed just now
+	}
+}
+
+// lockAll locks shards in the order of their indices, as lockBoth does, each
+// once, and leaves in the slice those that it has locked.
+func lockAll(shards *[]*shard) {
+	slices.SortFunc(*shards, func(a, b *shard) int {
+		return cmp.Compare(uintptr(unsafe.Pointer(a)), uintptr(unsafe.Pointer(b)))
+	})
+	*shards = slices.Compact(*shards)
+	for _, s := range *shards {
+		s.mu.Lock()
+	}
+}
+
+func unlockAll(shards []*shard) {
+	for _, s := range shards {
+		s.mu.Unlock()
+	}
+}
