@@ -2,6 +2,7 @@ package record
 
 import (
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -13,14 +14,49 @@ func AppendHello(dst []byte, session string, online, maxMessage int) []byte {
 	return end(dst)
 }
 
-// AppendWaiting appends that the client is in the pool.
-func AppendWaiting(dst []byte) []byte { return end(begin(dst, TypeWaiting)) }
+// Terms are what the server's answer to a client's hello says.
+type Terms struct {
+	Can       Can           // both
+	Heartbeat time.Duration // with CanHeartbeat: how long the client may be silent,
+	Hidden    time.Duration // and how long while it is hiding
+	People    int           // with CanPeople: in the chat
+}
+
+// AppendTerms appends the server's second hello.
+func AppendTerms(dst []byte, t Terms) []byte {
+	dst = appendCan(begin(dst, TypeHello), t.Can)
+	if t.Can&CanHeartbeat != 0 {
+		dst = appendSeconds(dst, "heartbeat", t.Heartbeat)
+		dst = appendSeconds(dst, "hidden", t.Hidden)
+	}
+	if t.Can&CanPeople != 0 {
+		dst = appendInt(dst, "people", int64(t.People))
+	}
+	return end(dst)
+}
+
+// AppendWaiting appends that the client is in the pool. alone and patience, for
+// how long it takes only some, are for those who have said hello; 0 for others.
+func AppendWaiting(dst []byte, alone bool, patience time.Duration) []byte {
+	dst = begin(dst, TypeWaiting)
+	if alone {
+		dst = appendBool(dst, "alone", true)
+	}
+	if patience > 0 {
+		dst = appendSeconds(dst, "patience", patience)
+	}
+	return end(dst)
+}
 
 // AppendPaired appends that a partner was found, who shares the interests in
-// common.
-func AppendPaired(dst []byte, pair uint32, common []string) []byte {
+// common, and these languages; nil if the client has named none.
+func AppendPaired(dst []byte, pair uint32, common, languages []string) []byte {
 	dst = appendInt(begin(dst, TypePaired), "pair", int64(pair))
-	return end(appendList(dst, "common", common))
+	dst = appendList(dst, "common", common)
+	if languages != nil {
+		dst = appendList(dst, "common_languages", languages)
+	}
+	return end(dst)
 }
 
 // AppendLeft appends that the partner is gone.
@@ -48,6 +84,28 @@ func AppendUndelivered(dst []byte, pair uint32, n uint64) []byte {
 	return end(dst)
 }
 
+// AppendPong appends the answer to a ping.
+func AppendPong(dst []byte, n uint64) []byte {
+	return end(appendInt(begin(dst, TypePong), "n", int64(n)))
+}
+
+// AppendAway appends that the partner does not read.
+func AppendAway(dst []byte, pair uint32, reason Reason) []byte {
+	dst = appendInt(begin(dst, TypeAway), "pair", int64(pair))
+	return end(appendText(dst, "reason", string(reason)))
+}
+
+// AppendBack appends that the partner reads again.
+func AppendBack(dst []byte, pair uint32) []byte {
+	return end(appendInt(begin(dst, TypeBack), "pair", int64(pair)))
+}
+
+// AppendAgain appends, either way, that the partner of a pairing that is over is
+// wanted back.
+func AppendAgain(dst []byte, pair uint32) []byte {
+	return end(appendInt(begin(dst, TypeAgain), "pair", int64(pair)))
+}
+
 // AppendError appends why a record was refused.
 func AppendError(dst []byte, e *Error) []byte {
 	dst = appendText(begin(dst, TypeError), "code", e.Code)
@@ -58,14 +116,9 @@ func AppendError(dst []byte, e *Error) []byte {
 // server keeps those it has, with an empty slice it forgets them. pair is the
 // pairing that shall end, or 0 for whichever it is.
 func AppendNext(dst []byte, interests []string, pair uint32) []byte {
-	dst = begin(dst, kinds[Next])
-	if interests != nil {
-		dst = appendList(dst, "interests", interests)
-	}
-	if pair != 0 {
-		dst = appendInt(dst, "pair", int64(pair))
-	}
-	return end(dst)
+	return AppendCommand(dst, &Command{
+		Kind: Next, Pair: pair, HasPair: pair != 0, HasInterests: interests != nil, Interests: interests,
+	})
 }
 
 // AppendStop appends a client's wish for no partner.
@@ -74,6 +127,35 @@ func AppendStop(dst []byte) []byte { return end(begin(dst, kinds[Stop])) }
 // AppendTypingCommand appends whether the client is typing.
 func AppendTypingCommand(dst []byte, on bool) []byte {
 	return end(appendBool(begin(dst, TypeTyping), "on", on))
+}
+
+// AppendCommand appends any record of a client.
+func AppendCommand(dst []byte, cmd *Command) []byte {
+	dst = begin(dst, cmd.Kind.String())
+	switch cmd.Kind {
+	case Next:
+		if cmd.HasInterests {
+			dst = appendList(dst, "interests", cmd.Interests)
+		}
+		if cmd.HasLanguages {
+			dst = appendList(dst, "languages", cmd.Languages)
+		}
+		if cmd.HasTable {
+			dst = appendText(dst, "table", cmd.Table)
+		}
+		if cmd.HasPair {
+			dst = appendInt(dst, "pair", int64(cmd.Pair))
+		}
+	case Typing:
+		dst = appendBool(dst, "on", cmd.On)
+	case Hello:
+		dst = appendCan(dst, cmd.Can)
+	case Ping:
+		dst = appendInt(dst, "n", int64(cmd.N))
+	case Again:
+		dst = appendInt(dst, "pair", int64(cmd.Pair))
+	}
+	return end(dst)
 }
 
 func begin(dst []byte, typ string) []byte {
@@ -94,6 +176,11 @@ func appendKey(dst []byte, key string) []byte {
 
 func appendInt(dst []byte, key string, n int64) []byte {
 	return strconv.AppendInt(appendKey(dst, key), n, 10)
+}
+
+// appendSeconds appends a duration as a number of seconds.
+func appendSeconds(dst []byte, key string, d time.Duration) []byte {
+	return strconv.AppendFloat(appendKey(dst, key), d.Seconds(), 'f', -1, 64)
 }
 
 func appendBool(dst []byte, key string, v bool) []byte {

@@ -14,9 +14,30 @@ const (
 	Next
 	Stop
 	Typing
+	Hello
+	Ping
+	Hiding
+	Shown
+	Again
+
+	// Kinds is how many there are.
+	Kinds = iota
 )
 
-var kinds = [...]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: TypeTyping}
+var kinds = [Kinds]string{
+	Unknown: "unknown", Next: "next", Stop: "stop", Typing: TypeTyping,
+	Hello: TypeHello, Ping: "ping", Hiding: "hiding", Shown: "shown", Again: TypeAgain,
+}
+
+// kindOf is the kind of a type on the wire.
+func kindOf(typ []byte) Kind {
+	for k := Unknown + 1; k < Kinds; k++ {
+		if kinds[k] == string(typ) {
+			return k
+		}
+	}
+	return Unknown
+}
 
 // String is the type on the wire.
 func (k Kind) String() string {
@@ -30,16 +51,22 @@ func (k Kind) String() string {
 type Command struct {
 	Kind Kind
 
-	// Of Next. Pair is not 0 if HasPair. Interests are in the form in which
-	// they are compared, each once; without HasInterests the client keeps
-	// those it has, and with it an empty list clears them.
+	// Of Next, and Pair of Again. Pair is not 0 if HasPair. Interests are in the
+	// form in which they are compared, each once; without HasInterests the client
+	// keeps those it has, and with it an empty list clears them. So it is with
+	// Languages and Table, which is left if it is empty.
 	Pair         uint32
 	HasPair      bool
 	HasInterests bool
+	HasLanguages bool
+	HasTable     bool
 	Interests    []string
+	Languages    []string
+	Table        string
 
-	// Of Typing.
-	On bool
+	On  bool   // of Typing
+	Can Can    // of Hello: what the server knows of it
+	N   uint64 // of Ping
 }
 
 // Parse calls do for every record of the control message with this payload, in
@@ -99,38 +126,81 @@ func parse(text []byte) (Command, *Error) {
 	if typ == nil || typ[0] != '"' {
 		return Command{}, errType
 	}
-	switch string(unquote(typ)) {
-	case "next":
-		return parseNext(&o)
-	case "stop":
-		return Command{Kind: Stop}, nil
-	case TypeTyping:
-		switch string(o.get("on")) {
-		case "true":
-			return Command{Kind: Typing, On: true}, nil
-		case "false":
-			return Command{Kind: Typing}, nil
+	cmd := Command{Kind: kindOf(unquote(typ))}
+	var refused *Error
+	switch cmd.Kind {
+	case Unknown:
+		return Command{}, errUnknownType
+	case Next:
+		refused = parseNext(&o, &cmd)
+	case Typing:
+		refused = parseTyping(&o, &cmd)
+	case Hello:
+		if v := o.get("can"); v != nil {
+			cmd.Can, refused = parseCan(v)
+		} else {
+			refused = errCan
 		}
-		return Command{}, errOn
+	case Ping:
+		n, err := strconv.ParseUint(string(o.get("n")), 10, 64)
+		if err != nil || n > maxNumber {
+			refused = errN
+		}
+		cmd.N = n
+	case Again:
+		if refused = parsePair(&o, &cmd); refused == nil && !cmd.HasPair {
+			refused = errAgainPair
+		}
 	}
-	return Command{}, errUnknownType
-}
-
-func parseNext(o *object) (Command, *Error) {
-	cmd := Command{Kind: Next}
-	if v := o.get("pair"); v != nil {
-		n, err := strconv.ParseUint(string(v), 10, 32)
-		if err != nil || n == 0 {
-			return Command{}, errPair
-		}
-		cmd.Pair, cmd.HasPair = uint32(n), true
-	}
-	if v := o.get("interests"); v != nil {
-		list, refused := parseInterests(v)
-		if refused != nil {
-			return Command{}, refused
-		}
-		cmd.Interests, cmd.HasInterests = list, true
+	if refused != nil {
+		return Command{}, refused
 	}
 	return cmd, nil
+}
+
+func parseTyping(o *object, cmd *Command) *Error {
+	switch string(o.get("on")) {
+	case "true":
+		cmd.On = true
+	case "false":
+	default:
+		return errOn
+	}
+	return nil
+}
+
+func parseNext(o *object, cmd *Command) (refused *Error) {
+	if refused = parsePair(o, cmd); refused != nil {
+		return refused
+	}
+	if v := o.get("interests"); v != nil {
+		cmd.HasInterests = true
+		if cmd.Interests, refused = parseInterests(v); refused != nil {
+			return refused
+		}
+	}
+	if v := o.get("languages"); v != nil {
+		cmd.HasLanguages = true
+		if cmd.Languages, refused = parseLanguages(v); refused != nil {
+			return refused
+		}
+	}
+	if v := o.get("table"); v != nil {
+		cmd.HasTable = true
+		cmd.Table, refused = parseTable(v)
+	}
+	return refused
+}
+
+func parsePair(o *object, cmd *Command) *Error {
+	v := o.get("pair")
+	if v == nil {
+		return nil
+	}
+	n, err := strconv.ParseUint(string(v), 10, 32)
+	if err != nil || n == 0 {
+		return errPair
+	}
+	cmd.Pair, cmd.HasPair = uint32(n), true
+	return nil
 }

@@ -68,6 +68,22 @@ func TestParse(t *testing.T) {
 		{"fields of other records", `{"type":"stop","on":null,"pair":"x","interests":7}`, Command{Kind: Stop}},
 		{"keys are case-sensitive", `{"type":"stop","Type":"next","TYPE":1}`, Command{Kind: Stop}},
 		{"the same key in two objects", `{"type":"stop","a":{"a":1},"b":{"a":1}}`, Command{Kind: Stop}},
+		{"hello", `{"type":"hello","can":["heartbeat","tables"]}`, Command{Kind: Hello, Can: CanHeartbeat | CanTables}},
+		{"hello, unknown words", `{"type":"hello","can":["","fly","AWAY","away","away"]}`, Command{Kind: Hello, Can: CanAway}},
+		{"hello of who can nothing", `{"type":"hello","can":[ ]}`, Command{Kind: Hello}},
+		{"hello, 32 words", `{"type":"hello","can":[` + strings.Repeat(`"x",`, 31) + `"again"]}`, Command{Kind: Hello, Can: CanAgain}},
+		{"ping", `{"type":"ping","n":0}`, Command{Kind: Ping}},
+		{"the largest ping", `{"type":"ping","n":9007199254740991}`, Command{Kind: Ping, N: 1<<53 - 1}},
+		{"hiding", `{"type":"hiding"}`, Command{Kind: Hiding}},
+		{"shown", `{"type":"shown"}`, Command{Kind: Shown}},
+		{"again", `{"type":"again","pair":7}`, Command{Kind: Again, Pair: 7, HasPair: true}},
+		{"languages", `{"type":"next","languages":["DE","en","de","abcdefgh"]}`,
+			Command{Kind: Next, HasLanguages: true, Languages: []string{"de", "en", "abcdefgh"}}},
+		{"no languages", `{"type":"next","languages":[]}`, Command{Kind: Next, HasLanguages: true, Languages: []string{}}},
+		{"table", `{"type":"next","table":" Ada\t\u00FCber  Bar "}`, Command{Kind: Next, HasTable: true, Table: "Ada über Bar"}},
+		{"no table", `{"type":"next","table":""}`, Command{Kind: Next, HasTable: true}},
+		{"table of 64", `{"type":"next","table":"` + strings.Repeat("語", 64) + `"}`,
+			Command{Kind: Next, HasTable: true, Table: strings.Repeat("語", 64)}},
 		{"4 deep", `{"type":"stop","x":[{"y":[]}]}`, Command{Kind: Stop}},
 		{"32 fields", manyFields(32), Command{Kind: Stop}},
 		{"4096 bytes", pad(`{"type":"stop"}`, 4096), Command{Kind: Stop}},
@@ -113,7 +129,9 @@ func TestParseRefuses(t *testing.T) {
 		{"type is a number", `{"type":1}`, errType},
 		{"type is null", `{"type":null}`, errType},
 		{"type in capitals", `{"TYPE":"next"}`, errType},
-		{"unknown type", `{"type":"hello"}`, errUnknownType},
+		{"unknown type", `{"type":"wave"}`, errUnknownType},
+		{"the name for what is unknown", `{"type":"unknown"}`, errUnknownType},
+		{"a server's type", `{"type":"pong","n":1}`, errUnknownType},
 		{"empty type", `{"type":""}`, errUnknownType},
 		{"type with NUL", `{"type":"next\u0000"}`, errUnknownType},
 
@@ -192,6 +210,44 @@ func TestParseRefuses(t *testing.T) {
 		{"control character in an interest", interests(`["a\u0000b"]`), errInterestControl},
 		{"separator in an interest", interests(`["\u001e"]`), errInterestControl},
 		{"right-to-left override in an interest", interests(`["a\u202eb"]`), errInterestControl},
+
+		{"languages is a string", next(`"languages":"de"`), errLanguages},
+		{"languages is null", next(`"languages":null`), errLanguages},
+		{"language is a number", next(`"languages":["de",1]`), errLanguages},
+		{"6 languages", next(`"languages":["aa","bb","cc","dd","ee","ff"]`), errManyLanguages},
+		{"6 times the same", next(`"languages":["de","de","de","de","de","de"]`), errManyLanguages},
+		{"language of one letter", next(`"languages":["d"]`), errLanguage},
+		{"language of 9", next(`"languages":["abcdefghi"]`), errLanguage},
+		{"language with a region", next(`"languages":["de-AT"]`), errLanguage},
+		{"language with white space", next(`"languages":[" de"]`), errLanguage},
+		{"language of digits", next(`"languages":["419"]`), errLanguage},
+		{"language that looks like letters when made lower case", next(`"languages":["[{"]`), errLanguage},
+		{"language of other letters", next(`"languages":["дe"]`), errLanguage},
+		{"table is a number", next(`"table":1`), errTable},
+		{"table is null", next(`"table":null`), errTable},
+		{"table of white space", next(`"table":" \t"`), errTableEmpty},
+		{"table of joiners", next(`"table":"\u200d"`), errTableEmpty},
+		{"table of 65", next(`"table":"` + strings.Repeat("é", 65) + `"`), errTableLong},
+		{"control character in a table", next(`"table":"a\u0007"`), errTableControl},
+		{"right-to-left override in a table", next(`"table":"a\u202eb"`), errTableControl},
+		{"bad interests before a good table", next(`"interests":7,"table":"x"`), errInterests},
+
+		{"hello without can", `{"type":"hello"}`, errCan},
+		{"can is a string", `{"type":"hello","can":"away"}`, errCan},
+		{"can is null", `{"type":"hello","can":null}`, errCan},
+		{"a word is a number", `{"type":"hello","can":["away",7]}`, errCan},
+		{"33 words", `{"type":"hello","can":[` + strings.Repeat(`"x",`, 32) + `"x"]}`, errCan},
+		{"ping without n", `{"type":"ping"}`, errN},
+		{"ping -1", `{"type":"ping","n":-1}`, errN},
+		{"ping 2^53", `{"type":"ping","n":9007199254740992}`, errN},
+		{"ping 2^64", `{"type":"ping","n":18446744073709551616}`, errN},
+		{"ping with a fraction", `{"type":"ping","n":1.0}`, errN},
+		{"ping with an exponent", `{"type":"ping","n":1e3}`, errN},
+		{"ping with a string", `{"type":"ping","n":"1"}`, errN},
+		{"ping with null", `{"type":"ping","n":null}`, errN},
+		{"again without pair", `{"type":"again"}`, errAgainPair},
+		{"again 0", `{"type":"again","pair":0}`, errPair},
+		{"again with a string", `{"type":"again","pair":"7"}`, errPair},
 
 		{"typing without on", `{"type":"typing"}`, errOn},
 		{"on is a number", `{"type":"typing","on":1}`, errOn},
@@ -282,6 +338,12 @@ func TestParsePrefixes(t *testing.T) {
 		`{"type":"next","interests":["go","\u00fc\ud83d\ude00","\\é"],"pair":7,"x":[{"y":-1.5e+3}],"z":[true,false,null]}`,
 		`{"type":"stop"}`,
 		`{"type":"typing","on":true}`,
+		`{"type":"hello","can":["heartbeat","away","\u0061gain","fly"]}`,
+		`{"type":"ping","n":9007199254740991}`,
+		`{"type":"hiding"}`,
+		`{"type":"shown"}`,
+		`{"type":"again","pair":7}`,
+		`{"type":"next","languages":["de","EN"],"table":"Ada's \u00fc"}`,
 	} {
 		for i := range len(text) {
 			if cmd, err := parseOne(t, text[:i]); !errors.Is(err, ErrBadRecord) {
@@ -371,7 +433,7 @@ func TestParseKeepsNothing(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for k, want := range map[Kind]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: "typing", 99: "unknown"} {
+	for k, want := range map[Kind]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: "typing", Hello: "hello", Ping: "ping", Hiding: "hiding", Shown: "shown", Again: "again", Kinds: "unknown", 99: "unknown"} {
 		if k.String() != want {
 			t.Errorf("%d: %q, want %q", k, k, want)
 		}
@@ -380,17 +442,7 @@ func TestKindString(t *testing.T) {
 
 // encode is the record that a client sends for cmd.
 func encode(cmd Command) []byte {
-	switch cmd.Kind {
-	case Next:
-		interests := cmd.Interests
-		if !cmd.HasInterests {
-			interests = nil
-		}
-		return AppendNext(nil, interests, cmd.Pair)
-	case Stop:
-		return AppendStop(nil)
-	}
-	return AppendTypingCommand(nil, cmd.On)
+	return AppendCommand(nil, &cmd)
 }
 
 // FuzzParse: every record of a message is read as the reference reads it, and
@@ -404,6 +456,10 @@ func FuzzParse(f *testing.F) {
 		"\x1e{\"type\":\"stop\",\"type\":\"stop\"}",
 		"\x1e{\"type\":\"stop\",\"x\":\"\\ude00\\ud83d\"}\x1e{\"type\":\"stop\",\"x\":\"\\ud83d\\u0041\"}",
 		"\x1e{\"type\":\"next\",\"interests\":[\"\xff\"]}",
+		"\x1e{\"type\":\"hello\",\"can\":[\"heartbeat\",\"fly\",\"aw\\u0061y\"]}\x1e{\"type\":\"hello\"}",
+		"\x1e{\"type\":\"ping\",\"n\":9007199254740991}\x1e{\"type\":\"ping\",\"n\":9007199254740992}\x1e{\"type\":\"ping\",\"n\":-0}",
+		"\x1e{\"type\":\"hiding\"}\x1e{\"type\":\"shown\"}\x1e{\"type\":\"again\",\"pair\":7}\x1e{\"type\":\"again\"}",
+		"\x1e{\"type\":\"next\",\"languages\":[\"DE\",\"en\",\"de\"],\"table\":\" Ada  x\"}\x1e{\"type\":\"next\",\"table\":\"\",\"languages\":[\"[{\"]}",
 		"\x1e" + manyFields(32), "\x1e" + manyFields(33),
 		"\x1e{\"type\":\"next\",\"pair\":4294967296}",
 		"\x1e{\"type\":\"next\",\"pair\":-0}\x1e{\"type\":\"next\",\"pair\":0}",

@@ -59,7 +59,9 @@
 //	{"type":"paired","pair":7,"common":["go","music"]}
 //	                            a partner was found. pair counts this
 //	                            connection's pairings: 1, 2, 3 …; common is
-//	                            what both are interested in, perhaps nothing
+//	                            what both are interested in, perhaps nothing.
+//	                            Who has named languages is also told
+//	                            "common_languages":["de"], perhaps none
 //	{"type":"left","pair":7,"reason":"next"}
 //	                            the partner is gone: it went on (next), stopped
 //	                            (stop), lost its connection (disconnected),
@@ -81,21 +83,23 @@
 //
 //	bad_record            malformed, unknown type, or a value out of range
 //	too_many_interests    more than 10
+//	too_late              what was asked for is not possible any more
 //	rate_limited          dropped; send less
 //
 // A client's records:
 //
-//	{"type":"next","interests":["go"],"pair":7}
+//	{"type":"next","interests":["go"],"languages":["de","en"],"table":"Ada's","pair":7}
 //	                            leave the partner, if there is one, and look
 //	                            for a new one
 //	{"type":"stop"}             leave the partner or the pool, and be idle
 //	{"type":"typing","on":true} for the partner. Ends by itself with a message,
 //	                            with the pairing, and after 10 s
 //
-// In next, both fields may be missing. Without interests, those of the last next
-// stay; [] clears them. With pair, the record counts only while that is the
-// latest pairing, going on or just over, so that pressing a key twice does not
-// skip the new partner.
+// In next, all fields may be missing. Without interests, those of the last next
+// stay; [] clears them. The same holds for languages, and for the table, which ""
+// leaves. With pair, the record counts only while that is the latest pairing,
+// going on or just over, so that pressing a key twice does not skip the new
+// partner.
 //
 // A rich client is idle until its first next. The order of a chat, then:
 //
@@ -114,6 +118,74 @@
 // nobody, and what comes behind its next is meant for the new partner. That
 // holds by the order of the stream alone: messages need no numbers.
 //
+// # What both can
+//
+// The first record of a rich client may be a hello of its own, which promises what
+// the client will do and says what it understands. The server answers with a second
+// hello: the words that it knows too, in its order.
+//
+//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","…"]}
+//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables"],
+//	         "heartbeat":25,"hidden":300,"people":2}
+//
+// The answer has heartbeat and hidden, in seconds, only with the word heartbeat, and
+// people only with the word people. A client ignores words that it does not know, and
+// so does the server. Who says no hello is told what this page says outside of this
+// section, and no more; for it the records of this section are of an unknown type. So
+// are, for all others, those of a word that is not agreed.
+//
+// Whoever has said hello, whatever it can, is told more than others in two places:
+//
+//	{"type":"waiting","alone":true,"patience":8}
+//	                            alone: nobody else is in the chat. patience: in
+//	                            so many seconds the client takes anybody, as
+//	                            its interests and languages make it wait until
+//	                            then. Either may be missing
+//	{"type":"left","pair":7,"reason":"closed"}
+//	                            the partner closed its connection. disconnected
+//	                            is then only a connection that was lost
+//
+// heartbeat: the client promises never to be silent for more than so many seconds; if
+// it has nothing else to send it sends a ping. A page cannot see the pings of the
+// WebSocket protocol, and its browser answers them for it even if it reads nothing. So
+// the server sends such a client none, and does not count its pongs and pings as a
+// sign of life. A client may ask at any time whether the way is open, there and back.
+//
+//	client  {"type":"ping","n":1}
+//	server  {"type":"pong","n":1}
+//
+// n is the client's own, an integer from 0 to 9007199254740991.
+//
+// away: a page in the background is not read, and perhaps frozen. It says so, and its
+// partner is told if it can away too, now or as soon as they are paired.
+//
+//	client  {"type":"hiding"}          and {"type":"shown"} when that is over
+//	server  {"type":"away","pair":7,"reason":"hidden"}
+//	        {"type":"back","pair":7}
+//
+// A client that is hiding need not keep its promise of heartbeats, but sends something
+// before hidden is over; the server pings it meanwhile as it does others, which keeps
+// the way open. Reasons are to be expected that are not named here.
+//
+// people: n in online, and people in hello, is how many people are in the chat. (For
+// all others online is how many connections there are.) Such a client is also told just
+// before waiting and paired, if the number has changed.
+//
+// again: for 5 s after a pairing has ended by next or stop, either side may want the
+// other back. When both do, and neither has a new partner, they are paired anew, at
+// once.
+//
+//	client  {"type":"again","pair":7}
+//	server  {"type":"again","pair":7}  the partner of 7 wants you back
+//
+// Each client names the pairing by its own number. Who asks stays in the pool, or idle,
+// as before; next and stop take the wish back. The answer is an error too_late after
+// 5 s, and when either has a new partner, or the other is gone or sits at another
+// table.
+//
+// languages, tables: promises nothing. The answer says whether the server knows these
+// fields of next, which need no hello.
+//
 // # What the server refuses
 //
 // [Parse] takes the records of one message in order; a refused one does not harm
@@ -127,10 +199,14 @@
 //     deep, the record itself included
 //   - no type, an unknown one, a field of a wrong type or null; typing
 //     without on; a pair that is not an integer from 1 to 4294967295 in plain
-//     digits
+//     digits; again without pair; ping without n, or another n than above
 //   - an interest that is empty, longer than 32 characters, or has control
-//     characters
+//     characters; a table likewise, with 64 characters
+//   - a language that is not of 2 to 8 letters from a to z, in either case; more
+//     than 5 of them
 //   - more than 10 interests (too_many_interests)
+//   - hello without can, with more than 32 words, or anywhere else than as the
+//     first record
 //   - the 17th record of a message, and all behind it, with one error
 //
 // Keys are case-sensitive. Fields that a record does not have are ignored,
@@ -150,12 +226,26 @@
 // the categories Cc and Cf, are refused; except white space, and the joiners and
 // tags that scripts and emoji are made with, but these cannot stand alone.
 //
+// # Languages and tables
+//
+// A language is the primary tag of BCP 47 ("de", not "de-AT"), made lower case, each
+// once. A table is a name that was shared, in a link perhaps. The rules for its
+// characters are those for an interest, but case counts: "Ada" and "ada" are two
+// tables. The server never writes it down.
+//
 // # Matching
 //
 // Among the compatible, chance decides. Who shares an interest comes first; who
 // has interests and finds nobody to share them takes anyone after 5 s, who has
 // none takes anyone at once. The last partner is avoided while there is another
 // choice, for 5 s of waiting at most. Whoever lost a partner keeps its place.
+//
+// Languages work in the same way with 8 s: so one who has both waits 5 s for
+// somebody who shares an interest and a language, 3 s more for somebody who shares a
+// language, and then takes anyone who takes them.
+//
+// Those at a table meet those at the same table, at once and whatever their interests
+// and languages are, and nobody else.
 //
 // # Limits and closing
 //
@@ -171,7 +261,8 @@
 //	1002   protocol error; do not try again
 //	1007   text that is not UTF-8; do not try again
 //	1009   message too big; do not try again
-//	4408   no answer to a ping, or nothing read for 15 s; again, with backoff
+//	4408   no answer to a ping, no heartbeat, or nothing read for 15 s; again, with
+//	       backoff
 //	4429   too many messages, in spite of warnings; again after 10 to 60 s
 //	4453   full or shedding load; again, with backoff
 //

@@ -4,25 +4,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"time"
 )
 
 // Event is a server's record. Type is one of the constants; of the other fields,
 // those that such a record has are set.
 type Event struct {
 	Type       string
-	Session    string   // hello
-	Online     int      // hello
-	MaxMessage int      // hello, bytes
-	Pair       uint32   // paired, left, typing, undelivered
-	Common     []string // paired
-	Reason     Reason   // left
-	On         bool     // typing
-	N          uint64   // online, undelivered
-	Code       string   // error
-	Message    string   // error
+	Session    string        // hello
+	Online     int           // hello
+	MaxMessage int           // hello, bytes
+	Terms      *Terms        // hello, the second one; nil in the first
+	Pair       uint32        // paired, left, typing, undelivered, away, back, again
+	Common     []string      // paired
+	Languages  []string      // paired: in common; nil if the client has named none
+	Alone      bool          // waiting
+	Patience   time.Duration // waiting
+	Reason     Reason        // left, away
+	On         bool          // typing
+	N          uint64        // online, undelivered, pong
+	Code       string        // error
+	Message    string        // error
 }
 
-var errNotControl = errors.New("record: not a control message")
+var (
+	errNotControl = errors.New("record: not a control message")
+	errSeconds    = errors.New("not a number of seconds up to 1000000")
+)
 
 // ParseEvents reads the control message with this payload as a client does:
 // types and fields that it does not know are ignored, and fields that are
@@ -67,20 +76,37 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 	read("type", &e.Type)
 	switch e.Type {
 	case TypeHello:
+		var can []string
+		if read("can", &can); can != nil {
+			e.Terms = &Terms{Can: canOfAll(can)}
+			if e.Terms.Can&CanHeartbeat != 0 {
+				read("heartbeat", (*seconds)(&e.Terms.Heartbeat))
+				read("hidden", (*seconds)(&e.Terms.Hidden))
+			}
+			if e.Terms.Can&CanPeople != 0 {
+				read("people", &e.Terms.People)
+			}
+			break
+		}
 		read("session", &e.Session)
 		read("online", &e.Online)
 		read("max_message", &e.MaxMessage)
 	case TypeWaiting:
+		read("alone", &e.Alone)
+		read("patience", (*seconds)(&e.Patience))
 	case TypePaired:
 		read("pair", &e.Pair)
 		read("common", &e.Common)
-	case TypeLeft:
+		read("common_languages", &e.Languages)
+	case TypeLeft, TypeAway:
 		read("pair", &e.Pair)
 		read("reason", &e.Reason)
+	case TypeBack, TypeAgain:
+		read("pair", &e.Pair)
 	case TypeTyping:
 		read("pair", &e.Pair)
 		read("on", &e.On)
-	case TypeOnline:
+	case TypeOnline, TypePong:
 		read("n", &e.N)
 	case TypeUndelivered:
 		read("pair", &e.Pair)
@@ -92,4 +118,20 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		return Event{}, false, err
 	}
 	return e, true, err
+}
+
+// seconds is a duration that is a number of seconds on the wire.
+type seconds time.Duration
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *seconds) UnmarshalJSON(text []byte) error {
+	var n float64
+	if err := json.Unmarshal(text, &n); err != nil {
+		return err
+	}
+	if n < 0 || n > 1e6 {
+		return errSeconds
+	}
+	*d = seconds(math.Round(n * float64(time.Second)))
+	return nil
 }

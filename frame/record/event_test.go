@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -20,14 +21,38 @@ var serverRecords = []struct {
 	{"hello", func(b []byte) []byte { return AppendHello(b, "k3J-9", 12573, 65536) },
 		`{"type":"hello","session":"k3J-9","online":12573,"max_message":65536}`,
 		Event{Type: TypeHello, Session: "k3J-9", Online: 12573, MaxMessage: 65536}},
-	{"waiting", AppendWaiting, `{"type":"waiting"}`, Event{Type: TypeWaiting}},
-	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}) },
+	{"hello, the second", func(b []byte) []byte {
+		return AppendTerms(b, Terms{Can: CanAll, Heartbeat: 25 * time.Second, Hidden: 90500 * time.Millisecond, People: 2})
+	},
+		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables"],"heartbeat":25,"hidden":90.5,"people":2}`,
+		Event{Type: TypeHello, Terms: &Terms{CanAll, 25 * time.Second, 90500 * time.Millisecond, 2}}},
+	{"hello of who can nothing", func(b []byte) []byte { return AppendTerms(b, Terms{Heartbeat: time.Second, People: 2}) },
+		`{"type":"hello","can":[]}`, Event{Type: TypeHello, Terms: &Terms{}}},
+	{"waiting", func(b []byte) []byte { return AppendWaiting(b, false, 0) }, `{"type":"waiting"}`, Event{Type: TypeWaiting}},
+	{"waiting alone", func(b []byte) []byte { return AppendWaiting(b, true, 1500*time.Millisecond) },
+		`{"type":"waiting","alone":true,"patience":1.5}`,
+		Event{Type: TypeWaiting, Alone: true, Patience: 1500 * time.Millisecond}},
+	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{"de", "en"}) },
+		`{"type":"paired","pair":7,"common":[],"common_languages":["de","en"]}`,
+		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{"de", "en"}}},
+	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{}) },
+		`{"type":"paired","pair":7,"common":[],"common_languages":[]}`,
+		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{}}},
+	{"closed", func(b []byte) []byte { return AppendLeft(b, 7, LeftClosed) },
+		`{"type":"left","pair":7,"reason":"closed"}`, Event{Type: TypeLeft, Pair: 7, Reason: LeftClosed}},
+	{"pong", func(b []byte) []byte { return AppendPong(b, 1<<53-1) },
+		`{"type":"pong","n":9007199254740991}`, Event{Type: TypePong, N: 1<<53 - 1}},
+	{"away", func(b []byte) []byte { return AppendAway(b, 7, AwayHidden) },
+		`{"type":"away","pair":7,"reason":"hidden"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayHidden}},
+	{"back", func(b []byte) []byte { return AppendBack(b, 7) }, `{"type":"back","pair":7}`, Event{Type: TypeBack, Pair: 7}},
+	{"again", func(b []byte) []byte { return AppendAgain(b, 7) }, `{"type":"again","pair":7}`, Event{Type: TypeAgain, Pair: 7}},
+	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}, nil) },
 		`{"type":"paired","pair":7,"common":["go","music"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
-	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil) },
+	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil, nil) },
 		`{"type":"paired","pair":4294967295,"common":[]}`,
 		Event{Type: TypePaired, Pair: math.MaxUint32, Common: []string{}}},
-	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}) },
+	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}, nil) },
 		`{"type":"paired","pair":1,"common":["\"\\","</b>😀"]}`,
 		Event{Type: TypePaired, Pair: 1, Common: []string{`"\`, "</b>😀"}}},
 	{"left", func(b []byte) []byte { return AppendLeft(b, 7, LeftDisconnected) },
@@ -89,6 +114,17 @@ func TestClientRecords(t *testing.T) {
 		{"stop", AppendStop(nil), `{"type":"stop"}`},
 		{"typing", AppendTypingCommand(nil, true), `{"type":"typing","on":true}`},
 		{"typing no more", AppendTypingCommand(nil, false), `{"type":"typing","on":false}`},
+		{"all of next", AppendCommand(nil, &Command{
+			Kind: Next, Pair: 7, HasPair: true, HasInterests: true, Interests: []string{"go"},
+			HasLanguages: true, Languages: []string{"de", "en"}, HasTable: true, Table: `Ada's "Inn"`,
+		}), `{"type":"next","interests":["go"],"languages":["de","en"],"table":"Ada's \"Inn\"","pair":7}`},
+		{"leave the table", AppendCommand(nil, &Command{Kind: Next, HasTable: true}), `{"type":"next","table":""}`},
+		{"hello", AppendCommand(nil, &Command{Kind: Hello, Can: CanHeartbeat | CanAgain}), `{"type":"hello","can":["heartbeat","again"]}`},
+		{"ping", AppendCommand(nil, &Command{Kind: Ping, N: 1<<53 - 1}), `{"type":"ping","n":9007199254740991}`},
+		{"hiding", AppendCommand(nil, &Command{Kind: Hiding}), `{"type":"hiding"}`},
+		{"shown", AppendCommand(nil, &Command{Kind: Shown}), `{"type":"shown"}`},
+		{"again", AppendCommand(nil, &Command{Kind: Again, Pair: 7}), `{"type":"again","pair":7}`},
+		{"again, as the server says it", AppendAgain(nil, 7), `{"type":"again","pair":7}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
@@ -134,6 +170,9 @@ func TestParseEventsIsLenient(t *testing.T) {
 		{"unknown fields", "\x1e{\"type\":\"waiting\",\"since\":[[[[[[1]]]]]],\"pair\":\"x\"}", waiting, true},
 		{"unknown reason", "\x1e{\"type\":\"left\",\"pair\":1,\"reason\":\"asleep\"}", []Event{{Type: TypeLeft, Pair: 1, Reason: "asleep"}}, true},
 		{"missing fields", "\x1e{\"type\":\"paired\"}", []Event{{Type: TypePaired}}, true},
+		{"unknown words", "\x1e{\"type\":\"hello\",\"can\":[\"fly\",\"away\"],\"people\":7}", []Event{{Type: TypeHello, Terms: &Terms{Can: CanAway}}}, true},
+		{"seconds below 0", "\x1e{\"type\":\"waiting\",\"patience\":-1}\x1e{\"type\":\"waiting\"}", waiting, false},
+		{"seconds without end", "\x1e{\"type\":\"waiting\",\"patience\":1e9}\x1e{\"type\":\"waiting\"}", waiting, false},
 		{"null", "\x1e{\"type\":\"paired\",\"pair\":null,\"common\":null}", []Event{{Type: TypePaired}}, true},
 		{"key in capitals", "\x1e{\"type\":\"left\",\"PAIR\":1}", []Event{{Type: TypeLeft}}, true},
 		{"separator twice", "\x1e\x1e{\"type\":\"waiting\"}\x1e", waiting, true},
@@ -171,10 +210,20 @@ func TestAllocations(t *testing.T) {
 	var kind Kind
 	do := func(cmd Command, err *Error) bool { kind = cmd.Kind; return err == nil }
 	typing, next, bad := AppendTypingCommand(nil, true), AppendNext(nil, nil, 7), []byte("\x1e{\"type\":\"x\",\"y\":[{}]}")
+	ping := &Command{Kind: Ping, N: 7}
+	pinging, hello := AppendCommand(nil, ping), AppendCommand(nil, &Command{Kind: Hello, Can: CanAll})
 	calls := map[string]func(){
 		"AppendHello":         func() { AppendHello(dst, "session", 1000, 65536) },
-		"AppendWaiting":       func() { AppendWaiting(dst) },
-		"AppendPaired":        func() { AppendPaired(dst, 7, common) },
+		"AppendWaiting":       func() { AppendWaiting(dst, true, time.Second) },
+		"AppendTerms":         func() { AppendTerms(dst, Terms{CanAll, time.Second, time.Second, 1}) },
+		"AppendPong":          func() { AppendPong(dst, 1<<53-1) },
+		"AppendAway":          func() { AppendAway(dst, 7, AwayHidden) },
+		"AppendBack":          func() { AppendBack(dst, 7) },
+		"AppendAgain":         func() { AppendAgain(dst, 7) },
+		"AppendCommand":       func() { AppendCommand(dst, ping) },
+		"Parse ping":          func() { Parse(pinging, do) },
+		"Parse hello":         func() { Parse(hello, do) },
+		"AppendPaired":        func() { AppendPaired(dst, 7, common, common) },
 		"AppendLeft":          func() { AppendLeft(dst, 7, LeftNext) },
 		"AppendTyping":        func() { AppendTyping(dst, 7, true) },
 		"AppendOnline":        func() { AppendOnline(dst, 1000) },
@@ -203,7 +252,7 @@ func FuzzEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		events, _ := ParseEvents(payload)
 		for _, e := range events {
-			if e.Type == TypeOnline && e.N > math.MaxInt {
+			if (e.Type == TypeOnline || e.Type == TypePong) && e.N > math.MaxInt {
 				continue // cannot be appended
 			}
 			b := encodeEvent(e)
@@ -222,11 +271,14 @@ func FuzzEvents(f *testing.F) {
 func encodeEvent(e Event) []byte {
 	switch e.Type {
 	case TypeHello:
+		if e.Terms != nil {
+			return AppendTerms(nil, *e.Terms)
+		}
 		return AppendHello(nil, e.Session, e.Online, e.MaxMessage)
 	case TypeWaiting:
-		return AppendWaiting(nil)
+		return AppendWaiting(nil, e.Alone, e.Patience)
 	case TypePaired:
-		return AppendPaired(nil, e.Pair, e.Common)
+		return AppendPaired(nil, e.Pair, e.Common, e.Languages)
 	case TypeLeft:
 		return AppendLeft(nil, e.Pair, e.Reason)
 	case TypeTyping:
@@ -235,6 +287,14 @@ func encodeEvent(e Event) []byte {
 		return AppendOnline(nil, int(e.N))
 	case TypeUndelivered:
 		return AppendUndelivered(nil, e.Pair, e.N)
+	case TypePong:
+		return AppendPong(nil, e.N)
+	case TypeAway:
+		return AppendAway(nil, e.Pair, e.Reason)
+	case TypeBack:
+		return AppendBack(nil, e.Pair)
+	case TypeAgain:
+		return AppendAgain(nil, e.Pair)
 	}
 	return AppendError(nil, &Error{e.Code, e.Message})
 }

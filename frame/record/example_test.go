@@ -65,3 +65,20 @@ func ExampleAppendNext() {
 	// {"type":"next","interests":[],"pair":7}
 	// {"type":"next"}
 }
+
+// What a client says first, and what it learns from the answer.
+func ExampleAppendCommand() {
+	hello := record.Command{Kind: record.Hello, Can: record.CanHeartbeat | record.CanPeople}
+	fmt.Printf("%s", record.AppendCommand(nil, &hello)[1:])
+
+	answer := []byte("\x1e{\"type\":\"hello\",\"can\":[\"heartbeat\",\"people\"],\"heartbeat\":25,\"hidden\":300,\"people\":2}\n")
+	events, _ := record.ParseEvents(answer)
+	fmt.Println("say something every", events[0].Terms.Heartbeat)
+
+	next := record.Command{Kind: record.Next, HasTable: true, Table: "Ada's"}
+	fmt.Printf("%s", record.AppendCommand(nil, &next)[1:])
+	// Output:
+	// {"type":"hello","can":["heartbeat","people"]}
+	// say something every 25s
+	// {"type":"next","table":"Ada's"}
+}

@@ -13,14 +13,7 @@ func parseInterests(value []byte) ([]string, *Error) {
 		return nil, errInterests
 	}
 	list := []string{}
-	for n := 0; ; n++ {
-		if s.space(); s.skip(']') {
-			return list, nil
-		}
-		if n > 0 {
-			s.skip(',')
-			s.space()
-		}
+	for n := 0; s.element(n); n++ {
 		start := s.i
 		switch {
 		case n == maxInterests:
@@ -28,7 +21,7 @@ func parseInterests(value []byte) ([]string, *Error) {
 		case !s.string():
 			return nil, errInterests
 		}
-		interest, refused := normalise(unquote(s.b[start:s.i]))
+		interest, refused := normalise(unquote(s.b[start:s.i]), &interestForm)
 		if refused != nil {
 			return nil, refused
 		}
@@ -36,13 +29,38 @@ func parseInterests(value []byte) ([]string, *Error) {
 			list = append(list, interest)
 		}
 	}
+	return list, nil
 }
 
-// normalise returns the form of an interest in which it is compared. That is a
-// fixed point: normalised again, it stays what it is.
-func normalise(text []byte) (string, *Error) {
+// parseTable reads the value of the field, which is valid JSON.
+func parseTable(value []byte) (string, *Error) {
+	if value[0] != '"' {
+		return "", errTable
+	}
+	text := unquote(value)
+	if len(text) == 0 {
+		return "", nil
+	}
+	return normalise(text, &tableForm)
+}
+
+// form is what becomes of a name, and which are refused.
+type form struct {
+	runes                int
+	fold                 bool // case makes no difference
+	empty, long, control *Error
+}
+
+var (
+	interestForm = form{maxInterest, true, errInterestEmpty, errInterestLong, errInterestControl}
+	tableForm    = form{maxTable, false, errTableEmpty, errTableLong, errTableControl}
+)
+
+// normalise returns the form of a name in which it is compared. That is a fixed
+// point: normalised again, it stays what it is.
+func normalise(text []byte, rules *form) (string, *Error) {
 	var (
-		b       [maxInterest * utf8.UTFMax]byte
+		b       [maxTable * utf8.UTFMax]byte
 		form    = b[:0]
 		runes   int
 		space   bool // seen since the last character
@@ -57,22 +75,24 @@ func normalise(text []byte) (string, *Error) {
 		}
 		joins := isJoiner(r)
 		if !joins && unicode.In(r, unicode.Cc, unicode.Cf) {
-			return "", errInterestControl
+			return "", rules.control
 		}
-		r = fold(r)
+		if rules.fold {
+			r = fold(r)
+		}
 		visible = visible || !joins && !unicode.Is(unicode.Mn, r)
 		if space && runes > 0 {
 			form = append(form, ' ')
 			runes++
 		}
 		space = false
-		if runes++; runes > maxInterest {
-			return "", errInterestLong
+		if runes++; runes > rules.runes {
+			return "", rules.long
 		}
 		form = utf8.AppendRune(form, r)
 	}
 	if !visible {
-		return "", errInterestEmpty
+		return "", rules.empty
 	}
 	return string(form), nil
 }

@@ -47,7 +47,7 @@ func TestNormalise(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
-			got, err := normalise([]byte(tt.text))
+			got, err := normalise([]byte(tt.text), &interestForm)
 			if got != tt.want || err != tt.err {
 				t.Errorf("got %q %v, want %q %v", got, err, tt.want, tt.err)
 			}

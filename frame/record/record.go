@@ -16,6 +16,10 @@ const (
 	maxDepth     = 4       // objects and arrays in each other, the record included
 	maxInterests = 10
 	maxInterest  = 32 // runes
+	maxTable     = 64 // runes
+	maxLanguages = 5
+	maxWords     = 32        // in can
+	maxNumber    = 1<<53 - 1 // what every reader of JSON can hold
 )
 
 // IsControl reports whether the text message with this payload is a control
@@ -46,7 +50,14 @@ func (e *Error) Is(target error) bool {
 var (
 	ErrBadRecord        = &Error{"bad_record", "malformed record"}
 	ErrTooManyInterests = &Error{"too_many_interests", "more than 10 interests"}
+	ErrTooLate          = &Error{"too_late", "not possible any more"}
 	ErrRateLimited      = &Error{"rate_limited", "too many messages"}
+)
+
+// Bad records that [Parse] cannot tell, as it knows nothing of what came before.
+var (
+	ErrUnknownType = errUnknownType
+	ErrLateHello   = &Error{ErrBadRecord.Code, "hello is not the first record"}
 )
 
 // Bad records that a client's author will want to know more about.
@@ -62,11 +73,21 @@ var (
 	errInterestEmpty   = &Error{ErrBadRecord.Code, "empty interest"}
 	errInterestLong    = &Error{ErrBadRecord.Code, "interest of more than 32 characters"}
 	errInterestControl = &Error{ErrBadRecord.Code, "control character in an interest"}
+	errTable           = &Error{ErrBadRecord.Code, "table is not a string"}
+	errTableEmpty      = &Error{ErrBadRecord.Code, "table of invisible characters"}
+	errTableLong       = &Error{ErrBadRecord.Code, "table of more than 64 characters"}
+	errTableControl    = &Error{ErrBadRecord.Code, "control character in a table"}
+	errLanguages       = &Error{ErrBadRecord.Code, "languages is not an array of strings"}
+	errLanguage        = &Error{ErrBadRecord.Code, "a language is not 2 to 8 letters"}
+	errManyLanguages   = &Error{ErrBadRecord.Code, "more than 5 languages"}
+	errCan             = &Error{ErrBadRecord.Code, "can is missing or not an array of at most 32 strings"}
+	errN               = &Error{ErrBadRecord.Code, "n is missing or not an integer from 0 to 9007199254740991"}
+	errAgainPair       = &Error{ErrBadRecord.Code, "pair is missing"}
 )
 
 // The types of the server's records, see [Event].
 const (
-	TypeHello       = "hello"
+	TypeHello       = "hello" // also a client's
 	TypeWaiting     = "waiting"
 	TypePaired      = "paired"
 	TypeLeft        = "left"
@@ -74,9 +95,13 @@ const (
 	TypeOnline      = "online"
 	TypeUndelivered = "undelivered"
 	TypeError       = "error"
+	TypePong        = "pong"
+	TypeAway        = "away"
+	TypeBack        = "back"
+	TypeAgain       = "again" // also a client's
 )
 
-// Reason is why a partner left.
+// Reason is why a partner left, or is away.
 type Reason string
 
 // A client must expect others.
@@ -86,4 +111,7 @@ const (
 	LeftDisconnected Reason = "disconnected" // its connection ended
 	LeftStalled      Reason = "stalled"      // it read nothing any more
 	LeftKicked       Reason = "kicked"       // the server threw it out
+	LeftClosed       Reason = "closed"       // it closed its connection; for who has said hello
+
+	AwayHidden Reason = "hidden" // its page is in the background
 )

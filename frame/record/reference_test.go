@@ -3,9 +3,11 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -34,6 +36,38 @@ func reference(text []byte) (cmd Command, code string) {
 			return Command{}, bad
 		}
 		return Command{Kind: Typing, On: on}, ""
+	case "hello":
+		can, isArray := record["can"].([]any)
+		if !isArray || len(can) > 32 {
+			return Command{}, bad
+		}
+		for _, word := range can {
+			text, isString := word.(string)
+			if !isString {
+				return Command{}, bad
+			}
+			if i := slices.Index([]string{"heartbeat", "away", "people", "again", "languages", "tables"}, text); i >= 0 {
+				cmd.Can |= 1 << i
+			}
+		}
+		cmd.Kind = Hello
+		return cmd, ""
+	case "ping":
+		n, ok := integer(record["n"])
+		if !ok || n > 9007199254740991 {
+			return Command{}, bad
+		}
+		return Command{Kind: Ping, N: n}, ""
+	case "hiding":
+		return Command{Kind: Hiding}, ""
+	case "shown":
+		return Command{Kind: Shown}, ""
+	case "again":
+		n, ok := integer(record["pair"])
+		if !ok || n == 0 || n > math.MaxUint32 {
+			return Command{}, bad
+		}
+		return Command{Kind: Again, Pair: uint32(n), HasPair: true}, ""
 	case "next":
 	default:
 		return Command{}, bad
@@ -41,9 +75,8 @@ func reference(text []byte) (cmd Command, code string) {
 
 	cmd.Kind = Next
 	if pair, has := record["pair"]; has {
-		number, _ := pair.(json.Number)
-		n, err := strconv.ParseUint(number.String(), 10, 32)
-		if err != nil || n == 0 || strconv.FormatUint(n, 10) != number.String() {
+		n, ok := integer(pair)
+		if !ok || n == 0 || n > math.MaxUint32 {
 			return Command{}, bad
 		}
 		cmd.Pair, cmd.HasPair = uint32(n), true
@@ -62,7 +95,7 @@ func reference(text []byte) (cmd Command, code string) {
 			if !isString {
 				return Command{}, bad
 			}
-			interest, refused := normalise([]byte(interest))
+			interest, refused := normalise([]byte(interest), &interestForm)
 			if refused != nil {
 				return Command{}, bad
 			}
@@ -71,7 +104,43 @@ func reference(text []byte) (cmd Command, code string) {
 			}
 		}
 	}
+	if languages, has := record["languages"]; has {
+		list, isArray := languages.([]any)
+		if !isArray || len(list) > 5 {
+			return Command{}, bad
+		}
+		cmd.HasLanguages, cmd.Languages = true, []string{}
+		for _, element := range list {
+			language, _ := element.(string)
+			if !regexp.MustCompile(`^[a-zA-Z]{2,8}$`).MatchString(language) {
+				return Command{}, bad
+			}
+			if language = strings.ToLower(language); !slices.Contains(cmd.Languages, language) {
+				cmd.Languages = append(cmd.Languages, language)
+			}
+		}
+	}
+	if table, has := record["table"]; has {
+		name, isString := table.(string)
+		if !isString {
+			return Command{}, bad
+		}
+		cmd.HasTable = true
+		if name != "" {
+			var refused *Error
+			if cmd.Table, refused = normalise([]byte(name), &tableForm); refused != nil {
+				return Command{}, bad
+			}
+		}
+	}
 	return cmd, ""
+}
+
+// integer is a number that is written in plain digits.
+func integer(v any) (n uint64, ok bool) {
+	number, _ := v.(json.Number)
+	n, err := strconv.ParseUint(number.String(), 10, 64)
+	return n, err == nil && strconv.FormatUint(n, 10) == number.String()
 }
 
 // build reads a value of valid JSON. It is not ok if it is too deep, or if an

@@ -146,6 +146,19 @@ func (s *scanner) array(depth int) bool {
 	}
 }
 
+// element goes to the n-th element of an array that is known to be valid JSON,
+// behind its bracket or the element before, and reports whether there is one.
+func (s *scanner) element(n int) bool {
+	if s.space(); s.skip(']') {
+		return false
+	}
+	if n > 0 {
+		s.skip(',')
+		s.space()
+	}
+	return true
+}
+
 func (s *scanner) literal(word string) bool {
 	if !bytes.HasPrefix(s.b[s.i:], []byte(word)) {
 		return false

@@ -11,7 +11,7 @@ import (
 // obeyed, in the turn that read it. What is answered goes through
 // [turn.answerRecord]; what changes the table through [turn.parted] and
 // [handler.changed].
-var commands = [...]func(*turn, record.Command){
+var commands = [record.Kinds]func(*turn, record.Command){
 	record.Next:   (*turn).next,
 	record.Stop:   (*turn).stop,
 	record.Typing: (*turn).typing,
@@ -26,9 +26,12 @@ func (t *turn) control(payload []byte) bool {
 			return false
 		}
 		first = false
-		if refused != nil {
+		switch {
+		case refused != nil:
 			t.refuseRecord(refused)
-		} else {
+		case commands[cmd.Kind] == nil:
+			t.refuseRecord(record.ErrUnknownType)
+		default:
 			commands[cmd.Kind](t, cmd)
 		}
 		return true
@@ -62,7 +65,7 @@ func (t *turn) next(cmd record.Command) {
 	c.Lock()
 	if r.told <= 2*uint64(change.Own)+1 { // else it has been told of a pairing since
 		if _, paired := h.server.pairs.Partner(c.ID()); !paired {
-			h.noticeLocked(c, record.AppendWaiting(h.notice[:0]))
+			h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))
 		}
 	}
 	c.Unlock()

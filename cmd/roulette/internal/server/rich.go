@@ -88,7 +88,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) {
 	_, paired := pairs.Partner(id)
 	if n := pairs.Number(id); paired && r.told < 2*uint64(n) {
 		r.told = 2 * uint64(n)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, pairs.Common(id)))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, pairs.Common(id), nil))
 	}
 }
 
@@ -101,7 +101,7 @@ func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why metrics
 		return
 	}
 	if r.told < 2*uint64(n) { // parted before anybody came to tell it
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil))
 	}
 	r.told = 2*uint64(n) + 1
 	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, leftReasons[why]))

@@ -133,7 +133,7 @@ var mutations = []mutation{
 	{"paired comes after the first message", "cmd/roulette/internal/server/relay.go",
 		"	if phaseOf(p) == richPhase {\n		h.announceLocked(p)\n	}\n	return p.SendTwo", "	return p.SendTwo"},
 	{"waiting is not sent", "cmd/roulette/internal/server/dialogue.go",
-		"			h.noticeLocked(c, record.AppendWaiting(h.notice[:0]))\n", ""},
+		"			h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))\n", ""},
 	{"typing reaches somebody else", "cmd/roulette/internal/server/rich.go",
 		"		h.announceLocked(p)\n		h.noticeLocked(p, record.AppendTyping", "		h.noticeLocked(p, record.AppendTyping"},
 
