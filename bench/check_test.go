@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"roulette/netpoll/nettest"
+
 	"github.com/coder/websocket"
 )
 
@@ -77,7 +79,7 @@ func TestFaultsAreDetected(t *testing.T) {
 	for i := range tests {
 		test := &tests[i]
 		t.Run(test.name, func(t *testing.T) {
-			drain := patience
+			drain := nettest.Patience
 			if test.loses {
 				drain = 150 * time.Millisecond
 			}

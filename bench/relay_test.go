@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"roulette/netpoll/nettest"
+
 	"github.com/coder/websocket"
 )
 
@@ -44,7 +46,7 @@ type member struct {
 // start serves r until the test ends and returns its URL without the path.
 func (r *relay) start(t testing.TB) string {
 	t.Helper()
-	checkLeaks(t)
+	nettest.CheckLeaks(t)
 	var handlers sync.WaitGroup
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		handlers.Add(1)

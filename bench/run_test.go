@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"roulette/netpoll/nettest"
 )
 
 // Every mode against a server that does everything right.
@@ -56,7 +58,7 @@ func TestModes(t *testing.T) {
 			var r relay
 			c := test.c
 			c.URL = r.start(t) + test.path
-			c.Duration, c.Warmup, c.Drain = brief, brief/3, patience
+			c.Duration, c.Warmup, c.Drain = brief, brief/3, nettest.Patience
 			if c.Mode == Churn { // hellos are repeated every 200 ms
 				c.Duration = 4 * brief
 			}
@@ -104,7 +106,7 @@ func TestStallShowsInLatency(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	checkLeaks(t)
+	nettest.CheckLeaks(t)
 	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "full", http.StatusServiceUnavailable)
 	}))
@@ -196,7 +198,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
-	checkLeaks(t)
+	nettest.CheckLeaks(t)
 	p, err := Start(t.Context(), nil, "sh", "-c", "echo hello; echo level=INFO msg='listening on http://127.0.0.1:4711' >&2; exec sleep 60")
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"roulette/netpoll/nettest"
+
 	"github.com/gobwas/ws"
 )
 
@@ -301,7 +303,7 @@ func TestNextDoesNotAllocate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
-			if tt.pooled && raceEnabled {
+			if tt.pooled && nettest.RaceEnabled {
 				t.Skip("sync.Pool loses on purpose under the race detector")
 			}
 			b := make([]byte, len(tt.stream))

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -171,7 +173,7 @@ func TestMaxConns(t *testing.T) {
 		t.Errorf("one too many reads %d bytes", n)
 	}
 	conns[0].Close()
-	eventually(t, "there is room", func() bool { return p.Count() < limit })
+	nettest.Await(t, "there is room", func() bool { return p.Count() < limit })
 	if err := roundTrip(dial(t, addr), "hello"); err != nil {
 		t.Fatal(err)
 	}

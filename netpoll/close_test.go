@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -281,7 +283,7 @@ func TestAdoptWhileClosing(t *testing.T) {
 		defer w.mailMu.Unlock()
 		return len(w.tasks)
 	}
-	eventually(t, "the worker is asked to end", func() bool { return mail() == 1 })
+	nettest.Await(t, "the worker is asked to end", func() bool { return mail() == 1 })
 	if err := p.Adopt(Detached{FD: fd}, func(Handler, *Conn) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +314,7 @@ func TestEnded(t *testing.T) {
 	receive(t, "the worker is busy", busy)
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
-	eventually(t, "the worker is asked to end", func() bool {
+	nettest.Await(t, "the worker is asked to end", func() bool {
 		w.mailMu.Lock()
 		defer w.mailMu.Unlock()
 		return len(w.tasks) == 1

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -315,7 +317,7 @@ func TestCodecRelayInPlace(t *testing.T) {
 	if !bytes.Equal(b.plain, message) {
 		t.Errorf("got %q", b.plain)
 	}
-	if !raceEnabled {
+	if !nettest.RaceEnabled {
 		record := bytes.Clone(message)
 		on(t, w, func() {
 			copy(w.buf[100:], record)
@@ -362,7 +364,7 @@ func TestCodecBacklog(t *testing.T) {
 		t.Errorf("%d own records arrived of %d", client.answers, k.ownSealed)
 	}
 	client.Close()
-	eventually(t, "closed", func() bool { return p.Count() == 0 })
+	nettest.Await(t, "closed", func() bool { return p.Count() == 0 })
 }
 
 // TestCodecLimit: what is beyond the limit is not sealed.
@@ -432,7 +434,7 @@ func TestCodecAnswers(t *testing.T) {
 		_, err := client.Write(b)
 		written <- err
 	}()
-	eventually(t, "it does not read", c.Paused)
+	nettest.Await(t, "it does not read", c.Paused)
 	client.until(func() bool { return client.answers == 10+many })
 	if err := receive(t, "all is written", written); err != nil {
 		t.Error(err)
@@ -518,7 +520,7 @@ func TestCodecDetach(t *testing.T) {
 		})
 		return n
 	}
-	eventually(t, "half a record is read", func() bool { return partial() == 9 })
+	nettest.Await(t, "half a record is read", func() bool { return partial() == 9 })
 	var d Detached
 	on(t, w, func() {
 		c.Hold("held")

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -143,7 +145,7 @@ func TestSlotsAgainstModel(t *testing.T) {
 	})
 }
 
-func TestFull(t *testing.T) {
+func TestPlacesUpToMaxConns(t *testing.T) {
 	p := open(t, Config{Workers: 1, MaxConns: chunkSlots}, hooks{})
 	on(t, p.workers[0], func() {
 		conns := withoutSockets(p.workers[0], 10*chunkSlots)
@@ -202,7 +204,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestWhatAConnHolds(t *testing.T) {
 	p := open(t, Config{Workers: 1}, hooks{})
 	w := p.workers[0]
 	fd, _ := tcpPair(t)
@@ -293,7 +295,7 @@ func TestAskAndEach(t *testing.T) {
 // A relayed read allocates nothing: read, partner's lock, write. Neither do
 // pausing and resuming, once the pools are filled.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if nettest.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	p := open(t, Config{Workers: 1}, hooks{})

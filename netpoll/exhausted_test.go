@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -89,7 +91,7 @@ func TestRealExhaustion(t *testing.T) {
 		c.Close()
 	}
 	roundTrip(next, "hello")
-	eventually(t, "it serves again", func() bool { return roundTrip(dial(t, addr), "hello") == nil })
+	nettest.Await(t, "it serves again", func() bool { return roundTrip(dial(t, addr), "hello") == nil })
 
 	stdin.Close()
 	got, err := out.ReadString('\n')

@@ -8,17 +8,17 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"roulette/netpoll/nettest"
+
 	"golang.org/x/sys/unix"
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = nettest.Patience
 
 func TestMain(m *testing.M) {
 	if os.Getenv(exhaustedEnv) != "" {
@@ -100,7 +100,7 @@ func echo(w *Worker, c *Conn, b []byte) {
 // open opens a Poller and checks at the end that nothing is left of it.
 func open(t testing.TB, config Config, h hooks) *Poller {
 	t.Helper()
-	checkLeaks(t)
+	nettest.CheckLeaks(t)
 	if config.NewHandler == nil {
 		config.NewHandler = h.handler
 	}
@@ -133,37 +133,6 @@ func open(t testing.TB, config Config, h hooks) *Poller {
 		}
 	})
 	return p
-}
-
-// checkLeaks checks at the end that there are no more goroutines and
-// descriptors than now.
-func checkLeaks(t testing.TB) {
-	goroutines := goleak.IgnoreCurrent()
-	before := descriptors(t)
-	t.Cleanup(func() {
-		goleak.VerifyNone(t, goroutines)
-		for fd, what := range descriptors(t) {
-			if before[fd] != what {
-				t.Errorf("descriptor %s left open: %s", fd, what)
-			}
-		}
-	})
-}
-
-func descriptors(t testing.TB) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := make(map[string]string)
-	for _, e := range entries {
-		// The one that lists the directory is gone by now.
-		if what, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
-			open[e.Name()] = what
-		}
-	}
-	return open
 }
 
 func listenOn(t testing.TB, p *Poller, addr string) string {
@@ -199,22 +168,6 @@ func roundTrip(c net.Conn, text string) error {
 		return fmt.Errorf("got %q, want %q", b, text)
 	}
 	return nil
-}
-
-// eventually waits for a condition that no event tells of.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			stacks := make([]byte, 1<<20)
-			t.Fatalf("never: %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
-		}
-	}
 }
 
 // receive waits for a value.

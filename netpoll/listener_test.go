@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"roulette/netpoll/nettest"
+
 	easygo "github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
 )
@@ -104,7 +106,7 @@ func TestListenFails(t *testing.T) {
 	if k.closedInUse.Load() {
 		t.Error("the listener was closed while a worker accepted from it")
 	}
-	eventually(t, "the one that was accepted to be gone", func() bool { return p.Count() == 0 })
+	nettest.Await(t, "the one that was accepted to be gone", func() bool { return p.Count() == 0 })
 }
 
 // Who waits in the kernel's queue when listening stops is accepted, not reset.

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"roulette/netpoll/nettest"
 )
 
 // relay pairs connections by their IDs and passes on what they send, as the
@@ -122,7 +124,7 @@ func relayOverFaults(t *testing.T, percent int) {
 	if n := r.most.Load(); n > readBuffer {
 		t.Errorf("%d bytes waited for one receiver, more than a read of %d", n, readBuffer)
 	}
-	eventually(t, "nobody is paused, nothing waits", func() bool {
+	nettest.Await(t, "nobody is paused, nothing waits", func() bool {
 		for _, c := range conns {
 			if c.Paused() || c.Pending() != 0 {
 				return false
@@ -228,7 +230,7 @@ func TestChurn(t *testing.T) {
 		})
 	}
 	running.Wait()
-	eventually(t, "all are gone", func() bool { return r.poller.Count() == 0 })
+	nettest.Await(t, "all are gone", func() bool { return r.poller.Count() == 0 })
 	if n := strangers.Load(); n != 0 {
 		t.Errorf("%d strangers", n)
 	}
@@ -256,7 +258,7 @@ func TestAcceptOverFaultyKernel(t *testing.T) {
 		})
 	}
 	running.Wait()
-	eventually(t, "all are gone", func() bool { return p.Count() == 0 })
+	nettest.Await(t, "all are gone", func() bool { return p.Count() == 0 })
 	failed := 0
 	onWorkers(t, p, func(w *Worker) {
 		for _, n := range w.stats.AcceptErrors {

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"roulette/netpoll/nettest"
 )
 
 // armedKernel is Linux, and knows whether a clock has been set going.
@@ -36,7 +38,7 @@ func (h *ticking) Tick() {
 // What is done between Open and Start is done before the first tick: under the
 // race detector this test sees to it, too.
 func TestClockWaitsForStart(t *testing.T) {
-	checkLeaks(t)
+	nettest.CheckLeaks(t)
 	kernel := &armedKernel{Kernel: Linux()}
 	after, ticked := 0, make(chan int, 1)
 	p, err := Open(Config{

@@ -240,9 +240,9 @@ func another(f *kong.Flag) string {
 	return ""
 }
 
-// TestLive: a setting has the tag live if, and only if, it reaches what Apply
+// TestLiveSettingsAreThoseThatApply: a setting has the tag live if, and only if, it reaches what Apply
 // changes.
-func TestLive(t *testing.T) {
+func TestLiveSettingsAreThoseThatApply(t *testing.T) {
 	call, mistakes := read(prerequisites, os.Stdout, os.Stderr)
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)

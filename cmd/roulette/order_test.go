@@ -16,6 +16,7 @@ import (
 // more.
 var mayImport = map[string][]string{
 	"netpoll":         {},
+	"netpoll/nettest": {},
 	"frame":           {},
 	"frame/handshake": {"frame"},
 	"frame/record":    {"frame"},
@@ -33,7 +34,7 @@ var mayImport = map[string][]string{
 	"cmd/roulette/internal/host":     {},
 	"cmd/roulette/internal/terminal": {"frame", "frame/record"},
 
-	"cmd/...": {"netpoll", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/...",
+	"cmd/...": {"netpoll", "netpoll/nettest", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/...",
 		"cmd/roulette/internal/admin", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal"},
 }
 

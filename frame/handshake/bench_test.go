@@ -1,6 +1,10 @@
 package handshake
 
-import "testing"
+import (
+	"testing"
+
+	"roulette/netpoll/nettest"
+)
 
 func BenchmarkUpgrade(b *testing.B) {
 	u := newUpgrader(b)
@@ -44,7 +48,7 @@ func TestUpgradeAllocations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
-			if raceEnabled {
+			if nettest.RaceEnabled {
 				t.Skip("sync.Pool loses on purpose under the race detector")
 			}
 			head := []byte(tt.head)

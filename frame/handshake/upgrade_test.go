@@ -28,7 +28,7 @@ func newUpgrader(t testing.TB, origins ...string) *Upgrader {
 	return u
 }
 
-func TestClients(t *testing.T) {
+func TestRequestsOfRealClients(t *testing.T) {
 	u := newUpgrader(t)
 	for _, tt := range clients {
 		t.Run(tt.desc, func(t *testing.T) {

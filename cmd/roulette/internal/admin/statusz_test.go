@@ -2,7 +2,7 @@ package admin
 
 import "testing"
 
-func TestHuman(t *testing.T) {
+func TestTimesAndSizesForPeople(t *testing.T) {
 	for seconds, want := range map[float64]string{0: "0s", 0.0123: "12.3ms", 2.34: "2.3s", 61.7: "1m1s", 3661: "1h1m1s", 90000: "1 d 1h0m0s"} {
 		if got := humanDuration(seconds); got != want {
 			t.Errorf("%v s: %s, want %s", seconds, got, want)

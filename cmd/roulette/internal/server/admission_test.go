@@ -8,44 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"roulette/cmd/roulette/internal/proxy"
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
-
-func trusted(t testing.TB, list ...string) (all proxy.Trusted) {
-	t.Helper()
-	for _, s := range list {
-		p, err := proxy.ParseNetwork(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, p)
-	}
-	return all
-}
-
-func rejected(t testing.TB, s *Server, why metrics.RejectReason) int {
-	t.Helper()
-	return total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[why] })
-}
-
-// ask opens a connection and says first, which is a request with something
-// before it perhaps; the status of the answer comes back.
-func ask(t *testing.T, addr, first string) (c *servertest.Conn, status int) {
-	t.Helper()
-	c = servertest.Connect(t, addr)
-	c.Write([]byte(first))
-	r, err := c.Response("GET")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.StatusCode != 101 {
-		c.TCP.Close()
-	}
-	return c, r.StatusCode
-}
 
 // countedFor is how many connections an address has.
 func countedFor(t testing.TB, s *Server, addr string) int {

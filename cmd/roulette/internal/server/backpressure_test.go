@@ -29,13 +29,6 @@ type pourer struct {
 	rest  []byte             // of the one that is under way
 }
 
-// payload is message number i: of any size, and like no other.
-func payload(i int) []byte {
-	size := 1 + i*7919%60_000
-	b := bytes.Repeat([]byte(fmt.Sprintf("%08d,", i)), size/9+1)
-	return b[:max(size, 8)]
-}
-
 // pour writes until its writes block, because s, whose clock must be stopped,
 // has paused so many connections (0: any number) and can write no more to those
 // they wait for.
@@ -102,22 +95,6 @@ func (p *pourer) finish(last ...[]byte) {
 	p.rest = nil
 }
 
-// check reads the messages first to next-1 and nothing in between.
-func check(t *testing.T, c *servertest.Conn, first, next int) {
-	t.Helper()
-	for i := first; i < next; i++ {
-		f, err := c.Read()
-		if err != nil {
-			t.Errorf("message %d of %d: %v", i, next, err)
-			return
-		}
-		if f.Op != servertest.OpBinary || !bytes.Equal(f.Payload, payload(i)) {
-			t.Errorf("message %d of %d: got %v", i, next, f)
-			return
-		}
-	}
-}
-
 // skipTo reads over everything until this text comes.
 func skipTo(t *testing.T, c *servertest.Conn, text string) {
 	t.Helper()
@@ -130,17 +107,6 @@ func skipTo(t *testing.T, c *servertest.Conn, text string) {
 			return
 		}
 	}
-}
-
-func text(s string) []byte { return servertest.Encode(servertest.Fin|servertest.OpText, s) }
-
-// couple connects two clients, who are partners.
-func couple(t *testing.T, s *Server, addr string) (a, b *servertest.Conn) {
-	t.Helper()
-	before := s.pairs.Pairs()
-	a, b = servertest.Dial(t, addr, "/ws"), servertest.Dial(t, addr, "/ws")
-	servertest.Await(t, "the pair", func() bool { return s.pairs.Pairs() == before+1 })
-	return a, b
 }
 
 // stalledCouple is a couple whose first has written until it was paused, and
@@ -438,7 +404,7 @@ func TestLargeMessagesBehindBacklog(t *testing.T) {
 
 // A receiver that makes some progress is never stalled, and its sender, which
 // is not read for minutes, is not silent.
-func TestDrip(t *testing.T) {
+func TestReceiverDripIsProgress(t *testing.T) {
 	k := newStoppedClock()
 	s, addr := start(t, Config{Kernel: k, Workers: 2})
 	a, b := stalledCouple(t, s, addr)

@@ -2,42 +2,12 @@ package server
 
 import (
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"roulette/cmd/roulette/internal/servertest"
 )
-
-// alive fails the test unless the server makes a handshake and echoes.
-func alive(t *testing.T, addr string) {
-	t.Helper()
-	c := servertest.Dial(t, addr, "/echo")
-	c.Write(enc(fin|textOp, "still there?"))
-	c.Expect(textOp, "still there?")
-	c.Leave()
-}
-
-// refused reads a response with this status, which ends the connection.
-func refused(t *testing.T, c *servertest.Conn, method string, status int) *http.Response {
-	t.Helper()
-	r, err := c.Response(method)
-	if err != nil {
-		t.Fatalf("%v; want %d", err, status)
-	}
-	if r.StatusCode != status {
-		t.Fatalf("got %s, want %d", r.Status, status)
-	}
-	if !r.Close {
-		t.Errorf("%s does not announce the end of the connection", r.Status)
-	}
-	if err := c.ReadEnd(); err != nil {
-		t.Error(err)
-	}
-	c.TCP.Close()
-	return r
-}
 
 // clientHello is the beginning of what a browser says to an https address.
 const clientHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "0123456789abcdef0123456789abcdef" + " 0123456789abcdef"

@@ -2,52 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
-
-	"roulette/cmd/roulette/internal/servertest"
-	"roulette/netpoll"
 )
-
-// start serves on a free port of the loopback. When the test and its later
-// cleanups are through, it stops, and no goroutine and no descriptor may be left
-// that was not there before: so a test that starts a server is not parallel.
-func start(t *testing.T, config Config) (s *Server, addr string) {
-	t.Helper()
-	servertest.CheckLeaks(t)
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	}
-	s, err := New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil && !errors.Is(err, netpoll.ErrClosed) { // after Shutdown
-			t.Errorf("Close: %v", err)
-		}
-	})
-	bound, err := s.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Started()
-	return s, bound.String()
-}
-
-// awaitNobody waits until every connection is gone.
-func awaitNobody(t *testing.T, s *Server) {
-	t.Helper()
-	servertest.Await(t, "every connection to be gone", func() bool {
-		return s.poller.Count() == 0 && s.pairs.Waiting() == 0 && s.pairs.Pairs() == 0
-	})
-}
 
 func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

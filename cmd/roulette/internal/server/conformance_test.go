@@ -36,25 +36,6 @@ const (
 	noCode = 0  // a close frame without a payload
 )
 
-// Names that keep the tables short.
-const (
-	fin          = servertest.Fin
-	continuation = servertest.OpContinuation
-	textOp       = servertest.OpText
-	binaryOp     = servertest.OpBinary
-	closeOp      = servertest.OpClose
-	pingOp       = servertest.OpPing
-	pongOp       = servertest.OpPong
-)
-
-// enc is a client's frame.
-func enc[T string | []byte](first byte, payload T) []byte { return servertest.Encode(first, payload) }
-
-// got is a server's frame.
-func got[T string | []byte](op byte, payload T) servertest.Frame {
-	return servertest.Frame{Op: op, Payload: []byte(payload)}
-}
-
 // one is the steps of a case that has a single one.
 func one(want []servertest.Frame, send ...[]byte) []step { return []step{{send, want}} }
 

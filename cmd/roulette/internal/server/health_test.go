@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -11,13 +10,6 @@ import (
 
 	"roulette/cmd/roulette/internal/servertest"
 )
-
-// page asks the admin side for a path, and returns the answer.
-func page(s *Server, path string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	s.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w
-}
 
 // TestHealthzAsksTheWorkers: a process whose worker is stuck does not live.
 func TestHealthzAsksTheWorkers(t *testing.T) {

@@ -143,22 +143,6 @@ func (k *fromAfar) forgets(t *testing.T, s *Server) {
 	}
 }
 
-// turnedAway makes a request that must be refused with this status, and with
-// the advice to try again.
-func turnedAway(t *testing.T, addr string, status int) {
-	t.Helper()
-	c := servertest.Connect(t, addr)
-	c.Write([]byte(servertest.Request(addr, "/ws")))
-	r, err := c.Response("GET")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.StatusCode != status || r.Header.Get("Retry-After") == "" {
-		t.Errorf("got %s, Retry-After %q, want %d", r.Status, r.Header.Get("Retry-After"), status)
-	}
-	c.TCP.Close()
-}
-
 func TestConnectionsPerAddress(t *testing.T) {
 	const limit = 3
 	k, s, addr := startAfar(t, Config{Settings: Settings{MaxConnectionsPerAddress: limit}})

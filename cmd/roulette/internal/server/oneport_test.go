@@ -2,9 +2,7 @@ package server
 
 import (
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -13,19 +11,6 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/netpoll"
 )
-
-// get makes a request on a kept connection and returns the response with its
-// body.
-func get(t *testing.T, c *servertest.Conn, method, path string, header ...string) (*http.Response, string) {
-	t.Helper()
-	c.Write([]byte(pageRequest(method, path, header...)))
-	r, err := c.Response(method)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
-	}
-	body, _ := io.ReadAll(r.Body)
-	return r, string(body)
-}
 
 func pageRequest(method, path string, header ...string) string {
 	lines := append([]string{method + " " + path + " HTTP/1.1", "Host: roulette.example"}, header...)

@@ -12,6 +12,7 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 	"roulette/netpoll"
+	"roulette/netpoll/nettest"
 )
 
 const moment = time.Millisecond
@@ -233,7 +234,7 @@ func TestPausedMessageIsNotLate(t *testing.T) {
 }
 
 func TestPingAllocations(t *testing.T) {
-	if raceEnabled {
+	if nettest.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	k := newStoppedClock()

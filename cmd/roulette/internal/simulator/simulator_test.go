@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll/nettest"
 )
 
 var (
@@ -24,7 +25,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	steps := *stepsFlag
-	if testing.Short() || raceEnabled {
+	if testing.Short() || nettest.RaceEnabled {
 		steps = min(steps, 100_000)
 	}
 	first := rand.Uint64()

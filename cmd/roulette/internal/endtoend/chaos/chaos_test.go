@@ -15,6 +15,7 @@ import (
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll/nettest"
 )
 
 // The tests of these files, chaos_*_test.go, treat the real program badly, in a
@@ -85,7 +86,7 @@ func (c *chaos) end(bound int) {
 	})
 	peak := c.status("VmHWM") - c.resident
 	t.Logf("memory: %.1f MiB at first, %.1f MiB more at most, of %.1f allowed", mebi(c.resident), mebi(peak), mebi(bound))
-	if peak > bound && !program.RaceEnabled {
+	if peak > bound && !nettest.RaceEnabled {
 		t.Errorf("memory grew by %.1f MiB, more than %.1f", mebi(peak), mebi(bound))
 	}
 	program.Converse(t, c.Addr)

@@ -14,9 +14,9 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 )
 
-// TestFull: who comes when all places are taken is told so, and has a place when
+// TestFullHouse: who comes when all places are taken is told so, and has a place when
 // one is free.
-func TestFull(t *testing.T) {
+func TestFullHouse(t *testing.T) {
 	p := program.Serve(t, "--max-connections=10")
 	var inside []*servertest.Conn
 	for range 10 {

@@ -25,10 +25,10 @@ const clientsEnv = "ROULETTE_TEST_CLIENTS_OF"
 
 const stoppedClients = 40
 
-// TestClients is the process of clients. They are in the pool when it prints
+// TestHelperProcess is the process of clients. They are in the pool when it prints
 // "ready"; after a line on stdin it prints how each of them ended, lets as many come
 // again, and says how many of them got an answer.
-func TestClients(t *testing.T) {
+func TestHelperProcess(t *testing.T) {
 	addr := os.Getenv(clientsEnv)
 	if addr == "" {
 		t.Skip("not a process of clients")
@@ -70,7 +70,7 @@ func TestChaosStoppedClients(t *testing.T) {
 	load.Idle = 20 // who say nothing live by their pongs
 	healthy := c.begin(load)
 
-	clients := exec.Command(os.Args[0], "-test.run=^TestClients$")
+	clients := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
 	clients.Env = append(os.Environ(), clientsEnv+"="+c.Addr)
 	clients.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err1 := clients.StdinPipe()

@@ -277,9 +277,9 @@ func TestImageToolchain(t *testing.T) {
 	}
 }
 
-// TestPackage: what the Debian package is made of exists, and is installed where
+// TestDebianPackageContents: what the Debian package is made of exists, and is installed where
 // the unit looks for it.
-func TestPackage(t *testing.T) {
+func TestDebianPackageContents(t *testing.T) {
 	type file struct{ Src, Dst string }
 	var releases struct {
 		Archives []struct{ Files []file }

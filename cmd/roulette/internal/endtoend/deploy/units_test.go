@@ -27,7 +27,7 @@ func units(t *testing.T) (service, socket string) {
 	return filepath.Join(dir, "roulette.service"), filepath.Join(dir, "roulette.socket")
 }
 
-func TestUnits(t *testing.T) {
+func TestUnitsAsSystemdSeesThem(t *testing.T) {
 	program.Installed(t, "systemd-analyze")
 	service, socket := units(t)
 	out, err := exec.Command("systemd-analyze", "verify", "--man=no", service, socket).CombinedOutput()

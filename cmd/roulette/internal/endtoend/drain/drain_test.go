@@ -13,6 +13,7 @@ import (
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll/nettest"
 )
 
 // drained has so many clients, in pairs, exchange so many messages a second, sends
@@ -54,7 +55,7 @@ func affordable(t *testing.T, clients int) int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	if program.RaceEnabled {
+	if nettest.RaceEnabled {
 		clients = min(clients, 2000)
 	}
 	return int(min(uint64(clients), limit.Cur-min(limit.Cur, 500))) &^ 1

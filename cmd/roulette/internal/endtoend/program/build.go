@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"roulette/netpoll/nettest"
 )
 
 var binary struct {
@@ -50,7 +52,7 @@ func build(root string) (string, error) {
 	}
 	path := filepath.Join(dir, "roulette")
 	args := []string{"build"}
-	if RaceEnabled {
+	if nettest.RaceEnabled {
 		path += "-race"
 		args = append(args, "-race")
 	}

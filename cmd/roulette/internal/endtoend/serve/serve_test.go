@@ -118,9 +118,9 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestMistakes: one line on stderr, nothing on stdout, and an exit code that
+// TestMistakesAreOneLine: one line on stderr, nothing on stdout, and an exit code that
 // tells a wrong command line from a machine that does not play along.
-func TestMistakes(t *testing.T) {
+func TestMistakesAreOneLine(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

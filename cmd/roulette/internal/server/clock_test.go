@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roulette/cmd/roulette/internal/servertest"
-	"roulette/metrics"
 	"roulette/netpoll"
 )
 
@@ -122,66 +120,4 @@ func (k *stoppedClock) freeze(t testing.TB, s *Server, d time.Duration, early bo
 	}
 	k.missed.Store(0)
 	settled(t, s)
-}
-
-// settled returns when all workers have done what they were asked so far.
-func settled(t testing.TB, s *Server) {
-	t.Helper()
-	onWorkers(t, s, func(*handler) {})
-}
-
-// onWorkers runs f for the handler of each worker, on it, one after the other.
-func onWorkers(t testing.TB, s *Server, f func(h *handler)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
-	defer cancel()
-	var mu sync.Mutex
-	err := s.poller.OnWorkers(ctx, func(w *netpoll.Worker) {
-		mu.Lock()
-		defer mu.Unlock()
-		f(w.Handler().(*handler))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// total sums a counter over the workers.
-func total[N uint64 | int64](t testing.TB, s *Server, of func(c *metrics.Counters) N) (n int) {
-	t.Helper()
-	onWorkers(t, s, func(h *handler) { n += int(of(h.collect())) })
-	return n
-}
-
-// eachConn runs f for every connection that is not closing.
-func eachConn(t testing.TB, s *Server, f func(h *handler, c *netpoll.Conn)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
-	defer cancel()
-	var mu sync.Mutex
-	err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		f(h.(*handler), c)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// flow is what waits in a server, and who is not read because of it.
-type flow struct{ paused, waiting, bytes, most int }
-
-func flowOf(t testing.TB, s *Server) (f flow) {
-	eachConn(t, s, func(_ *handler, c *netpoll.Conn) {
-		if c.Paused() {
-			f.paused++
-		}
-		if n := c.Pending(); n > 0 {
-			f.waiting++
-			f.bytes += n
-			f.most = max(f.most, n)
-		}
-	})
-	return f
 }

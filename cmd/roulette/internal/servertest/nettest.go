@@ -1,0 +1,14 @@
+package servertest
+
+import "roulette/netpoll/nettest"
+
+// Patience bounds whatever a test waits for.
+const Patience = nettest.Patience
+
+// Names of package nettest that go with a [Conn].
+var (
+	Await       = nettest.Await
+	CheckLeaks  = nettest.CheckLeaks
+	Descriptors = nettest.Descriptors
+	Targets     = nettest.Targets
+)

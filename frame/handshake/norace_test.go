@@ -1,5 +1,0 @@
-//go:build !race
-
-package handshake
-
-const raceEnabled = false
