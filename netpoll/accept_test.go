@@ -159,7 +159,11 @@ func TestRefusedByHandler(t *testing.T) {
 
 func TestMaxConns(t *testing.T) {
 	const limit = 10
-	p := open(t, Config{Workers: 2, MaxConns: limit}, hooks{read: echo})
+	var refused [2]atomic.Uint64
+	p := open(t, Config{Workers: 2, MaxConns: limit}, hooks{
+		read:    echo,
+		refused: func(_ *Worker, why Refusal) { refused[why].Add(1) },
+	})
 	addr := listenOn(t, p, "127.0.0.1:0")
 	var conns []net.Conn
 	for range limit {
@@ -177,10 +181,8 @@ func TestMaxConns(t *testing.T) {
 	if err := roundTrip(dial(t, addr), "hello"); err != nil {
 		t.Fatal(err)
 	}
-	refused := uint64(0)
-	onWorkers(t, p, func(w *Worker) { refused += w.stats.RefusedForMaximumConns })
-	if refused != 1 {
-		t.Errorf("%d refusals counted", refused)
+	if many, none := refused[TooMany].Load(), refused[NoDescriptors].Load(); many != 1 || none != 0 {
+		t.Errorf("%d refusals told, and %d for want of descriptors", many, none)
 	}
 }
 
@@ -297,7 +299,11 @@ func (k *exhaustible) Spare() (int, error) {
 
 func TestOutOfDescriptors(t *testing.T) {
 	k := &exhaustible{manualKernel: newManualKernel()}
-	p := open(t, Config{Kernel: k, Workers: 1}, hooks{read: echo})
+	var refused [2]atomic.Uint64
+	p := open(t, Config{Kernel: k, Workers: 1}, hooks{
+		read:    echo,
+		refused: func(_ *Worker, why Refusal) { refused[why].Add(1) },
+	})
 	w := p.workers[0]
 	addr := listenOn(t, p, "127.0.0.1:0")
 	k.set(true)
@@ -325,8 +331,8 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 	var stats Stats
 	on(t, w, func() { stats = *w.Stats() })
-	if stats.RefusedForDescriptors != 18 || stats.AcceptErrors[unix.EMFILE] != 18 || stats.Accepted != 0 {
-		t.Errorf("counted %+v", stats)
+	if stats.AcceptErrors[unix.EMFILE] != 18 || stats.Accepted != 0 || refused[NoDescriptors].Load() != 18 || refused[TooMany].Load() != 0 {
+		t.Errorf("counted %+v, %d and %d refused", stats, refused[NoDescriptors].Load(), refused[TooMany].Load())
 	}
 	k.set(false)
 	last := dial(t, addr)

@@ -22,7 +22,13 @@ const exhaustedEnv = "NETPOLL_TEST_EXHAUSTED"
 // serveExhausted echoes with few descriptors, until standard input ends. Then
 // it prints its counters.
 func serveExhausted() {
-	p, err := Open(Config{Workers: 1, NewHandler: hooks{read: echo}.handler})
+	refused := 0 // for want of descriptors
+	count := func(_ *Worker, why Refusal) {
+		if why == NoDescriptors {
+			refused++
+		}
+	}
+	p, err := Open(Config{Workers: 1, NewHandler: hooks{read: echo, refused: count}.handler})
 	if err != nil {
 		panic(err)
 	}
@@ -45,7 +51,7 @@ func serveExhausted() {
 		panic(err)
 	}
 	s := p.workers[0].stats
-	fmt.Println(s.Accepted > exhaustedRoom, s.AcceptErrors[unix.EMFILE] > 0, s.RefusedForDescriptors > 0)
+	fmt.Println(s.Accepted > exhaustedRoom, s.AcceptErrors[unix.EMFILE] > 0, refused > 0)
 }
 
 const exhaustedRoom = 8

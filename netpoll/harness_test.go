@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 // hooks are what a test wants to do in a Handler; nil ones do nothing.
 type hooks struct {
 	accepted func(w *Worker, c *Conn, peer netip.AddrPort) bool
+	refused  func(w *Worker, why Refusal)
 	read     func(w *Worker, c *Conn, b []byte)
 	drained  func(w *Worker, c *Conn)
 	stalled  func(w *Worker, c *Conn)
@@ -52,6 +53,12 @@ func (h hooks) handler(w *Worker) Handler { return &hooked{h, w} }
 
 func (h *hooked) Accepted(c *Conn, peer netip.AddrPort) bool {
 	return h.accepted == nil || h.accepted(h.w, c, peer)
+}
+
+func (h *hooked) Refused(why Refusal) {
+	if h.refused != nil {
+		h.refused(h.w, why)
+	}
 }
 
 func (h *hooked) Read(c *Conn, b []byte) {

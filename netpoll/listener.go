@@ -166,8 +166,8 @@ func (w *Worker) accept(l *listener) (more bool) {
 			continue
 		}
 		if w.poller.Count() >= w.poller.config.MaxConns {
-			w.stats.RefusedForMaximumConns++
 			w.kernel.Close(fd)
+			w.handler.Refused(TooMany)
 			continue
 		}
 		least := w.poller.leastLoaded()
@@ -187,7 +187,7 @@ func (w *Worker) accept(l *listener) (more bool) {
 func (w *Worker) arrive(fd int, peer netip.AddrPort) {
 	c := w.add(fd)
 	if c == nil {
-		w.stats.RefusedForMaximumConns++
+		w.handler.Refused(TooMany)
 		return
 	}
 	if !w.handler.Accepted(c, peer) {
@@ -202,7 +202,7 @@ func (w *Worker) arrive(fd int, peer netip.AddrPort) {
 // descriptor, and stops listening for a while on this worker: level-triggered
 // readiness would spin.
 func (w *Worker) outOfDescriptors(l *listener) {
-	p := w.poller
+	p, refused := w.poller, false
 	p.mu.Lock()
 	if p.spare >= 0 {
 		p.spareOut.Store(true) // before another worker can get its number
@@ -210,11 +210,14 @@ func (w *Worker) outOfDescriptors(l *listener) {
 		p.spare = -1
 		if fd, _, errno := p.kernel.Accept(l.fd); errno == 0 {
 			p.kernel.Close(fd)
-			w.stats.RefusedForDescriptors++
+			refused = true
 		}
 	}
 	p.openSpareLocked()
 	p.mu.Unlock()
+	if refused {
+		w.handler.Refused(NoDescriptors)
+	}
 	w.backOff(l)
 }
 
@@ -237,10 +240,10 @@ func (w *Worker) backOff(l *listener) {
 func (w *Worker) refuseForSpare(fd int) {
 	p := w.poller
 	w.kernel.Close(fd)
-	w.stats.RefusedForDescriptors++
 	p.mu.Lock()
 	p.openSpareLocked()
 	p.mu.Unlock()
+	w.handler.Refused(NoDescriptors)
 }
 
 func (p *Poller) openSpareLocked() {

@@ -19,6 +19,8 @@ type Handler interface {
 	// Accepted: c was just accepted from peer. False closes it at once, and
 	// Closed is not called.
 	Accepted(c *Conn, peer netip.AddrPort) bool
+	// Refused: a connection was closed before there was a Conn for it.
+	Refused(why Refusal)
 	// Read: b arrived on c. b is the worker's and dies on return (I3); it may
 	// be changed meanwhile.
 	Read(c *Conn, b []byte)
@@ -38,6 +40,16 @@ type Handler interface {
 	// Closed returns. Called once for each connection (I6).
 	Closed(c *Conn, cause Cause)
 }
+
+// Refusal is why a connection was closed as soon as it was accepted.
+type Refusal uint8
+
+const (
+	// TooMany: there are Config.MaxConns.
+	TooMany Refusal = iota
+	// NoDescriptors: the process, or the machine, has no descriptor left for it.
+	NoDescriptors
+)
 
 // Ticker is what a Handler may be besides.
 type Ticker interface {

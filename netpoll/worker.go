@@ -55,19 +55,17 @@ type Worker struct {
 // Stats are what a worker has counted since it began. Owned by the worker; read
 // it there ([Poller.OnWorkers]).
 type Stats struct {
-	Accepted               uint64
-	AcceptErrors           map[unix.Errno]uint64
-	Events                 uint64               // that epoll_wait(2) returned
-	Busy                   time.Duration        // spent in callbacks; a sample's, extrapolated, see load
-	Wakeups                [WakeupSizes]float64 // returns of epoll_wait(2), likewise
-	BytesRead, BytesSent   uint64
-	Pauses                 uint64
-	BacklogBytes           int64 // standing now: enqueued less dequeued by this worker
-	BacklogConns           int64 // likewise
-	StallsRecovered        uint64
-	StallsReported         uint64
-	RefusedForDescriptors  uint64
-	RefusedForMaximumConns uint64
+	Accepted             uint64
+	AcceptErrors         map[unix.Errno]uint64
+	Events               uint64               // that epoll_wait(2) returned
+	Busy                 time.Duration        // spent in callbacks; a sample's, extrapolated, see load
+	Wakeups              [WakeupSizes]float64 // returns of epoll_wait(2), likewise
+	BytesRead, BytesSent uint64
+	Pauses               uint64
+	BacklogBytes         int64 // standing now: enqueued less dequeued by this worker
+	BacklogConns         int64 // likewise
+	StallsRecovered      uint64
+	StallsReported       uint64
 }
 
 func openWorker(p *Poller, index int) (*Worker, error) {

@@ -37,7 +37,6 @@ type handler struct {
 	swept       uint32   // shards of the address table looked at so far
 	leaving     []uint32 // in a drain: IDs of those still to be sent away
 	busy        admin.BusyMinute
-	unseen      unseen
 }
 
 // partial is a message that is not whole yet.
@@ -170,7 +169,6 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 func (h *handler) Tick() {
 	h.sendAwayDue()
 	h.busy.Note(h.worker.Now(), h.worker.Stats().Busy)
-	h.refusedUnseen()
 	if h.worker.Index() != 0 {
 		return
 	}
@@ -301,7 +299,6 @@ func (h *handler) collect() *metrics.Counters {
 	h.counters.ReadPauses = stats.Pauses
 	h.counters.BacklogBytes = stats.BacklogBytes
 	h.counters.BacklogConnections = stats.BacklogConns
-	h.refusedUnseen()
 	clear(h.counters.AcceptErrors[:])
 	for errno, n := range stats.AcceptErrors {
 		h.counters.AcceptErrors[metrics.AcceptErrorOf(errno)] += n

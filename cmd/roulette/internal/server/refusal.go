@@ -80,25 +80,12 @@ func (h *handler) reject(c *netpoll.Conn, why metrics.RejectReason) {
 	}
 }
 
-// unseen is how many connections netpoll has refused by itself so far, as far as
-// it is known here.
-type unseen struct{ descriptors, maximum uint64 }
-
-// refusedUnseen counts and logs what was refused since the last call.
-func (h *handler) refusedUnseen() {
-	stats := h.worker.Stats()
-	for _, r := range []struct {
-		why  metrics.RejectReason
-		n    uint64
-		seen *uint64
-	}{
-		{metrics.RejectDescriptorLimit, stats.RefusedForDescriptors, &h.unseen.descriptors},
-		{metrics.RejectMaxConnections, stats.RefusedForMaximumConns, &h.unseen.maximum},
-	} {
-		if n := r.n - *r.seen; n > 0 {
-			*r.seen = r.n
-			h.counters.Rejected[r.why] += n
-			h.server.refusals.note(r.why, n, h.worker.Now())
-		}
+// Refused implements [netpoll.Handler].
+func (h *handler) Refused(why netpoll.Refusal) {
+	reason := metrics.RejectMaxConnections
+	if why == netpoll.NoDescriptors {
+		reason = metrics.RejectDescriptorLimit
 	}
+	h.counters.Rejected[reason]++
+	h.server.refusals.note(reason, 1, h.worker.Now())
 }

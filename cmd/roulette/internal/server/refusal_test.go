@@ -10,6 +10,7 @@ import (
 	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
+	"roulette/netpoll"
 )
 
 // logged is a log that a test reads.
@@ -199,8 +200,12 @@ func TestRefusalsBelow(t *testing.T) {
 	k := newStoppedClock()
 	s, _ := start(t, Config{Kernel: k, Workers: 1, Logger: log.logger(slog.LevelInfo)})
 	onWorkers(t, s, func(h *handler) {
-		h.worker.Stats().RefusedForMaximumConns += 3
-		h.worker.Stats().RefusedForDescriptors += 2
+		for range 3 {
+			h.Refused(netpoll.TooMany)
+		}
+		for range 2 {
+			h.Refused(netpoll.NoDescriptors)
+		}
 	})
 	k.advance(t, s, time.Second)
 	for _, want := range []struct {

@@ -77,7 +77,7 @@ var mutations = []mutation{
 
 	// netpoll: accepting.
 	{"the spare is not opened again", "netpoll/listener.go",
-		"	w.stats.RefusedForDescriptors++\n	p.mu.Lock()\n	p.openSpareLocked()\n", "	w.stats.RefusedForDescriptors++\n	p.mu.Lock()\n"},
+		"	w.kernel.Close(fd)\n	p.mu.Lock()\n	p.openSpareLocked()\n", "	w.kernel.Close(fd)\n	p.mu.Lock()\n"},
 	{"who backed off does not listen again", "netpoll/listener.go",
 		"		b.until = 0\n", "		b.until = 0\n		continue\n"},
 	{"an arrival is forgotten", "netpoll/worker.go",
