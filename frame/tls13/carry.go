@@ -7,7 +7,7 @@ import (
 
 // carryVersion is the first byte of what Append writes:
 //
-//	version 1, suite 1, flags 1 (1: client), useless 1, held 1, fragment 4,
+//	version 1, suite and side 1, owed 1, useless 1, held 1, fragment 4,
 //	then of the receiving and of the sending half: sequence 4, secret 32 or 48
 const carryVersion = 1
 
@@ -19,25 +19,21 @@ var ErrCarried = errors.New("tls: not a session")
 // Append writes s down, secrets and all, for another process to go on (T2: where
 // s stopped). Whoever calls it owns both halves, and uses s no more.
 func (s *Session) Append(dst []byte) []byte {
-	var flags byte
-	if s.client {
-		flags |= 1
-	}
-	dst = append(dst, carryVersion, s.suite, flags, s.useless, s.held)
+	dst = append(dst, carryVersion, s.kind, byte(s.owed), s.useless, s.held)
 	dst = append(dst, s.fragment[:]...)
 	for _, h := range []*half{&s.in, &s.out} {
 		dst = binary.BigEndian.AppendUint32(dst, h.sequence)
-		dst = h.appendSecret(dst, &suites[s.suite], s.tailOf(h))
+		dst = s.appendSecret(dst, h)
 	}
 	return dst
 }
 
 // Parse reads what Append has written and returns what stands behind it.
 func Parse(b []byte) (s *Session, rest []byte, err error) {
-	if len(b) < carryHead || b[0] != carryVersion || int(b[1]) >= len(suites) || b[2] > 1 || b[3] > mostUseless || b[4] > 4 {
+	if len(b) < carryHead || b[0] != carryVersion || int(b[1]&^client) >= len(suites) || update(b[2]) > ask || b[3] > mostUseless || b[4] > 4 {
 		return nil, nil, ErrCarried
 	}
-	suite := &suites[b[1]]
+	suite := &suites[b[1]&^client]
 	head, halves := b[:carryHead], b[carryHead:]
 	one := 4 + suite.secret
 	if len(halves) < 2*one {
@@ -45,14 +41,14 @@ func Parse(b []byte) (s *Session, rest []byte, err error) {
 	}
 	in, out := halves[:one], halves[one:2*one]
 	s, err = New(Secrets{
-		Suite: suite.id, Client: head[2] == 1,
+		Suite: suite.id, Client: head[1]&client != 0,
 		Receive: in[4:], ReceiveNumber: binary.BigEndian.Uint32(in),
 		Send: out[4:], SendNext: binary.BigEndian.Uint32(out),
 	})
 	if err != nil {
 		return nil, nil, ErrCarried
 	}
-	s.useless, s.held = head[3], head[4]
+	s.owed, s.useless, s.held = update(head[2]), head[3], head[4]
 	copy(s.fragment[:], head[5:])
 	return s, halves[2*one:], nil
 }

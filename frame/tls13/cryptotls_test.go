@@ -165,29 +165,29 @@ func echo(s *Session, raw net.Conn) error {
 			return err
 		}
 		before := s.in.sequence
-		o := s.Open(k, buf[:held+n])
+		o := openAll(s, k, buf[:held+n])
 		if s.in.sequence < before {
 			updated++
 		}
 		var out []byte
-		if o.Update == Answer {
-			out = s.AppendKeyUpdate(k, out, Answer)
-		}
-		if turn%7 == 3 && len(o.Data) > 0 { // crypto/tls loses the keys when it has closed
-			out = s.AppendKeyUpdate(k, out, Ask)
+		if turn%7 == 3 && len(o.data) > 0 { // crypto/tls loses the keys when it has closed
+			s.owed, o.owes = ask, true
 			asked++
 		}
-		out = s.Seal(k, out, o.Data, nil)
-		held = copy(buf, buf[o.Used:held+n])
+		if o.owes {
+			out = s.AppendOwed(k, out)
+		}
+		out = s.AppendData(k, out, o.data)
+		held = copy(buf, buf[o.used:held+n])
 		switch {
-		case o.Err == io.EOF:
+		case o.err == io.EOF:
 			if asked > 2 && updated == 0 {
 				return errors.New("the peer never changed its keys")
 			}
 			_, err := raw.Write(s.AppendAlert(k, out, CloseNotify))
 			return err
-		case o.Err != nil:
-			return o.Err
+		case o.err != nil:
+			return o.err
 		}
 		if _, err := raw.Write(out); err != nil {
 			return err
@@ -209,7 +209,7 @@ func TestCryptoTLSRefuses(t *testing.T) {
 	}
 
 	session, raw, theirs = shake(t, false)
-	forged := session.Seal(k, nil, []byte("x"), nil)
+	forged := session.AppendData(k, nil, []byte("x"))
 	forged[len(forged)-1] ^= 1
 	if _, err := raw.Write(forged); err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestCryptoTLSRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *Error
-	if o := session.Open(k, b[:n]); !errors.As(o.Err, &e) || e.Alert != BadRecordMAC || !e.Remote {
+	if o := openAll(session, k, b[:n]); !errors.As(o.err, &e) || e.Alert != BadRecordMAC || !e.Remote {
 		t.Errorf("its alert: %+v", o)
 	}
 }

@@ -10,12 +10,12 @@
 //	└────┴────┴────┴────────────────────────────┴────┴─────┴──────────┘
 //	 additional data└──────────── sealed by the AEAD ────────────────┘
 //
-// [Session] is what a connection keeps: for each direction the traffic secret,
-// the key and the nonce's mask that follow from it, and the sequence number; 144
-// bytes with AES-128-GCM, 208 with the suites whose keys are longer. [Keys] is
-// what a worker keeps: the expanded keys (some 770 bytes each, a microsecond to
-// make) of those directions that were used lately, however many connections there
-// are.
+// [Session] is what a connection keeps: for each direction the traffic secret, the
+// nonce's mask that follows from it, and the sequence number; 112 bytes, and 32
+// more with AES-256-GCM, whose secrets are longer. The key follows from the secret
+// too, and is not kept. [Keys] is what a worker keeps: the keys, expanded (about 900
+// bytes each, some 2 µs to make), of those directions that were used lately,
+// however many connections there are.
 //
 // What the inner type says is done as follows.
 //
@@ -41,7 +41,7 @@
 // # Who may call what
 //
 // The receiving half is Open's: one goroutine at a time. The sending half is
-// Seal's, AppendAlert's and AppendKeyUpdate's: one at a time, which need not be
+// Seal's and that of what begins with Append: one at a time, which need not be
 // the same. The two may run at once. A Keys is its goroutine's alone.
 //
 // # Limitations

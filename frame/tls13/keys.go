@@ -13,7 +13,7 @@ const ways = 4
 // Keys holds the expanded keys of the directions that were used lately, as a
 // processor's cache holds memory: a direction belongs to one set, and takes the
 // place there of the one that has not been used for longest. What is found is
-// compared with the whole key, so nothing has to be told when a connection ends,
+// compared with the whole secret, so nothing has to be told when a connection ends,
 // changes its keys, or moves.
 type Keys struct {
 	sets  [][ways]*hot // in each: the latest first
@@ -26,11 +26,11 @@ type Keys struct {
 
 // hot is an expanded key.
 type hot struct {
-	mask  [nonceSize]byte
-	key   [mostKey]byte
-	suite uint8
-	round uint8
-	aead  cipher.AEAD
+	mask   [nonceSize]byte
+	secret [mostSecret]byte // from which the key follows
+	suite  *suite
+	round  uint8
+	aead   cipher.AEAD
 }
 
 // NewKeys makes room for so many expanded keys, rounded up.
@@ -42,15 +42,15 @@ func NewKeys(most int) *Keys {
 	return &Keys{sets: make([][ways]*hot, n)}
 }
 
-// of returns h's AEAD. The set is chosen by the nonce's mask and not by the key,
-// whose bits shall not show in what takes time.
+// of returns h's AEAD. The set is chosen by the nonce's mask, and not by the
+// secret, whose bits shall not show in what takes time.
 func (k *Keys) of(s *Session, h *half) cipher.AEAD {
 	set := &k.sets[binary.LittleEndian.Uint32(h.mask[:])&uint32(len(k.sets)-1)]
 	for i, e := range set {
 		if e == nil {
 			break
 		}
-		if e.mask == h.mask && e.suite == s.suite && e.has(s, h) {
+		if e.mask == h.mask && e.is(s, h) {
 			e.round = k.round
 			copy(set[1:i+1], set[:i])
 			set[0] = e
@@ -59,27 +59,26 @@ func (k *Keys) of(s *Session, h *half) cipher.AEAD {
 		}
 	}
 	k.Made++
-	e := &hot{mask: h.mask, suite: s.suite, round: k.round}
-	n := copy(e.key[:], h.key[:])
-	if t := s.tailOf(h); t != nil {
-		n += copy(e.key[n:], t.key[:])
-	}
+	e := &hot{mask: h.mask, suite: s.suite(), round: k.round}
+	secret := s.appendSecret(e.secret[:0], h)
+	key := e.suite.expand(secret, "key", e.suite.key) // (7.3)
 	var err error
-	if e.aead, err = suites[s.suite].aead(e.key[:n]); err != nil {
+	if e.aead, err = e.suite.aead(key); err != nil {
 		panic("tls13: " + err.Error()) // the length is the suite's
 	}
+	clear(key)
 	copy(set[1:], set[:ways-1])
 	set[0] = e
 	return e.aead
 }
 
-// has compares the keys themselves.
-func (e *hot) has(s *Session, h *half) bool {
-	if subtle.ConstantTimeCompare(e.key[:len(h.key)], h.key[:]) != 1 {
+// is compares the secrets themselves.
+func (e *hot) is(s *Session, h *half) bool {
+	if e.suite != s.suite() || subtle.ConstantTimeCompare(e.secret[:len(h.secret)], h.secret[:]) != 1 {
 		return false
 	}
 	t := s.tailOf(h)
-	return t == nil || subtle.ConstantTimeCompare(e.key[len(h.key):], t.key[:]) == 1
+	return t == nil || subtle.ConstantTimeCompare(e.secret[len(h.secret):], t[:]) == 1
 }
 
 // Cool drops what has not been used since the call before.

@@ -23,8 +23,8 @@ func crowd(t testing.TB, n int) []*Session {
 func TestKeysBound(t *testing.T) {
 	k := NewKeys(60)
 	for _, s := range crowd(t, 1000) {
-		out := s.Seal(k, nil, []byte("x"), nil)
-		if o := s.Open(k, out); o.Err != nil || string(o.Data) != "x" {
+		out := s.AppendData(k, nil, []byte("x"))
+		if o := openAll(s, k, out); o.err != nil || string(o.data) != "x" {
 			t.Fatalf("%+v", o)
 		}
 		if k.Len() > 64 {
@@ -42,12 +42,12 @@ func TestKeysBound(t *testing.T) {
 // TestKeysKeepTheHot: who is used all the time stays, whoever else comes by.
 func TestKeysKeepTheHot(t *testing.T) {
 	k, all := NewKeys(64), crowd(t, 500)
-	all[0].Seal(k, nil, []byte("x"), nil)
+	all[0].AppendData(k, nil, []byte("x"))
 	made := uint64(0)
 	for _, s := range all[1:] {
-		s.Seal(k, nil, []byte("x"), nil)
+		s.AppendData(k, nil, []byte("x"))
 		before := k.Made
-		all[0].Seal(k, nil, []byte("x"), nil)
+		all[0].AppendData(k, nil, []byte("x"))
 		made += k.Made - before
 	}
 	if made != 0 {
@@ -59,7 +59,7 @@ func TestKeysKeepTheHot(t *testing.T) {
 func TestKeysCool(t *testing.T) {
 	k, all := NewKeys(256), crowd(t, 100)
 	for _, s := range all {
-		s.Seal(k, nil, []byte("x"), nil)
+		s.AppendData(k, nil, []byte("x"))
 	}
 	most := k.Len()
 	k.Cool()
@@ -67,7 +67,7 @@ func TestKeysCool(t *testing.T) {
 		t.Errorf("%d of %d after a moment", k.Len(), most)
 	}
 	for _, s := range all[:10] {
-		s.Seal(k, nil, []byte("x"), nil)
+		s.AppendData(k, nil, []byte("x"))
 	}
 	k.Cool()
 	if n := k.Len(); n != 10 {
@@ -75,7 +75,7 @@ func TestKeysCool(t *testing.T) {
 	}
 	for range 300 { // the round is a byte
 		k.Cool()
-		all[0].Seal(k, nil, []byte("x"), nil)
+		all[0].AppendData(k, nil, []byte("x"))
 	}
 	k.Cool()
 	if n := k.Len(); n != 1 {

@@ -36,85 +36,48 @@ const (
 	mostUseless  = 32         // in a row, without data
 )
 
-// Update is what Open leaves to be done by who may send.
-type Update uint8
-
-const (
-	NoUpdate Update = iota
-	Answer          // the peer has asked for a KeyUpdate
-	Ask             // the peer is to be asked for one: it has sent very much
-)
-
-// Opened is what Open has found.
-type Opened struct {
-	// Data is what the records brought, in one piece. It lies in the bytes that
-	// were opened.
-	Data []byte
-	// Used is how many bytes the whole records took. What follows them is the
-	// beginning of another one.
-	Used int
-	// Update, if there is one, is to be sent with AppendKeyUpdate.
-	Update Update
-	// Err is io.EOF after a close_notify, an *Error if the connection is to end
-	// otherwise, or else nil. Data came before.
-	Err error
+// Open opens the record that b begins with, where it lies. data is what it
+// brought, a part of b, which may be nothing; size is the record's length, 0 if it
+// is not whole. owes tells that AppendOwed is to be called by who may send. err is
+// io.EOF for a close_notify, an *Error if the connection is to end otherwise, or
+// nil; after one there is no further call.
+func (s *Session) Open(k *Keys, b []byte) (data []byte, size int, owes bool, err error) {
+	size, err = Size(b)
+	if err != nil || size == 0 || size > len(b) {
+		return nil, 0, false, err
+	}
+	content, kind, err := s.open(k, b[:size])
+	switch {
+	case err != nil:
+		return nil, 0, false, err
+	case s.held > 0 && kind != typeHandshake:
+		return nil, 0, false, errUnexpected // messages are not interleaved (5.1)
+	case kind == typeData && len(content) > 0:
+		s.useless = 0
+		data = content
+	case s.useless == mostUseless:
+		return nil, 0, false, errUnexpected // nobody has so much to say about nothing
+	default:
+		s.useless++
+		err = s.control(kind, content)
+	}
+	if s.in.sequence == askForUpdate {
+		s.owed = ask
+	}
+	return data, size, s.owed != nothing, err
 }
 
-// Open opens the whole records that b begins with, where they lie; b is changed.
-// After an Err there is no further call.
-func (s *Session) Open(k *Keys, b []byte) (o Opened) {
-	start := 0 // of Data
-	for o.Err == nil {
-		rest := b[o.Used:]
-		size, err := Size(rest)
-		if err != nil {
-			o.Err = err
-			break
-		}
-		if size == 0 || len(rest) < size {
-			break
-		}
-		content, kind, err := s.open(k, rest[:size])
-		if err != nil {
-			o.Err = err
-			break
-		}
-		o.Used += size
-		if s.in.sequence == askForUpdate {
-			o.Update = Ask
-		}
-		if s.held > 0 && kind != typeHandshake {
-			o.Err = errUnexpected // messages are not interleaved (5.1)
-			break
-		}
-		if len(content) > 0 && kind == typeData {
-			s.useless = 0
-			if len(o.Data) == 0 {
-				start = o.Used - size + HeaderSize
-				o.Data = content
-			} else {
-				end := start + len(o.Data)
-				o.Data = b[start : end+copy(b[end:], content)]
-			}
-			continue
-		}
-		if s.useless++; s.useless > mostUseless {
-			o.Err = errUnexpected // nobody has so much to say about nothing
-			break
-		}
-		switch kind {
-		case typeData: // empty, to hide when there is none (5.4)
-		case typeAlert:
-			o.Err = alerted(content)
-		case typeHandshake:
-			var update Update
-			update, o.Err = s.message(content)
-			o.Update = max(o.Update, update)
-		default:
-			o.Err = errUnexpected
-		}
+// control takes a record that brings no data.
+func (s *Session) control(kind uint8, content []byte) error {
+	switch kind {
+	case typeData: // empty, to hide when there is none (5.4)
+		return nil
+	case typeAlert:
+		return alerted(content)
+	case typeHandshake:
+		return s.messages(content)
 	}
-	return o
+	return errUnexpected
 }
 
 // Size is the length of the record that b begins with, 0 if b is too short to
@@ -169,40 +132,48 @@ func alerted(b []byte) error {
 	}
 }
 
-// message takes a record of handshake messages, which may hold parts of some.
-func (s *Session) message(b []byte) (u Update, err error) {
+// messages takes a record of handshake messages, the last of which may go on in
+// the next.
+func (s *Session) messages(b []byte) error {
 	if len(b) == 0 {
-		return NoUpdate, errUnexpected // (5.1)
+		return errUnexpected // (5.1)
 	}
 	for len(b) > 0 {
 		n := copy(s.fragment[s.held:], b)
 		s.held += uint8(n)
 		b = b[n:]
-		if int(s.held) < len(s.fragment) || len(b) == 0 {
-			if s.fragment[0] != messageKeyUpdate {
-				return NoUpdate, errUnexpected // see Limitations
-			}
-			return u, nil
-		}
 		f := s.fragment
-		size := int(f[1])<<16 | int(f[2])<<8 | int(f[3])
-		s.held = 0
-		switch {
-		case f[0] == messageTicket && s.client && size <= len(b):
-			b = b[size:]
-		case f[0] != messageKeyUpdate:
-			return NoUpdate, errUnexpected
-		case size != 1 || b[0] > 1:
-			return NoUpdate, errDecode // (4.6.3)
-		case len(b) > 1:
-			return NoUpdate, errUnexpected // no message spans a change of keys (5.1)
-		default:
-			s.update(&s.in)
-			if b[0] == 1 {
-				u = Answer
+		if int(s.held) < len(f) || len(b) == 0 {
+			if f[0] != messageKeyUpdate {
+				return errUnexpected // see Limitations
 			}
-			return u, nil
+			return nil
+		}
+		s.held = 0
+		size := int(f[1])<<16 | int(f[2])<<8 | int(f[3])
+		switch {
+		case f[0] == messageTicket && s.isClient() && size <= len(b):
+			b = b[size:]
+		case f[0] == messageKeyUpdate:
+			return s.keyUpdate(size, b)
+		default:
+			return errUnexpected
 		}
 	}
-	return NoUpdate, nil
+	return nil
+}
+
+// keyUpdate takes a KeyUpdate of that size and what follows its head (4.6.3).
+func (s *Session) keyUpdate(size int, b []byte) error {
+	if size != 1 || b[0] > 1 {
+		return errDecode
+	}
+	if len(b) > 1 {
+		return errUnexpected // no message spans a change of keys (5.1)
+	}
+	s.update(&s.in)
+	if b[0] == 1 {
+		s.owed = max(s.owed, answer)
+	}
+	return nil
 }

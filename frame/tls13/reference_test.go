@@ -142,3 +142,27 @@ func sender(suite uint16) *reference {
 func receiver(suite uint16) *reference {
 	return &reference{suite: suite, secret: secretOf(suite, 2)}
 }
+
+// opened is what a session found in a stream of records.
+type opened struct {
+	data []byte
+	used int // bytes of whole records
+	owes bool
+	err  error
+}
+
+// openAll opens the records that b begins with.
+func openAll(s *Session, k *Keys, b []byte) (o opened) {
+	for {
+		data, size, owes, err := s.Open(k, b[o.used:])
+		o.data = append(o.data, data...)
+		o.used += size
+		o.owes = o.owes || owes
+		if o.err = err; err != nil || size == 0 || len(b) < o.used {
+			if err == nil && size > 0 {
+				o.used -= size
+			}
+			return o
+		}
+	}
+}

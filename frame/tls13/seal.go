@@ -2,60 +2,91 @@ package tls13
 
 import "encoding/binary"
 
-// SealedSize is how long n bytes of data are as records, at most: a KeyUpdate may
-// be among them.
-func SealedSize(n int) int {
-	return n + (n/MostData+1)*Overhead + Overhead + keyUpdateSize
+// update is a KeyUpdate that is to be sent (4.6.3).
+type update uint8
+
+const (
+	nothing update = iota
+	answer         // the peer has asked for one
+	ask            // the peer is asked for one: it has sent very much
+)
+
+// RoomAfter is what a record has behind its data: the type and the tag. Before
+// them is the header.
+const RoomAfter = 1 + tagSize
+
+// Seal makes a record, in place, of data between HeaderSize bytes before and
+// RoomAfter bytes behind it, MostData at most (5.2). owes tells that AppendOwed is
+// to be called before the next.
+func (s *Session) Seal(k *Keys, record []byte) (owes bool) {
+	s.seal(k, record, typeData)
+	return s.out.sequence >= updateAfter
 }
 
-const keyUpdateSize = 5
+func (s *Session) seal(k *Keys, record []byte, kind uint8) {
+	end := len(record) - tagSize
+	record[end-1] = kind
+	record[0], record[1], record[2] = typeData, 3, 3
+	binary.BigEndian.PutUint16(record[3:], uint16(len(record)-HeaderSize))
+	inner := record[HeaderSize:end]
+	k.of(s, &s.out).Seal(inner[:0], k.number(&s.out), inner, record[:HeaderSize])
+}
 
-// Seal appends the data that a and b are, one behind the other, to dst as
-// records. Neither may lie in dst.
-func (s *Session) Seal(k *Keys, dst, a, b []byte) []byte {
-	for len(a)+len(b) > 0 {
-		if s.out.sequence >= updateAfter {
-			dst = s.AppendKeyUpdate(k, dst, Answer) // of our own accord (5.5)
+// AppendData appends data to dst, as records and whatever is owed between them.
+// data must not lie in dst.
+func (s *Session) AppendData(k *Keys, dst, data []byte) []byte {
+	for len(data) > 0 {
+		n := min(len(data), MostData)
+		if dst = s.append(k, dst, typeData, data[:n]); s.out.sequence >= updateAfter {
+			dst = s.appendKeyUpdate(k, dst, answer)
 		}
-		begin := len(dst)
-		dst = append(dst, typeData, 3, 3, 0, 0)
-		n := min(len(a), MostData)
-		dst, a = append(dst, a[:n]...), a[n:]
-		n = min(len(b), MostData-n)
-		dst, b = append(dst, b[:n]...), b[n:]
-		dst = s.seal(k, dst, begin, typeData)
+		data = data[n:]
 	}
 	return dst
+}
+
+// AppendedSize is how much AppendData appends for n bytes, at most.
+func AppendedSize(n int) int {
+	return n + (n/MostData+1)*Overhead + keyUpdateSize + Overhead
 }
 
 // AppendAlert appends a's record to dst. Nothing is sent behind it.
 func (s *Session) AppendAlert(k *Keys, dst []byte, a Alert) []byte {
-	begin := len(dst)
-	dst = append(dst, typeData, 3, 3, 0, 0, a.level(), byte(a))
-	return s.seal(k, dst, begin, typeAlert)
+	return s.append(k, dst, typeAlert, []byte{a.level(), byte(a)})
 }
 
-// AppendKeyUpdate appends to dst the record of a KeyUpdate (4.6.3), under the
-// last keys, and goes on to the next ones. With Ask the peer is to do the same.
-func (s *Session) AppendKeyUpdate(k *Keys, dst []byte, u Update) []byte {
+// AppendOwed appends to dst the KeyUpdate that Open or Seal has said is owed.
+func (s *Session) AppendOwed(k *Keys, dst []byte) []byte {
+	if s.out.sequence >= updateAfter { // whoever calls: long before the key is worn out (5.5)
+		return s.appendKeyUpdate(k, dst, answer)
+	}
+	if s.owed == nothing { // only the receiver comes here
+		return dst
+	}
+	dst = s.appendKeyUpdate(k, dst, s.owed)
+	s.owed = nothing
+	return dst
+}
+
+const keyUpdateSize = 5
+
+// appendKeyUpdate appends a KeyUpdate, under the last key, and goes on to the next
+// one (4.6.3).
+func (s *Session) appendKeyUpdate(k *Keys, dst []byte, u update) []byte {
 	request := byte(0)
-	if u == Ask {
+	if u == ask {
 		request = 1
 	}
-	begin := len(dst)
-	dst = append(dst, typeData, 3, 3, 0, 0, messageKeyUpdate, 0, 0, 1, request)
-	dst = s.seal(k, dst, begin, typeHandshake)
+	dst = s.append(k, dst, typeHandshake, []byte{messageKeyUpdate, 0, 0, 1, request})
 	s.update(&s.out)
 	return dst
 }
 
-// seal makes a record of dst[begin:], a header's room and the content (5.2).
-func (s *Session) seal(k *Keys, dst []byte, begin int, kind uint8) []byte {
-	dst = append(dst, kind)
-	rec := dst[begin:]
-	binary.BigEndian.PutUint16(rec[3:], uint16(len(rec)-HeaderSize+tagSize))
-	body := rec[HeaderSize:]
-	sealed := k.of(s, &s.out).Seal(body[:0], k.number(&s.out), body, rec[:HeaderSize])
-	// Seal has put the tag behind the body where there was room for it.
-	return append(dst[:begin+HeaderSize], sealed...)
+func (s *Session) append(k *Keys, dst []byte, kind uint8, content []byte) []byte {
+	begin := len(dst)
+	dst = append(dst, make([]byte, HeaderSize)...)
+	dst = append(dst, content...)
+	dst = append(dst, make([]byte, RoomAfter)...)
+	s.seal(k, dst[begin:], kind)
+	return dst
 }

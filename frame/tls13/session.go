@@ -6,19 +6,16 @@ import (
 	"io"
 )
 
-// half is one direction, as far as it is as long with every suite.
+// half is one direction. The key is not here: it follows from the secret, and is
+// made again when it is needed ([Keys]).
 type half struct {
 	sequence uint32 // of the next record (5.3); it stays below mostRecords
 	mask     [nonceSize]byte
 	secret   [32]byte
-	key      [16]byte
 }
 
-// tail is what is left of one direction's secret and key where they are longer.
-type tail struct {
-	secret [mostSecret - 32]byte
-	key    [mostKey - 16]byte
-}
+// tail is what is left of one direction's secret where it is longer.
+type tail [mostSecret - 32]byte
 
 // Session is what a connection's record layer keeps.
 type Session struct {
@@ -27,15 +24,21 @@ type Session struct {
 	fragment [4]byte // of a handshake message that is not whole yet
 	held     uint8   // bytes of fragment
 	useless  uint8   // records in a row that brought no data
+	owed     update  // to the peer; the receiver alone asks for it to be sent
 
 	// Immutable.
-	suite  uint8 // index of suites
-	client bool
-	tails  *[2]tail // of in and out; nil with AES-128-GCM
+	kind  uint8    // index of suites, and client
+	tails *[2]tail // of in and out; nil but with AES-256-GCM
 
 	// The sender's.
 	out half
 }
+
+// client is the bit of Session.kind that says on which side it is.
+const client = 0x80
+
+func (s *Session) suite() *suite  { return &suites[s.kind&^client] }
+func (s *Session) isClient() bool { return s.kind&client != 0 }
 
 // Secrets are what a handshake leaves to the record layer. The sequence numbers
 // count what has gone through under these secrets already.
@@ -59,12 +62,15 @@ func New(s Secrets) (*Session, error) {
 			s.ReceiveNumber >= mostRecords || s.SendNext >= mostRecords {
 			return nil, ErrSecrets
 		}
-		n := &Session{suite: uint8(i), client: s.Client}
-		if i != 0 {
+		n := &Session{kind: uint8(i)}
+		if s.Client {
+			n.kind |= client
+		}
+		if suites[i].secret > len(n.in.secret) {
 			n.tails = new([2]tail)
 		}
-		n.in.begin(&suites[i], n.tailOf(&n.in), s.Receive)
-		n.out.begin(&suites[i], n.tailOf(&n.out), s.Send)
+		n.begin(&n.in, s.Receive)
+		n.begin(&n.out, s.Send)
 		n.in.sequence, n.out.sequence = s.ReceiveNumber, s.SendNext
 		return n, nil
 	}
@@ -82,35 +88,30 @@ func (s *Session) tailOf(h *half) *tail {
 }
 
 // begin takes a traffic secret and what follows from it (7.3).
-func (h *half) begin(s *suite, t *tail, secret []byte) {
+func (s *Session) begin(h *half, secret []byte) {
 	h.sequence = 0
-	copy(h.mask[:], s.expand(secret, "iv", nonceSize))
-	key := s.expand(secret, "key", s.key)
+	copy(h.mask[:], s.suite().expand(secret, "iv", nonceSize))
 	n := copy(h.secret[:], secret)
-	m := copy(h.key[:], key)
-	if t != nil {
-		copy(t.secret[:], secret[n:])
-		copy(t.key[:], key[m:])
+	if t := s.tailOf(h); t != nil {
+		copy(t[:], secret[n:])
 	}
-	clear(key)
 }
 
 // appendSecret appends the traffic secret in force.
-func (h *half) appendSecret(dst []byte, s *suite, t *tail) []byte {
+func (s *Session) appendSecret(dst []byte, h *half) []byte {
 	dst = append(dst, h.secret[:]...)
-	if s.secret > len(h.secret) {
-		dst = append(dst, t.secret[:s.secret-len(h.secret)]...)
+	if t := s.tailOf(h); t != nil {
+		dst = append(dst, t[:]...)
 	}
 	return dst
 }
 
 // update goes on to the next traffic secret (7.2).
 func (s *Session) update(h *half) {
-	suite, t := &suites[s.suite], s.tailOf(h)
 	var space [mostSecret]byte
-	last := h.appendSecret(space[:0], suite, t)
-	next := suite.expand(last, "traffic upd", suite.secret)
-	h.begin(suite, t, next)
+	last := s.appendSecret(space[:0], h)
+	next := s.suite().expand(last, "traffic upd", len(last))
+	s.begin(h, next)
 	clear(next)
 	clear(last)
 }
@@ -124,7 +125,7 @@ func (s *Session) Wipe() {
 }
 
 // Suite is the cipher suite's number.
-func (s *Session) Suite() uint16 { return suites[s.suite].id }
+func (s *Session) Suite() uint16 { return s.suite().id }
 
 // Format keeps the secrets out of whatever is printed (T4).
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "tls13.Session") }

@@ -14,7 +14,6 @@ import (
 
 const (
 	mostSecret = 48 // SHA-384's size
-	mostKey    = 32
 	nonceSize  = 12
 	tagSize    = 16 // of all three (5.3)
 )

@@ -65,22 +65,24 @@ func TestRFC8448(t *testing.T) {
 		{"client", client, server, clientKey, clientMask, clientData, clientAlert},
 		{"server", server, client, serverKey, serverMask, serverData, serverAlert},
 	} {
-		if !bytes.Equal(side.from.out.key[:], unhex(t, side.key)) || !bytes.Equal(side.from.out.mask[:], unhex(t, side.mask)) {
-			t.Errorf("%s: key %x, mask %x", side.name, side.from.out.key, side.from.out.mask)
+		secret := side.from.appendSecret(nil, &side.from.out)
+		key := side.from.suite().expand(secret, "key", 16)
+		if !bytes.Equal(key, unhex(t, side.key)) || !bytes.Equal(side.from.out.mask[:], unhex(t, side.mask)) {
+			t.Errorf("%s: key %x, mask %x", side.name, key, side.from.out.mask)
 		}
 		k := NewKeys(8)
-		got := side.from.Seal(k, nil, payload, nil)
+		got := side.from.AppendData(k, nil, payload)
 		if !bytes.Equal(got, unhex(t, side.data)) {
 			t.Errorf("%s: data sealed as % x", side.name, got)
 		}
-		if o := side.to.Open(k, got); o.Err != nil || !bytes.Equal(o.Data, payload) || o.Used != 72 {
+		if o := openAll(side.to, k, got); o.err != nil || !bytes.Equal(o.data, payload) || o.used != 72 {
 			t.Errorf("%s: data opened as %+v", side.name, o)
 		}
 		got = side.from.AppendAlert(k, nil, CloseNotify)
 		if !bytes.Equal(got, unhex(t, side.alert)) {
 			t.Errorf("%s: alert sealed as % x", side.name, got)
 		}
-		if o := side.to.Open(k, got); o.Err != io.EOF || o.Data != nil {
+		if o := openAll(side.to, k, got); o.err != io.EOF || o.data != nil {
 			t.Errorf("%s: alert opened as %+v", side.name, o)
 		}
 	}
