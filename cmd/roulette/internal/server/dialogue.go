@@ -3,7 +3,6 @@ package server
 import (
 	"roulette/frame"
 	"roulette/frame/record"
-	"roulette/metrics"
 	"roulette/pairing"
 )
 
@@ -36,7 +35,7 @@ func (t *turn) control(payload []byte) bool {
 		}
 		return true
 	})
-	return t.end.why == notEnded
+	return t.end.why == goesOn
 }
 
 // answerRecord has c told payload, a control message, when the turn comes to it.
@@ -69,7 +68,7 @@ func (t *turn) next(cmd record.Command) {
 		}
 	}
 	c.Unlock()
-	h.changed(c, &change, metrics.EndNext)
+	h.changed(c, &change, byNext)
 }
 
 // stop has c leave its partner or the pool.
@@ -78,7 +77,7 @@ func (t *turn) stop(record.Command) {
 	t.rich.typing = false
 	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
 	t.parted(&change)
-	h.changed(c, &change, metrics.EndStop)
+	h.changed(c, &change, byStop)
 }
 
 // parted notes that c itself has ended its pairings so far, so that no notice of

@@ -11,20 +11,20 @@ import (
 	"roulette/netpoll"
 )
 
-// stage is how far the server is in its life; it only goes forward.
-type stage int32
+// phase is how far the server is in its life; it only goes forward.
+type phase int32
 
 const (
-	stageStarting stage = iota // not all listeners are open
-	stageServing
-	stageGrace    // not ready, but who comes is served: load balancers take a while to notice
-	stageDraining // who comes is refused, who is there is sent away
+	phaseStarting phase = iota // not all listeners are open
+	phaseServing
+	phaseGrace    // not ready, but who comes is served: load balancers take a while to notice
+	phaseDraining // who comes is refused, who is there is sent away
 )
 
-func (s *Server) stageNow() stage { return stage(s.stage.Load()) }
+func (s *Server) phaseNow() phase { return phase(s.phase.Load()) }
 
 // Started makes the server ready: all its listeners are open.
-func (s *Server) Started() { s.stage.CompareAndSwap(int32(stageStarting), int32(stageServing)) }
+func (s *Server) Started() { s.phase.CompareAndSwap(int32(phaseStarting), int32(phaseServing)) }
 
 // drainTick is the coarse clock's period in a drain, and so how finely the
 // goodbyes are spread.
@@ -55,10 +55,10 @@ func (d *drain) over(now time.Duration) bool { return now >= d.begin+d.spread }
 // over most of the time that ctx leaves. Partners go together. It returns nil as
 // soon as all have gone, ctx's error if some had to be cut.
 func (s *Server) Shutdown(ctx context.Context, grace time.Duration) error {
-	s.stage.Store(int32(stageGrace))
+	s.phase.Store(int32(phaseGrace))
 	end := s.now() + grace
 	err := s.await(ctx, func() bool { return s.now() >= end })
-	s.stage.Store(int32(stageDraining))
+	s.phase.Store(int32(phaseDraining))
 	s.poller.StopListening()
 	pages := make(chan error, 1)
 	go func() { pages <- s.http.shutdown(ctx) }() // who is being served a page gets all of it
@@ -148,7 +148,7 @@ func (s *Server) now() time.Duration { return s.poller.Workers()[0].Time() }
 // listLeaving writes down the worker's chats, and returns how many there are.
 func (h *handler) listLeaving() int {
 	h.worker.Each(func(c *netpoll.Conn) {
-		if chatting(c) {
+		if isOpen(c) {
 			h.leaving = append(h.leaving, c.ID())
 		}
 	})
@@ -169,7 +169,7 @@ func (h *handler) sendAwayDue() {
 		id := h.leaving[last]
 		h.leaving = h.leaving[:last]
 		c := s.poller.Conn(id)
-		if c == nil || !chatting(c) { // it has gone by itself, or with its partner
+		if c == nil || !isOpen(c) { // it has gone by itself, or with its partner
 			continue
 		}
 		partner, paired := s.pairs.Partner(id)
@@ -191,7 +191,7 @@ func (h *handler) sendAwayToo(d *drain, id uint32) {
 	}
 	w := p.Worker()
 	goodbye := func() {
-		if c := h.server.poller.Conn(id); c != nil && chatting(c) {
+		if c := h.server.poller.Conn(id); c != nil && isOpen(c) {
 			w.Handler().(*handler).end(c, draining)
 			return
 		}
@@ -204,22 +204,12 @@ func (h *handler) sendAwayToo(d *drain, id uint32) {
 	_ = w.Ask(goodbye) // a worker that has ended has closed all it had
 }
 
-// chatting tells whether c is an open chat, also of a connection that may have
-// been closed.
-func chatting(c *netpoll.Conn) bool {
-	switch phaseOf(c) {
-	case plain, echo, richPhase:
-		return true
-	}
-	return false
-}
-
 // leave says goodbye because the server drains.
 func (h *handler) leave(c *netpoll.Conn) {
 	switch {
-	case chatting(c):
+	case isOpen(c):
 		h.end(c, draining)
-	case phaseOf(c) != handshaking:
+	case stageOf(c) != handshaking:
 	case c.Held() != nil: // it has begun to ask for something
 		h.refuseWith(c, h.shuttingDown())
 	default:

@@ -55,7 +55,7 @@ func (k *stoppedClock) finish(t *testing.T, s *Server, answer <-chan error) {
 // chats counts those who were not sent away yet.
 func chats(t *testing.T, s *Server) (n int) {
 	eachConn(t, s, func(_ *handler, c *netpoll.Conn) {
-		if chatting(c) {
+		if isOpen(c) {
 			n++
 		}
 	})

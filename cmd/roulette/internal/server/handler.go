@@ -93,8 +93,8 @@ func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
 
 // Read implements [netpoll.Handler].
 func (h *handler) Read(c *netpoll.Conn, b []byte) {
-	switch phaseOf(c) {
-	case plain, echo, richPhase:
+	switch stageOf(c) {
+	case open:
 		h.messages(c, b)
 	case handshaking:
 		h.handshake(c, b)
@@ -112,7 +112,7 @@ func (h *handler) Drained(c *netpoll.Conn) {
 // Stalled implements [netpoll.Handler].
 func (h *handler) Stalled(c *netpoll.Conn) {
 	h.counters.WriteStalls[metrics.StallClosed]++
-	if phaseOf(c) == handshaking {
+	if stageOf(c) == handshaking {
 		c.Close()
 		return
 	}
@@ -122,7 +122,7 @@ func (h *handler) Stalled(c *netpoll.Conn) {
 // Sweep implements [netpoll.Handler]: it looks at c's deadlines.
 func (h *handler) Sweep(c *netpoll.Conn) {
 	now, rules := h.worker.Now(), h.rules
-	switch phaseOf(c) {
+	switch stageOf(c) {
 	case handshaking:
 		if now-c.Opened() >= milliseconds(rules.HandshakeTimeout) {
 			h.handshakeTimeout(c)
@@ -159,7 +159,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 			return
 		}
 	}
-	if phaseOf(c) == richPhase {
+	if kindOf(c) == richKind {
 		h.sweepRich(c)
 	}
 }
@@ -197,7 +197,7 @@ var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
 // Garbled implements [netpoll.Handler]: what c sent is not what its codec can open.
 // Nothing is said to it but what the codec has to say.
 func (h *handler) Garbled(c *netpoll.Conn, _ error) {
-	if phaseOf(c) == handshaking {
+	if stageOf(c) == handshaking {
 		h.countHandshake(c, handshake.BadRequest)
 		h.refuseWith(c, h.reply[:0])
 		return
@@ -207,7 +207,7 @@ func (h *handler) Garbled(c *netpoll.Conn, _ error) {
 
 // Closed implements [netpoll.Handler]: c's descriptor is closed.
 func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
-	switch phaseOf(c) {
+	switch stageOf(c) {
 	case handshaking:
 		h.counters.Connections[metrics.ConnectionHandshaking]--
 	case ended:
@@ -271,14 +271,14 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 // remove takes c, to which nobody can write any more, out of the table.
 func (h *handler) remove(c *netpoll.Conn, why reason) {
 	change := h.server.pairs.Leave(c.ID(), h.worker.Now())
-	h.changed(c, &change, endings[why].paired)
+	h.changed(c, &change, endings[why].pair)
 }
 
 // account counts the end of a WebSocket connection, once (I6).
 func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) {
 	h.chats--
 	h.counters.Connections[metrics.ConnectionClosing]++
-	c.SetState(uint16(ended)|uint16(why)<<reasonShift, phaseMask|reasonMask)
+	setEnded(c)
 	h.counters.Closed[label][endings[why].by]++
 	h.counters.ConnectionDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
 }

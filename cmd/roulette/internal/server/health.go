@@ -58,9 +58,9 @@ func (s *Server) Unresponsive() (silent []int) {
 // NotReady says in a word why new clients are not welcome; empty if they are.
 func (s *Server) NotReady() string {
 	switch {
-	case s.stageNow() == stageStarting:
+	case s.phaseNow() == phaseStarting:
 		return "starting"
-	case s.stageNow() >= stageGrace:
+	case s.phaseNow() >= phaseGrace:
 		return "draining"
 	case s.poller.Count() >= s.rules.Load().MaxConnections:
 		return "full"

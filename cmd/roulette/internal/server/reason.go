@@ -4,15 +4,31 @@ import (
 	"github.com/gobwas/ws"
 
 	"roulette/frame"
+	"roulette/frame/record"
 	"roulette/metrics"
 )
 
+// parting is why a pair ended: how that is counted, and what the client that is
+// left is told.
+type parting struct {
+	counted metrics.EndReason
+	told    record.Reason
+}
+
+var (
+	byNext  = parting{metrics.EndNext, record.LeftNext}
+	byStop  = parting{metrics.EndStop, record.LeftStop}
+	lost    = parting{metrics.EndDisconnected, record.LeftDisconnected}
+	byStall = parting{metrics.EndStalled, record.LeftStalled}
+	kicked  = parting{metrics.EndKicked, record.LeftKicked}
+)
+
 // reason is why a WebSocket connection ended. Each connection has exactly one
-// (I6).
+// (I8).
 type reason uint8
 
 const (
-	notEnded reason = iota
+	goesOn reason = iota
 	clientClosed
 	clientVanished
 	protocolError
@@ -23,33 +39,33 @@ const (
 	stalled
 	messageLate
 	rateExceeded
-	serverStopped
 	garbled
+	serverStopped
 	reasons
 )
 
 // ending is a row of the table of reasons. Codes 44xx may reconnect.
 type ending struct {
-	code   ws.StatusCode // sent in the close frame, where one is sent
-	text   string
-	label  metrics.CloseCode
-	by     metrics.Initiator
-	paired metrics.EndReason // what the pair's end is counted as
+	code  ws.StatusCode // sent in the close frame, where one is sent
+	text  string
+	label metrics.CloseCode
+	by    metrics.Initiator
+	pair  parting // what becomes of its pair
 }
 
 var endings = [reasons]ending{
-	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, metrics.EndDisconnected},
-	clientVanished: {ws.StatusAbnormalClosure, "connection lost", metrics.CloseAbnormal, metrics.ByClient, metrics.EndDisconnected},
-	protocolError:  {ws.StatusProtocolError, "protocol error", metrics.CloseProtocolError, metrics.ByServer, metrics.EndKicked},
-	invalidUTF8:    {ws.StatusInvalidFramePayloadData, "text is not UTF-8", metrics.CloseInvalidPayload, metrics.ByServer, metrics.EndKicked},
-	messageTooBig:  {ws.StatusMessageTooBig, "message is too big", metrics.CloseTooBig, metrics.ByServer, metrics.EndKicked},
-	draining:       {ws.StatusGoingAway, "server is going away", metrics.CloseGoingAway, metrics.ByServer, metrics.EndDisconnected},
-	noPong:         {4408, "no pong in time", metrics.CloseTimeout, metrics.ByServer, metrics.EndDisconnected},
-	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, metrics.EndStalled},
-	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, metrics.EndStalled},
-	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, metrics.EndKicked},
-	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, metrics.EndKicked},
-	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, metrics.EndDisconnected},
+	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, lost},
+	clientVanished: {ws.StatusAbnormalClosure, "connection lost", metrics.CloseAbnormal, metrics.ByClient, lost},
+	protocolError:  {ws.StatusProtocolError, "protocol error", metrics.CloseProtocolError, metrics.ByServer, kicked},
+	invalidUTF8:    {ws.StatusInvalidFramePayloadData, "text is not UTF-8", metrics.CloseInvalidPayload, metrics.ByServer, kicked},
+	messageTooBig:  {ws.StatusMessageTooBig, "message is too big", metrics.CloseTooBig, metrics.ByServer, kicked},
+	draining:       {ws.StatusGoingAway, "server is going away", metrics.CloseGoingAway, metrics.ByServer, lost},
+	noPong:         {4408, "no pong in time", metrics.CloseTimeout, metrics.ByServer, lost},
+	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, byStall},
+	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, byStall},
+	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked},
+	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, kicked},
+	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, lost},
 }
 
 // goodbye is how one connection ends: the reason, the close frame that says so,

@@ -86,7 +86,7 @@ func refusals(t *testing.T) []refusal {
 			}},
 		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
 		{why: metrics.RejectDraining, status: 503, level: "INFO",
-			before: func(_ *testing.T, s *Server, _ string) { s.stage.Store(int32(stageDraining)) }},
+			before: func(_ *testing.T, s *Server, _ string) { s.phase.Store(int32(phaseDraining)) }},
 		{why: metrics.RejectMemory, status: 503, level: "WARN", settings: Settings{MemoryShare: 90},
 			memory: func() (limit, inUse uint64) { return 100, 95 }},
 		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",

@@ -50,7 +50,7 @@ func (t *turn) deliver() {
 		return
 	}
 	outcome := netpoll.Gone
-	if phaseOf(c) == echo {
+	if kindOf(c) == echo {
 		c.Lock()
 		outcome = c.SendTwo(h.worker, out.first, out.frames, c)
 		c.Unlock()
@@ -80,7 +80,7 @@ func (t *turn) relay() netpoll.Outcome {
 		return netpoll.Gone
 	}
 	defer p.Unlock()
-	if phaseOf(p) == richPhase {
+	if kindOf(p) == richKind {
 		h.announceLocked(p)
 	}
 	return p.SendTwo(h.worker, out.first, out.frames, c)
@@ -89,12 +89,12 @@ func (t *turn) relay() netpoll.Outcome {
 // undelivered tells c that n messages of it have reached nobody.
 func (t *turn) undelivered(n uint64) {
 	t.h.counters.UndeliveredMessages += n
-	switch phaseOf(t.c) {
+	switch kindOf(t.c) {
 	case plain:
 		for range n {
 			t.answer(append(t.back, t.h.server.sorry...))
 		}
-	case richPhase:
+	case richKind:
 		t.answerRecord(record.AppendUndelivered(t.h.notice[:0], t.h.server.pairs.Number(t.c.ID()), n))
 	}
 }
@@ -116,7 +116,7 @@ func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
 		return nil
 	}
 	p.Lock()
-	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() || phaseOf(p) == ended {
+	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() || stageOf(p) == ended {
 		p.Unlock()
 		return nil
 	}
@@ -135,7 +135,7 @@ func (h *handler) matched(m pairing.Match) {
 	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
 	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
 	for _, id := range []uint32{m.A, m.B} {
-		if c := h.server.poller.Conn(id); c != nil && phaseOf(c) == richPhase {
+		if c := h.server.poller.Conn(id); c != nil && isRich(c) {
 			c.Lock()
 			h.announceLocked(c)
 			c.Unlock()
@@ -146,14 +146,14 @@ func (h *handler) matched(m pairing.Match) {
 // changed does what a change of the table calls for: why is the end of c's pair,
 // if it had one. The survivor's reading goes on, for nobody can write for the
 // old pair any more, and it may have a new partner already.
-func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why metrics.EndReason) {
+func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why parting) {
 	if change.Parted {
-		h.counters.PairsEnded[why]++
+		h.counters.PairsEnded[why.counted]++
 		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
 		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
 			c.Barrier() // who was writing to c for the survivor is through (I7)
 			survivor.Resume()
-			if phaseOf(survivor) == richPhase {
+			if isRich(survivor) {
 				h.left(survivor, change.Life, change.Number, why)
 			}
 		}

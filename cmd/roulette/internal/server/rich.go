@@ -6,7 +6,6 @@ import (
 
 	"roulette/frame"
 	"roulette/frame/record"
-	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
 )
@@ -93,7 +92,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) {
 }
 
 // left tells a client that its n-th pairing has ended, unless it knows.
-func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why metrics.EndReason) {
+func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why parting) {
 	c.Lock()
 	defer c.Unlock()
 	r := richOf(c)
@@ -104,15 +103,7 @@ func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why metrics
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil))
 	}
 	r.told = 2*uint64(n) + 1
-	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, leftReasons[why]))
-}
-
-var leftReasons = [...]record.Reason{
-	metrics.EndNext:         record.LeftNext,
-	metrics.EndStop:         record.LeftStop,
-	metrics.EndDisconnected: record.LeftDisconnected,
-	metrics.EndStalled:      record.LeftStalled,
-	metrics.EndKicked:       record.LeftKicked,
+	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))
 }
 
 // tellTyping tells c's partner, if it is a rich client with nothing better to
@@ -123,7 +114,7 @@ func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
 		return
 	}
 	defer p.Unlock()
-	if phaseOf(p) == richPhase && !p.Backlogged() {
+	if kindOf(p) == richKind && !p.Backlogged() {
 		h.announceLocked(p)
 		h.noticeLocked(p, record.AppendTyping(h.notice[:0], h.server.pairs.Number(p.ID()), on))
 	}

@@ -93,7 +93,7 @@ type Server struct {
 
 	// Atomic.
 	rules      atomic.Pointer[rules] // those of the last Apply; a worker goes by its handler's
-	stage      atomic.Int32
+	phase      atomic.Int32
 	drain      atomic.Pointer[drain]     // when people are sent away
 	awaited    atomic.Pointer[condition] // what Shutdown waits for
 	turnedAway atomic.Int32              // connections with the flag turnAway
@@ -187,7 +187,7 @@ func place(id uint32) float64 {
 
 // Close ends everything now.
 func (s *Server) Close() error {
-	s.stage.Store(int32(stageDraining))
+	s.phase.Store(int32(phaseDraining))
 	return errors.Join(s.http.close(), s.poller.Close())
 }
 
@@ -208,7 +208,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				ConnectionsLimit: s.rules.Load().MaxConnections,
 				Pairs:            s.pairs.Pairs(),
 				OldestWait:       s.oldestWait(),
-				Draining:         s.stageNow() >= stageGrace,
+				Draining:         s.phaseNow() >= phaseGrace,
 			}
 		},
 		Version:  s.config.Version,

@@ -135,7 +135,7 @@ func (s *Server) Apply(settings Settings) error {
 	// Larger messages may be under way, and come from who was told of them.
 	s.backlogLimit = max(s.backlogLimit, next.backlogLimit())
 	s.poller.SetLimits(netpoll.Limits{BacklogLimit: s.backlogLimit, StallTimeout: next.StallTimeout})
-	if s.stageNow() != stageDraining { // which has a tick of its own
+	if s.phaseNow() != phaseDraining { // which has a tick of its own
 		if err := s.poller.SetTick(next.tick()); err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func (h *handler) resize(c *netpoll.Conn, told int) {
 			c.Hold(nil)
 			h.releasePartial(p)
 		}
-	case phaseOf(c) != richPhase || told <= most: // it was told nothing, or has a partial already
+	case !isRich(c) || told <= most: // it was told nothing, or has a partial already
 	case !holds:
 		p = h.newPartial()
 		p.Limit = told

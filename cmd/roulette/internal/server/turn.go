@@ -38,7 +38,7 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 	t.begin(c)
 	t.run(b)
 	t.flush()
-	if t.end.why != notEnded {
+	if t.end.why != goesOn {
 		h.finish(c, t.end)
 	}
 	t.close()
@@ -49,7 +49,7 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 
 func (t *turn) begin(c *netpoll.Conn) {
 	t.c, t.rich, t.end, t.back = c, nil, goodbye{}, t.back[:0]
-	if phaseOf(c) == richPhase {
+	if kindOf(c) == richKind {
 		t.rich = richOf(c)
 	}
 	if t.d, t.own = c.Held().(*partial); !t.own {
@@ -129,7 +129,7 @@ func (t *turn) take(m frame.Message) bool {
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
 		t.precede()
-		if m.Op == ws.OpText && record.IsControl(m.Payload) && phaseOf(t.c) != echo {
+		if m.Op == ws.OpText && record.IsControl(m.Payload) && kindOf(t.c) != echo {
 			t.deliver()
 			return t.controlMessage(m.Payload)
 		}
@@ -218,7 +218,7 @@ func (t *turn) writeBack() {
 func (t *turn) close() {
 	h, c, d := t.h, t.c, t.d
 	t.c, t.rich, t.d = nil, nil, nil
-	if phaseOf(c) == ended {
+	if stageOf(c) == ended {
 		if !t.own {
 			d.Release()
 		} // else it was released with c

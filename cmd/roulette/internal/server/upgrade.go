@@ -80,10 +80,10 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.turnAway(c)
 		return
 	}
-	response, r, p, result := h.rules.answerUpgrade(h.reply[:0], head)
+	response, r, k, result := h.rules.answerUpgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	switch {
-	case result == handshake.NotChat && from == accepted && s.stageNow() == stageDraining:
+	case result == handshake.NotChat && from == accepted && s.phaseNow() == phaseDraining:
 		h.refuseWith(c, h.shuttingDown())
 		return
 	case result == handshake.NotChat && from == accepted:
@@ -99,7 +99,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 		h.countHandshake(c, result)
 		h.refuseWith(c, response)
 		return
-	case s.stageNow() == stageDraining:
+	case s.phaseNow() == phaseDraining:
 		h.reject(c, metrics.RejectDraining)
 		h.refuseWith(c, h.shuttingDown())
 		return
@@ -117,7 +117,7 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 	}
 	h.send(c, response)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.open(c, p)
+	h.open(c, k)
 	if len(rest) > 0 {
 		h.messages(c, rest)
 	}
@@ -125,33 +125,33 @@ func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
 
 // answerUpgrade is the response to a request head, and which kind of chat it
 // opens if it is OK.
-func (r *rules) answerUpgrade(dst, head []byte) (response []byte, req handshake.Request, p phase, result handshake.Result) {
+func (r *rules) answerUpgrade(dst, head []byte) (response []byte, req handshake.Request, k kind, result handshake.Result) {
 	response, req, result = r.chat.Upgrade(dst, head)
-	p = plain
+	k = plain
 	if req.Subprotocol != "" {
-		p = richPhase
+		k = richKind
 	}
 	if result == handshake.NotChat {
 		response, req, result = r.echo.Upgrade(dst, head)
-		p = echo
+		k = echo
 	}
-	return response, req, p, result
+	return response, req, k, result
 }
 
 // open makes c, whose upgrade has been answered, a chat.
-func (h *handler) open(c *netpoll.Conn, p phase) {
+func (h *handler) open(c *netpoll.Conn, k kind) {
 	h.releaseHeld(c)
 	h.chats++
 	h.counters.Handshakes[metrics.HandshakeOK]++
 	h.counters.HandshakeDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
-	setPhase(c, p)
-	switch p {
-	case richPhase:
+	setOpen(c, k)
+	switch k {
+	case richKind:
 		h.openRich(c)
 	case plain:
 		h.server.pairs.Enter(c.ID(), true)
 		change := h.server.pairs.Seek(c.ID(), h.worker.Now(), nil)
-		h.changed(c, &change, metrics.EndNext)
+		h.changed(c, &change, byNext)
 	}
 }
 
@@ -197,7 +197,7 @@ func (h *handler) shuttingDown() []byte {
 func (h *handler) refuseWith(c *netpoll.Conn, response []byte) {
 	h.reply = response[:0]
 	h.releaseHeld(c)
-	setPhase(c, ended)
+	setEnded(c)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
 	h.counters.Connections[metrics.ConnectionClosing]++
 	c.Finish(response)

@@ -89,13 +89,13 @@ var mutations = []mutation{
 
 	// server: relaying.
 	{"the partner is not asked for again under the lock", "cmd/roulette/internal/server/relay.go",
-		"!ok || back != c.ID() || phaseOf", "ok && back == id || phaseOf"},
+		"!ok || back != c.ID() || stageOf", "ok && back == id || stageOf"},
 	{"a rich client that is about to end is sent a message of somebody it was not told of", "cmd/roulette/internal/server/relay.go",
-		" || phaseOf(p) == ended {", " {"},
+		" || stageOf(p) == ended {", " {"},
 	{"a listener that backed off is forgotten when a late event brings it a connection", "netpoll/listener.go",
 		"b != nil && b.until == 0 {", "b != nil {"},
 	{"a control message is relayed", "cmd/roulette/internal/server/turn.go",
-		"		if m.Op == ws.OpText && record.IsControl(m.Payload) && phaseOf(t.c) != echo {", "		if m.Op == ws.OpText && record.IsControl(m.Payload) && t.rich != nil {"},
+		"		if m.Op == ws.OpText && record.IsControl(m.Payload) && kindOf(t.c) != echo {", "		if m.Op == ws.OpText && record.IsControl(m.Payload) && t.rich != nil {"},
 	{"a fast control message is relayed", "frame/run.go",
 		"		if text && n > 0 && rest[size]^byte(key) == recordSeparator {\n			break\n		}\n", ""},
 	{"a paused sender is not resumed when his receiver has drained", "cmd/roulette/internal/server/handler.go",
@@ -127,11 +127,11 @@ var mutations = []mutation{
 
 	// server: records.
 	{"left is sent twice", "cmd/roulette/internal/server/rich.go",
-		"	r.told = 2*uint64(n) + 1\n	h.noticeLocked", "	r.told = 2 * uint64(n)\n	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, leftReasons[why]))\n	h.noticeLocked"},
+		"	r.told = 2*uint64(n) + 1\n	h.noticeLocked", "	r.told = 2 * uint64(n)\n	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	h.noticeLocked"},
 	{"left is not sent", "cmd/roulette/internal/server/rich.go",
-		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, leftReasons[why]))\n", ""},
+		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n", ""},
 	{"paired comes after the first message", "cmd/roulette/internal/server/relay.go",
-		"	if phaseOf(p) == richPhase {\n		h.announceLocked(p)\n	}\n	return p.SendTwo", "	return p.SendTwo"},
+		"	if kindOf(p) == richKind {\n		h.announceLocked(p)\n	}\n	return p.SendTwo", "	return p.SendTwo"},
 	{"waiting is not sent", "cmd/roulette/internal/server/dialogue.go",
 		"			h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))\n", ""},
 	{"typing reaches somebody else", "cmd/roulette/internal/server/rich.go",
