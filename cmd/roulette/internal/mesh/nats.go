@@ -66,7 +66,7 @@ func CheckURL(text string) error {
 	switch {
 	case err != nil:
 		return errors.New("no URL")
-	case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Hostname() == "":
+	case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Hostname() == "" || strings.HasPrefix(u.Host, ":"):
 		return errors.New("wants an address such as nats://10.0.0.5:4222")
 	case u.Path != "" && u.Path != "/":
 		return errors.New("a bus has no path")
