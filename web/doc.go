@@ -14,8 +14,12 @@
 //	static/attention.js    title and sound while the page is in the background
 //	static/hide.js         the empty page, and the key that leads to it
 //	static/memory.js       settings that the browser remembers
-//	static/words.js        every sentence the page says, in seven languages
-//	static/roulette.js     the client library: one connection that comes back
+//	static/words.js        the language of the page, and
+//	static/words/*.json    every sentence it says, one file for each language
+//	static/roulette.js     the client library: one connection that comes back,
+//	static/retry.js        when it is tried again,
+//	static/heartbeat.js    how it knows that it is one,
+//	static/presence.js     and whether anybody looks
 //	static/favicon.svg     the mark
 //	static/404.html        for every path that is none of the above
 //
@@ -29,8 +33,8 @@
 // chat is gone with its tab.
 //
 // A chat message goes out only while the client library knows of a partner; what was
-// written for one stranger is never sent to another. On a server without the
-// subprotocol roulette.v1 the page is a plain chat.
+// written for one stranger is never sent to another. It speaks the subprotocol
+// roulette.v1 and is never a plain client.
 //
 // # Tests
 //

@@ -44,6 +44,12 @@ func TestPage(t *testing.T) {
 		{"a final close", testFinalClose},
 		{"too many messages", testHeld},
 		{"refused records", testRefused},
+		{"no downgrade", testNoDowngrade},
+		{"who goes says so", testGone},
+		{"who is frozen says so", testFrozen},
+		{"a black hole", testBlackHole},
+		{"heartbeats", testHeartbeat},
+		{"a server that knows no hello", testOldServer},
 		{"the client library", testLibrary},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +107,7 @@ func testButton(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.press()
 	anna.press()
 	anna.see(idle, button("New"), last("note", "You have left."))
-	ben.see(left, button("New"), unsendable, last("note", "The stranger has left."))
+	ben.see(left, button("New"), unsendable, last("note", "The stranger left."))
 
 	// With the mouse it is the same, and the focus stays in the field.
 	ben.write("kept")

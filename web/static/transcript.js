@@ -86,8 +86,17 @@ export class Transcript {
 
   /** Says at a message of ours that nobody got it. */
   undelivered(message) {
-    message.classList.add('undelivered');
-    message.append(element('p', 'fate', words.undelivered));
+    this.#fate(message, 'undelivered', words.undelivered);
+  }
+
+  /** Says at a message of ours that nobody knows whether it arrived. */
+  uncertain(message) {
+    this.#fate(message, 'uncertain', words.uncertain);
+  }
+
+  #fate(message, kind, text) {
+    message?.classList.add(kind);
+    message?.append(element('p', 'fate', text));
     this.#settle();
   }
 
