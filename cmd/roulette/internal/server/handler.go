@@ -79,7 +79,7 @@ func (h *handler) releasePartial(p *partial) {
 }
 
 // Accepted implements [netpoll.Handler].
-func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
+func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, _ netpoll.Door) bool {
 	h.counters.Accepted++
 	if h.rules.ProxyProtocol {
 		if !h.rules.TrustedProxies.Contains(peer.Addr()) {
