@@ -25,6 +25,7 @@ export const format = {
   tag: 'en', // the language as the reader's browser has it: perhaps with a country
   number: String,
   time: String,
+  moment: String,
   list: (items) => items.join(', '),
   size: (bytes) => `${format.number(Math.ceil(bytes / 1024))} KB`,
   seconds: String,
@@ -54,6 +55,7 @@ function use(language, table) {
   const tag = tags([...(navigator.languages ?? [])]).find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
   const number = new Intl.NumberFormat(tag);
   const clock = new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit' });
+  const moment = new Intl.DateTimeFormat(tag, { dateStyle: 'short', timeStyle: 'medium' });
   const list = new Intl.ListFormat(tag, { style: 'narrow', type: 'conjunction' });
   const seconds = new Intl.NumberFormat(tag, { style: 'unit', unit: 'second', unitDisplay: 'short' });
   const plurals = new Intl.PluralRules(tag);
@@ -62,6 +64,7 @@ function use(language, table) {
     tag,
     number: (n) => number.format(n),
     time: (date) => clock.format(date),
+    moment: (date) => moment.format(date),
     list: (items) => list.format(items),
     seconds: (n) => seconds.format(n),
     plural: (n) => plurals.select(n),
