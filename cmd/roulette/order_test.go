@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"metrics/...":       {},
 	"web":               {},
 	"web/browsertest":   {},
+	"web/stranger":      {},
 	"bench":             {"frame"},
 	"bench/...":         {"frame", "bench", "bench/..."},
 	// Rooms of the program that know no connections.
