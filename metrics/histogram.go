@@ -153,6 +153,16 @@ func (h *Histogram) Add(other *Histogram) {
 	h.sum += other.sum
 }
 
+// Since returns what h has seen after earlier, a copy of it, was made.
+func (h *Histogram) Since(earlier *Histogram) Histogram {
+	diff := *h
+	for i, n := range &earlier.counts {
+		diff.counts[i] -= n
+	}
+	diff.sum -= earlier.sum
+	return diff
+}
+
 // Count returns how many values were observed.
 func (h *Histogram) Count() uint64 {
 	var n uint64

@@ -29,6 +29,8 @@ type serveFlags struct {
 	Listen []string `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo. May be given several times (default ${default})."`
 	Admin  string   `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
+	AdminHosts []string `group:"where" placeholder:"HOST" help:"Names under which browsers may ask the admin side, such as admin.example.org, besides addresses and names that are private anyway."`
+
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
 	MaxConnectionsPerAddress int      `live:"" group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`
@@ -123,36 +125,23 @@ func (c *serveFlags) check(values *config.Values) {
 	c.checkAddresses(values)
 }
 
-// checkAddresses sees whether the addresses are some, and whether one takes another's
-// connections. What names stand for, and whether an address is free, is known when it
-// is taken.
+// checkAddresses sees whether the addresses are some, and different. What names
+// stand for, and whether an address is free, is known when it is taken.
 func (c *serveFlags) checkAddresses(values *config.Values) {
 	if len(c.Listen) == 0 {
 		values.Reject("listen", "no address")
 	}
-	type taken struct {
-		key, text, host string
-		port            uint16
-	}
-	var all []taken
+	taken := make(map[string]string)
 	check := func(key, addr string) {
-		host, port, err := splitAddress(addr)
+		_, port, err := splitAddress(addr)
 		if err != nil {
 			values.Reject(key, "%w", err)
 			return
 		}
-		for _, other := range all {
-			switch {
-			case port == 0 || port != other.port || !overlap(host, other.host):
-			case addr == other.text:
-				values.Reject(key, "%s is an address of %s already", addr, other.key)
-				return
-			default:
-				values.Reject(key, "%s and %s of %s take each other's connections", addr, other.text, other.key)
-				return
-			}
+		if other, twice := taken[addr]; twice && port != 0 {
+			values.Reject(key, "%s is an address of %s already", addr, other)
 		}
-		all = append(all, taken{key, addr, host, port})
+		taken[addr] = key
 	}
 	for _, addr := range c.Listen {
 		check("listen", addr)

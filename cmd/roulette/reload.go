@@ -1,8 +1,7 @@
 package main
 
 import (
-	"log/slog"
-
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/server"
 )
@@ -18,40 +17,41 @@ type reloader struct {
 	values  *config.Values // in force
 	again   reread
 	server  *server.Server
-	logger  *slog.Logger
+	log     *admin.Log
 }
+
+// bySighup is who reloads, for the log.
+const bySighup = "SIGHUP"
 
 // run applies all changes that can be, or, if there is any mistake, nothing.
 func (r *reloader) run() {
 	flags, next, mistakes := r.again()
 	for _, m := range mistakes {
-		r.logger.Error("setting is wrong", "error", m)
+		r.log.Error("setting is wrong", "error", m)
 	}
 	if len(mistakes) > 0 {
-		r.logger.Error("settings not read again: all stay as they are", "mistakes", len(mistakes))
+		r.log.Error("settings not read again: all stay as they are", "mistakes", len(mistakes))
 		return
 	}
 	if err := r.server.Apply(flags.settings()); err != nil {
-		r.logger.Error("settings not applied", "error", err)
+		r.log.Error("settings not applied", "error", err)
 		return
 	}
-	level := r.command.LogLevel
-	restart := 0
 	changes := r.values.Take(next)
-	if now := r.command.LogLevel; now < level {
-		r.command.level.Set(now) // before there is something to say
+	level := r.command.LogLevel
+	if level < r.log.Level() {
+		r.log.SetLevel(level, bySighup) // before there is something to say
 	}
+	restart := 0
 	for _, c := range changes {
 		if c.Live {
-			r.logger.Info("setting changed", "key", c.Key, "from", c.From, "to", c.To)
+			r.log.Act(bySighup, "setting changed", "key", c.Key, "from", c.From, "to", c.To)
 			continue
 		}
 		restart++
-		r.logger.Warn("setting needs a restart", "key", c.Key, "from", c.From, "to", c.To)
+		r.log.Warn("setting needs a restart", "key", c.Key, "from", c.From, "to", c.To)
 	}
-	r.logger.Info("settings read again", "changed", len(changes)-restart, "need_restart", restart,
+	r.log.Act(bySighup, "settings read again", "changed", len(changes)-restart, "need_restart", restart,
 		"max_connections", r.server.Settings().MaxConnections)
-	if now := r.command.LogLevel; now > level {
-		r.command.level.Set(now)
-	}
+	r.log.SetLevel(level, bySighup)
 }

@@ -24,8 +24,7 @@ import (
 type serveCommand struct {
 	serveFlags
 
-	level  slog.LevelVar // as it is now; the flag has what it was configured to be
-	recent *admin.RecentLog
+	log *admin.Log
 }
 
 // Run serves until a signal.
@@ -34,7 +33,9 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(hangups, syscall.SIGHUP)
 
-	logger := c.logger()
+	c.log = c.openLog()
+	logger := c.log.Logger
+	slog.SetDefault(logger)
 	for _, name := range values.Strays {
 		logger.Warn("variable of the environment is no setting", "name", name)
 	}
@@ -62,8 +63,9 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Version:  build.version,
 		Revision: build.revision,
 		Logger:   logger,
-		LogLevel: &c.level,
-		Recent:   c.recent,
+		Log:      c.log,
+
+		AdminHosts: c.AdminHosts,
 	})
 	if err != nil {
 		return err
@@ -80,7 +82,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		fmt.Fprintf(stdout, "roulette: listening on http://%s\n", forHumans(addr))
 	}
 	if admin != nil {
-		fmt.Fprintf(stdout, "roulette: admin on http://%s/metrics\n", admin.Addr())
+		fmt.Fprintf(stdout, "roulette: admin on http://%s/\n", admin.Addr())
 	}
 	s.Started()
 	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
@@ -90,7 +92,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return errors.Join(err, s.Close())
 	}
 	defer manager.stop()
-	reload := reloader{command: c, values: values, again: again, server: s, logger: logger}
+	reload := reloader{command: c, values: values, again: again, server: s, log: c.log}
 	for {
 		select {
 		case <-hangups:
@@ -99,14 +101,14 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 			done()
 		case sig := <-signals:
 			manager.stopping()
-			return c.drain(s, sig, signals, logger)
+			return c.drain(s, sig, signals)
 		}
 	}
 }
 
 // drain lets everybody go, until another signal.
-func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.Signal, logger *slog.Logger) error {
-	logger.Info("draining", "signal", sig.String(), "drain_grace", c.DrainGrace, "drain_time", c.DrainTime)
+func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.Signal) error {
+	c.log.Act("a signal", "draining", "signal", sig.String(), "drain_grace", c.DrainGrace, "drain_time", c.DrainTime)
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainGrace+c.DrainTime)
 	defer cancel()
 	drained := make(chan error, 1)
@@ -114,10 +116,10 @@ func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.
 	select {
 	case err := <-drained:
 		if errors.Is(err, context.DeadlineExceeded) {
-			logger.Warn("drained", "error", err)
+			c.log.Warn("drained", "error", err)
 			return nil
 		}
-		logger.Info("drained")
+		c.log.Info("drained")
 		return err
 	case sig := <-signals:
 		return fmt.Errorf("%v while draining: stopped at once", sig)
@@ -167,15 +169,13 @@ func (c *serveCommand) serveAdmin(s *server.Server, l net.Listener, logger *slog
 	return l, nil
 }
 
-func (c *serveCommand) logger() *slog.Logger {
-	c.level.Set(c.LogLevel)
-	options := &slog.HandlerOptions{Level: &c.level}
-	var h slog.Handler = slog.NewTextHandler(os.Stderr, options)
-	if c.LogFormat == "json" {
-		h = slog.NewJSONHandler(os.Stderr, options)
-	}
-	c.recent = admin.NewRecentLog(h)
-	logger := slog.New(c.recent)
-	slog.SetDefault(logger)
-	return logger
+// openLog logs to stderr as the flags say.
+func (c *serveCommand) openLog() *admin.Log {
+	return admin.NewLog(c.LogLevel, func(level slog.Leveler) slog.Handler {
+		options := &slog.HandlerOptions{Level: level}
+		if c.LogFormat == "json" {
+			return slog.NewJSONHandler(os.Stderr, options)
+		}
+		return slog.NewTextHandler(os.Stderr, options)
+	})
 }

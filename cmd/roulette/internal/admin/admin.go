@@ -1,8 +1,9 @@
 package admin
 
 import (
+	"embed"
+	"html/template"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -17,11 +18,10 @@ const AnswerTime = time.Second
 type Config struct {
 	Unresponsive func() []int   // the workers that do not answer within AnswerTime
 	NotReady     func() string  // in a word, why new clients are not welcome; empty if they are
-	Report       func() *Report // its LastLines are filled in here
+	Report       func() *Report // but for what is filled in here
 	Metrics      http.Handler
-	Logger       *slog.Logger
-	LogLevel     *slog.LevelVar // the Logger's; nil: it cannot be changed
-	Recent       *RecentLog     // the Logger's handler, if it is one
+	Log          *Log     // nil: the level cannot be changed, and nothing is remembered
+	Hosts        []string // names of the admin side besides those that guard knows
 }
 
 // handler has a method for each page.
@@ -31,21 +31,46 @@ type handler struct{ Config }
 func NewHandler(config Config) http.Handler {
 	h := handler{config}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", h.index)
+	mux.HandleFunc("GET /statusz", h.statusPage)
+	mux.HandleFunc("GET /statusz.json", h.statusJSON)
+	mux.Handle("GET /admin.css", asset("admin.css", "text/css; charset=utf-8"))
+	mux.Handle("GET /admin.js", asset("admin.js", "text/javascript; charset=utf-8"))
 	mux.Handle("GET /metrics", h.Metrics)
 	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /readyz", h.readyz)
-	mux.HandleFunc("GET /statusz", h.statusPage)
-	mux.HandleFunc("GET /statusz.json", h.statusJSON)
-	if h.LogLevel != nil {
+	if h.Log != nil {
 		mux.HandleFunc("GET /loglevel", h.getLogLevel)
 		mux.HandleFunc("PUT /loglevel", h.putLogLevel)
+		mux.HandleFunc("POST /loglevel", h.postLogLevel)
 	}
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.Handle("/debug/pprof/", h.profile(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.Handle("/debug/pprof/profile", h.profile(pprof.Profile))
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	mux.Handle("/debug/pprof/trace", h.profile(pprof.Trace))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusNotFound, "no such page; / has a list of them")
+	})
+	return h.guard(mux)
+}
+
+//go:embed assets
+var assets embed.FS
+
+var pages = template.Must(template.New("").Funcs(inTemplates).ParseFS(assets, "assets/*.html"))
+
+// asset serves a file that is part of the program.
+func asset(name, contentType string) http.Handler {
+	body, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err) // the program was built without it
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(body) // who asked is gone if this fails
+	})
 }
 
 // answer writes a line of text.
@@ -53,5 +78,5 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n") // who asked is gone if this fails
+	_, _ = io.WriteString(w, text+"\n") // likewise
 }

@@ -18,7 +18,8 @@ type Report struct {
 	Connections      int              `json:"connections"`
 	ConnectionsLimit int              `json:"connections_limit"`
 	ByState          map[string]int64 `json:"connections_by_state"`
-	Addresses        int              `json:"addresses"` // that count against limits per address
+	Addresses        int              `json:"addresses"` // that limits per address are counted for
+	Refused          []Refusal        `json:"refused"`   // since the start, those that there were
 	Pairs            int              `json:"pairs"`
 	Waits            Waits            `json:"waits"`
 	Backlog          Backlog          `json:"backlog"`
@@ -28,8 +29,19 @@ type Report struct {
 	DescriptorsLimit int    `json:"descriptors_limit"`
 	Memory           Memory `json:"memory"`
 
-	Settings  []Setting `json:"settings"`
-	LastLines []string  `json:"last_warnings_and_errors"` // newest first
+	Settings []Setting `json:"settings"`
+	History  []Point   `json:"history"` // of ten minutes, the oldest first
+
+	// Filled in by this package.
+	LogLevel  string   `json:"log_level"`
+	Actions   []Action `json:"actions"`                  // newest first
+	LastLines []string `json:"last_warnings_and_errors"` // likewise
+}
+
+// Refusal is how many were refused for a reason.
+type Refusal struct {
+	Reason string `json:"reason"`
+	Number uint64 `json:"number"`
 }
 
 // Drain is how far everybody has been sent away.
@@ -43,7 +55,8 @@ type Drain struct {
 type Waits struct {
 	Waiting int     `json:"waiting"`
 	Oldest  float64 `json:"oldest_seconds"`
-	P50     float64 `json:"p50_seconds"` // of all waits that have ended with a partner
+	Ended   uint64  `json:"ended"`       // waits of the last ten minutes that ended with a partner
+	P50     float64 `json:"p50_seconds"` // of those
 	P95     float64 `json:"p95_seconds"`
 }
 

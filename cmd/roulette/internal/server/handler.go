@@ -10,7 +10,6 @@ import (
 	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
-	"roulette/pairing"
 )
 
 const (
@@ -37,7 +36,7 @@ type handler struct {
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
 	leaving     []uint32 // in a drain: IDs of those still to be sent away
-	busy        admin.BusyMinute
+	history     admin.History
 }
 
 // partial is a message that is not whole yet.
@@ -80,7 +79,7 @@ func (h *handler) releasePartial(p *partial) {
 }
 
 // Accepted implements [netpoll.Handler].
-func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, _ netpoll.Door) bool {
+func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
 	h.counters.Accepted++
 	if h.rules.ProxyProtocol {
 		if !h.rules.TrustedProxies.Contains(peer.Addr()) {
@@ -169,12 +168,12 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // connections. One worker does it for all.
 func (h *handler) Tick() {
 	h.sendAwayDue()
-	h.busy.Note(h.worker.Now(), h.worker.Stats().Busy)
+	h.noteHistory()
 	if h.worker.Index() != 0 {
 		return
 	}
 	now := h.worker.Now()
-	h.server.pairs.Relax(now, func(m pairing.Match) { h.matched(m, nil) })
+	h.server.pairs.Relax(now, h.matched)
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
 	h.server.crowd.Look(h.server.poller.Count())
@@ -272,7 +271,7 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 // remove takes c, to which nobody can write any more, out of the table.
 func (h *handler) remove(c *netpoll.Conn, why reason) {
 	change := h.server.pairs.Leave(c.ID(), h.worker.Now())
-	h.apply(c, &change, endings[why].pair)
+	h.changed(c, &change, endings[why].pair)
 }
 
 // account counts the end of a WebSocket connection, once (I6).

@@ -187,7 +187,7 @@ func get(t *testing.T, c *servertest.Conn, method, path string, header ...string
 // page asks the admin side for a path, and returns the answer.
 func page(s *Server, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	s.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
 	return w
 }
 

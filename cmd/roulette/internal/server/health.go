@@ -16,9 +16,8 @@ func (s *Server) AdminHandler() http.Handler {
 		NotReady:     s.NotReady,
 		Report:       s.report,
 		Metrics:      metrics.Handler(s.registry),
-		Logger:       s.log,
-		LogLevel:     s.config.LogLevel,
-		Recent:       s.config.Recent,
+		Log:          s.config.Log,
+		Hosts:        s.config.AdminHosts,
 	})
 }
 

@@ -23,13 +23,14 @@ import (
 
 // Config says how a Server works. Zero values mean the defaults.
 type Config struct {
-	Settings                  // what is in force first; see Server.Apply
-	Workers  int              // default GOMAXPROCS
-	Version  string           // for build_info
-	Revision string           // likewise
-	Logger   *slog.Logger     // default slog.Default()
-	LogLevel *slog.LevelVar   // the Logger's, for the operator to change; nil: he cannot
-	Recent   *admin.RecentLog // the Logger's handler, if it is one, for /statusz
+	Settings              // what is in force first; see Server.Apply
+	Workers  int          // default GOMAXPROCS
+	Version  string       // for build_info
+	Revision string       // likewise
+	Logger   *slog.Logger // default slog.Default()
+	Log      *admin.Log   // the Logger's, for operators to see and steer; nil: they cannot
+
+	AdminHosts []string // names of the admin side, besides those that are private anyway
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
 	// HandOver replaces: fd is its own, read what was read from it.
@@ -169,7 +170,7 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // ListenOn is Listen for a socket that [netpoll.PrepareListener] has taken on.
-func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(0, fd) }
+func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(fd) }
 
 // Population is how many connections and pairs there are.
 func (s *Server) Population() (connections, pairs int) { return s.poller.Count(), s.pairs.Pairs() }

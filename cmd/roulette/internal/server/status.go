@@ -39,14 +39,21 @@ func (s *Server) report() *admin.Report {
 	}
 	var sum metrics.Counters
 	sum.Init()
-	r.Workers = s.askWorkers(&sum)
+	var before metrics.Histogram
+	r.Workers, r.History, before = s.askWorkers(&sum)
 	for state, n := range sum.Connections {
 		r.ByState[metrics.ConnectionState(state).String()] = max(n, 0)
 	}
 	r.Backlog = admin.Backlog{Connections: max(sum.BacklogConnections, 0), Bytes: max(sum.BacklogBytes, 0)}
+	waits := sum.PairingWait.Since(&before)
 	r.Waits = admin.Waits{
 		Waiting: s.pairs.Waiting(),
-		P50:     sum.PairingWait.Quantile(0.5), P95: sum.PairingWait.Quantile(0.95),
+		Ended:   waits.Count(), P50: waits.Quantile(0.5), P95: waits.Quantile(0.95),
+	}
+	for reason, n := range sum.Rejected {
+		if n > 0 {
+			r.Refused = append(r.Refused, admin.Refusal{Reason: metrics.RejectReason(reason).String(), Number: n})
+		}
 	}
 	if since := s.oldestWait(); !since.IsZero() {
 		r.Waits.Oldest = now.Sub(since).Seconds()
@@ -54,22 +61,26 @@ func (s *Server) report() *admin.Report {
 	return r
 }
 
-// askWorkers adds up what the workers have counted, and tells how each of them is.
-func (s *Server) askWorkers(sum *metrics.Counters) []admin.Worker {
+// askWorkers adds up what the workers have counted, and tells how each of them is,
+// how all have been in the last minutes, and what waits they had counted before.
+func (s *Server) askWorkers(sum *metrics.Counters) (all []admin.Worker, history []admin.Point, before metrics.Histogram) {
 	type report struct {
 		status   admin.Worker
 		counters metrics.Counters
+		history  *admin.History
+		now      uint32 // Worker.Now
 	}
 	workers := s.poller.Workers()
 	reports := make(chan *report, len(workers)) // all of them, so no worker waits here
-	all := make([]admin.Worker, len(workers))
+	all = make([]admin.Worker, len(workers))
 	asked := 0
 	for i, w := range workers {
 		all[i] = admin.Worker{Index: i}
 		h := w.Handler().(*handler)
 		if w.Ask(func() {
-			answer := &report{counters: *h.collect()}
-			answer.status = admin.Worker{Index: i, Answers: true, Connections: w.Count(), Busy: h.busy.Share(w.Now(), w.Stats().Busy), Events: answer.counters.Events}
+			answer := &report{counters: *h.collect(), history: h.history.Copy(), now: w.Now()}
+			answer.status = admin.Worker{Index: i, Answers: true, Connections: w.Count(), Events: answer.counters.Events,
+				Busy: h.history.BusyShare(w.Now(), w.Stats().Busy)}
 			reports <- answer
 		}) == nil {
 			asked++
@@ -77,16 +88,45 @@ func (s *Server) askWorkers(sum *metrics.Counters) []admin.Worker {
 	}
 	timeout := time.NewTimer(admin.AnswerTime)
 	defer timeout.Stop()
+	var histories []*admin.History
+	var now uint32
+answers:
 	for range asked {
 		select {
 		case answer := <-reports:
 			all[answer.status.Index] = answer.status
 			sum.Add(&answer.counters)
+			histories, now = append(histories, answer.history), max(now, answer.now)
 		case <-timeout.C:
-			return all
+			break answers
 		}
 	}
-	return all
+	history, before = admin.Merge(now, histories)
+	return all, history, before
+}
+
+// noteHistory remembers, at a tick, how the worker is.
+func (h *handler) noteHistory() {
+	now := h.worker.Now()
+	if !h.history.Due(now) {
+		return
+	}
+	s := admin.Sample{
+		Busy:        h.worker.Stats().Busy,
+		Accepted:    h.counters.Accepted,
+		Waits:       h.counters.PairingWait,
+		Connections: h.worker.Count(),
+	}
+	for _, n := range h.counters.RelayedMessages {
+		s.Messages += n
+	}
+	for _, n := range h.counters.Rejected {
+		s.Refused += n
+	}
+	if h.worker.Index() == 0 { // the table is no worker's
+		s.Pairs, s.Waiting = h.server.pairs.Pairs(), h.server.pairs.Waiting()
+	}
+	h.history.Note(now, s)
 }
 
 // settingsInForce lists them as a person would write them.

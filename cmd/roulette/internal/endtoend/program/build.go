@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	_ "roulette/netpoll/onlylinux"
-
 	"roulette/netpoll/nettest"
 )
 

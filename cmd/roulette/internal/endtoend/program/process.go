@@ -117,7 +117,7 @@ func Environment() (env []string) {
 // Listening and AdminOn are the lines of stdout that say where.
 var (
 	Listening = regexp.MustCompile(`listening on http://(\S+?)/?$`)
-	AdminOn   = regexp.MustCompile(`admin on http://(\S+?)/metrics$`)
+	AdminOn   = regexp.MustCompile(`admin on http://(\S+?)/$`)
 )
 
 // Serve starts the program on free ports of the loopback, with more flags, and
