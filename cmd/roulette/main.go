@@ -25,6 +25,14 @@ type cli struct {
 
 	CheckConfig checkCommand `cmd:"" help:"Say what is wrong with the settings that serve would have, and start nothing."`
 
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+
+	Man manCommand `cmd:"" help:"Print the manual page: roulette man | man -l -"`
+
+	VersionCommand versionCommand `cmd:"" name:"version" help:"Print the version."`
+
+	HelpCommand helpCommand `cmd:"" name:"help" help:"Say what a command does, and its flags."`
+
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 }
 

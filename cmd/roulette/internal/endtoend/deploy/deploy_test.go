@@ -282,6 +282,7 @@ func TestImageToolchain(t *testing.T) {
 func TestDebianPackageContents(t *testing.T) {
 	type file struct{ Src, Dst string }
 	var releases struct {
+		Before   struct{ Hooks []string }
 		Archives []struct{ Files []file }
 		Packages []struct {
 			Bindir   string
@@ -290,6 +291,15 @@ func TestDebianPackageContents(t *testing.T) {
 		} `yaml:"nfpms"`
 	}
 	readYAML(t, "goreleaser.yaml", &releases)
+	if hooks := releases.Before.Hooks; !slices.Equal(hooks, []string{"sh " + folder + "generate"}) {
+		t.Fatalf("hooks %q", hooks)
+	}
+	generated := t.TempDir()
+	generate := exec.Command("sh", folder+"generate", generated)
+	generate.Dir = program.Root(t)
+	if out, err := generate.CombinedOutput(); err != nil {
+		t.Fatalf("generate: %v\n%s", err, out)
+	}
 	deb := releases.Packages[0]
 	files := slices.Concat(releases.Archives[0].Files, deb.Contents)
 	for _, script := range deb.Scripts {
@@ -297,7 +307,11 @@ func TestDebianPackageContents(t *testing.T) {
 	}
 	installed := make(map[string]string) // from where to where
 	for _, f := range files {
-		if found, err := filepath.Glob(program.File(t, f.Src)); err != nil || len(found) == 0 {
+		source := program.File(t, f.Src)
+		if name, ok := strings.CutPrefix(f.Src, folder+"generated/"); ok {
+			source = filepath.Join(generated, name)
+		}
+		if found, err := filepath.Glob(source); err != nil || len(found) == 0 {
 			t.Errorf("%s: %v, %d files", f.Src, err, len(found))
 		}
 		installed[f.Src] = f.Dst
