@@ -81,7 +81,7 @@ func listenOnForeign(t *testing.T, p *Poller) string {
 	if err := PrepareListener(fd); err != nil {
 		t.Fatal(err)
 	}
-	bound, err := p.ListenOn(fd)
+	bound, err := p.ListenOn(0, fd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,4 +351,22 @@ func (k *exhaustible) count() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.accepts
+}
+
+// TestDoors: a handler is told at which listener somebody has come.
+func TestDoors(t *testing.T) {
+	doors := make(chan Door, 1)
+	p := open(t, Config{}, hooks{door: func(_ *Worker, _ *Conn, d Door) { doors <- d }})
+	for _, door := range []Door{0, 3, 1} {
+		bound, err := p.ListenAt(door, netip.MustParseAddrPort("127.0.0.1:0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 { // some are given to another worker
+			dial(t, bound.String())
+			if got := receive(t, "door", doors); got != door {
+				t.Errorf("door %d, want %d", got, door)
+			}
+		}
+	}
 }

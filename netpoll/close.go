@@ -1,5 +1,7 @@
 package netpoll
 
+import "sync/atomic"
+
 // Finish ends c in good order: last, which may be empty, is the last that is
 // written to it; nothing it sends is read any more but discarded; when all is
 // written the sending side is shut, and when the peer has closed too, or after
@@ -13,7 +15,7 @@ func (c *Conn) Finish(last []byte) {
 	w := c.Worker()
 	c.Lock()
 	last = c.lastLocked(w, last)
-	if s := c.spill.Load(); s != nil && s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		c.enqueue(w, s, last, nil, nil) // also beyond the limit: it is the last
 	} else if len(last) > 0 {
 		c.put(w, last, nil, nil)
@@ -21,7 +23,7 @@ func (c *Conn) Finish(last []byte) {
 	c.bits.Or(closing) // under the lock: nobody writes behind last
 	c.bits.And(^uint32(paused))
 	c.heard = w.now
-	if s := c.spill.Load(); s == nil || s.backlog == nil {
+	if s := c.spilled(); s == nil || s.backlog == nil {
 		c.shutLocked(w)
 	}
 	c.Unlock()
@@ -78,7 +80,7 @@ func (c *Conn) withdraw() (fd int, backlog *buffer) {
 	w.epoll.Del(fd) // fails for one that was never added; before close (I1)
 	c.Lock()
 	c.fd = -1
-	if s := c.spill.Load(); s != nil && s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		w.stats.BacklogBytes -= int64(s.backlog.len())
 		w.stats.BacklogConns--
 		backlog, s.backlog = s.backlog, nil
@@ -90,18 +92,21 @@ func (c *Conn) withdraw() (fd int, backlog *buffer) {
 	return fd, backlog
 }
 
-// empty gives back what the handler has kept with c.
+// empty gives back what the handler has kept with c, and its codec.
 func (c *Conn) empty() {
-	s := c.spill.Load()
-	if s == nil {
+	if atomic.LoadPointer(&c.rest) == nil {
 		return
 	}
 	c.Lock()
 	defer c.Unlock()
-	if s.coded != nil {
-		s.coded.setPartial(nil)
+	c.bits.And(^uint32(holding))
+	if s := c.spilled(); s != nil {
+		s.held, s.attached = nil, nil
+		c.dropSpillLocked(s)
 	}
-	s.held, s.attached, s.coded = nil, nil, nil
-	c.bits.And(^uint32(holding | isCoded))
-	c.dropSpillLocked(s)
+	if c.has(isCoded) {
+		c.coded().setPartial(nil)
+		c.bits.And(^uint32(isCoded))
+		atomic.StorePointer(&c.rest, nil)
+	}
 }

@@ -1,6 +1,9 @@
 package netpoll
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // Codec stands between the bytes of one connection's socket and those of its
 // handler: a stream of records, such as TLS makes (RFC 8446, 5). What
@@ -55,18 +58,28 @@ const (
 	MaxRecord = 20 << 10
 )
 
-// coded is what a connection with a codec has besides.
+// coded is what hangs off a connection with a codec: of those that are idle it is
+// all that there is, so a spill is one step further away.
 type coded struct {
-	codec   Codec
-	partial *buffer // the beginning of a record; nil: none. Owned by the worker.
+	// Immutable.
+	codec Codec
+
+	// Owned by the worker.
+	partial *buffer // the beginning of a record; nil: none
+
+	// Stored under the write lock.
+	spill atomic.Pointer[spill]
 }
+
+// coded is of a connection that has isCoded, and of no other.
+func (c *Conn) coded() *coded { return (*coded)(atomic.LoadPointer(&c.rest)) }
 
 // Codec returns c's codec, nil if it has none. Owner only.
 func (c *Conn) Codec() Codec {
 	if !c.has(isCoded) {
 		return nil
 	}
-	return c.spill.Load().coded.codec
+	return c.coded().codec
 }
 
 // setCodec gives c, which nobody knows yet, a codec.
@@ -77,7 +90,7 @@ func (c *Conn) setCodec(codec Codec) {
 	}
 	c.Lock()
 	defer c.Unlock()
-	c.spillLocked().coded = &coded{codec: codec}
+	atomic.StorePointer(&c.rest, unsafe.Pointer(&coded{codec: codec}))
 	c.bits.Or(isCoded)
 }
 
@@ -87,7 +100,7 @@ func (w *Worker) Local() *any { return &w.local }
 
 // unopened puts what is kept of a record before what will be read behind it.
 func (w *Worker) unopened(c *Conn) (kept int) {
-	if k := c.spill.Load().coded; k.partial != nil {
+	if k := c.coded(); k.partial != nil {
 		kept = copy(w.buf, k.partial.waiting())
 	}
 	return kept
@@ -107,7 +120,7 @@ func (k *coded) setPartial(b []byte) {
 // and gives the handler what was in them, at once: the records' contents are
 // moved together, the first stays where it is. c may be closed afterwards.
 func (c *Conn) open(b []byte) {
-	w, k := c.Worker(), c.spill.Load().coded
+	w, k := c.Worker(), c.coded()
 	var plain []byte
 	var signals Signal
 	var err error
@@ -159,7 +172,7 @@ func (c *Conn) sendOwn(by *Worker, codec Codec) {
 // putOwn is put for records of the codec's own, which have been sealed and so
 // must not be lost, whatever the limit: they are few and short.
 func (c *Conn) putOwn(by *Worker, b []byte, from *Conn) {
-	if s := c.spill.Load(); s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		c.enqueue(by, s, b, nil, from)
 		return
 	}
@@ -170,10 +183,9 @@ func (c *Conn) putOwn(by *Worker, b []byte, from *Conn) {
 // to the backlog is sealed once, here, and nothing is sealed that is then given up:
 // the order of the records is the order of the bytes.
 func (c *Conn) sendCoded(by *Worker, a, b []byte, from *Conn) Outcome {
-	s := c.spill.Load()
-	codec := s.coded.codec
+	codec := c.coded().codec
 	before, most, after := codec.Shape()
-	if s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		if s.backlog.len()+sealedSize(codec, len(a)+len(b)) > by.poller.limits.Load().BacklogLimit {
 			return c.overLimit(by, s)
 		}
@@ -262,7 +274,7 @@ func (c *Conn) lastLocked(w *Worker, last []byte) []byte {
 	if !c.has(isCoded) {
 		return last
 	}
-	codec := c.spill.Load().coded.codec
+	codec := c.coded().codec
 	sealed := newBuffer(sealedSize(codec, len(last))+2*RecordRoom).seal(w, codec, last, nil)
 	return codec.End(w, sealed.bytes)
 }
@@ -272,8 +284,8 @@ func (c *Conn) lastLocked(w *Worker, last []byte) []byte {
 func (c *Conn) farewell(w *Worker) {
 	c.Lock()
 	defer c.Unlock()
-	if s := c.spill.Load(); s.backlog == nil && !c.has(closing) {
-		c.write(w, s.coded.codec.End(w, nil), nil)
+	if s := c.spilled(); (s == nil || s.backlog == nil) && !c.has(closing) {
+		c.write(w, c.coded().codec.End(w, nil), nil)
 		c.bits.Or(closing) // nothing is sealed behind it
 	}
 }

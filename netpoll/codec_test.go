@@ -278,7 +278,7 @@ func TestCodecEveryCut(t *testing.T) {
 				if !bytes.Equal(got, want) || reads > 2 {
 					t.Errorf("cut at %d: %q in %d reads", cut, got, reads)
 				}
-				if s := c.spill.Load(); s.coded.partial != nil {
+				if c.coded().partial != nil {
 					t.Errorf("cut at %d: bytes are kept", cut)
 				}
 				c.Close()
@@ -514,7 +514,7 @@ func TestCodecDetach(t *testing.T) {
 	}
 	partial := func() (n int) {
 		on(t, w, func() {
-			if p := c.spill.Load().coded.partial; p != nil {
+			if p := c.coded().partial; p != nil {
 				n = p.len()
 			}
 		})

@@ -25,8 +25,9 @@ type Conn struct {
 	// Atomic. slot<<24 | flags<<16 | the handler's state.
 	bits atomic.Uint32
 
-	// Stored under the write lock; its own comment says who may touch what.
-	spill atomic.Pointer[spill]
+	// A *spill, or nil; of a connection with a codec, a *coded. Stored under the write
+	// lock; see spilled and coded.
+	rest unsafe.Pointer
 }
 
 // Flags in Conn.bits.
@@ -36,7 +37,7 @@ const (
 	closing                         // nothing is written behind what stands, and what is read is discarded; set under the write lock
 	holding                         // spill.held is set; owned by the worker
 	resumed                         // was paused since it was last read
-	isCoded                         // spill.coded is set, for good
+	isCoded                         // rest is a *coded, for good
 
 	paused    = pausedByPeer | pausedBySelf
 	slotShift = 24
@@ -48,9 +49,6 @@ type spill struct {
 	// Guarded by the write lock.
 	backlog  *buffer // nil: nothing waits; what it holds is as it goes to the socket
 	attached any     // read by the owner also without: only it changes this
-
-	// Immutable while the connection is open.
-	coded *coded // nil: there is no codec
 
 	// Owned by the worker.
 	held any
@@ -183,7 +181,7 @@ func (c *Conn) Held() any {
 	if !c.has(holding) {
 		return nil
 	}
-	return c.spill.Load().held
+	return c.spilled().held
 }
 
 // Hold keeps v, which may be nil, until the next Hold or until after
@@ -195,7 +193,7 @@ func (c *Conn) Hold(v any) {
 	c.Lock()
 	defer c.Unlock()
 	if v == nil {
-		s := c.spill.Load()
+		s := c.spilled()
 		s.held = nil
 		c.bits.And(^uint32(holding))
 		c.dropSpillLocked(s)
@@ -212,7 +210,7 @@ func (c *Conn) Attach(v any) { c.spillLocked().attached = v }
 // Attached returns what was attached, nil if nothing. The caller is c's owner or
 // holds c's write lock.
 func (c *Conn) Attached() any {
-	if s := c.spill.Load(); s != nil {
+	if s := c.spilled(); s != nil {
 		return s.attached
 	}
 	return nil
@@ -221,23 +219,41 @@ func (c *Conn) Attached() any {
 // Backlogged tells whether something waits for c. The caller holds c's write
 // lock.
 func (c *Conn) Backlogged() bool {
-	s := c.spill.Load()
+	s := c.spilled()
 	return s != nil && s.backlog != nil
 }
 
+// spilled is what c needs only now and then, nil if nothing. The caller is c's owner
+// or holds c's write lock; its fields say who may touch them.
+func (c *Conn) spilled() *spill {
+	p := atomic.LoadPointer(&c.rest)
+	if c.has(isCoded) {
+		return (*coded)(p).spill.Load()
+	}
+	return (*spill)(p)
+}
+
+func (c *Conn) setSpillLocked(s *spill) {
+	if c.has(isCoded) {
+		c.coded().spill.Store(s)
+		return
+	}
+	atomic.StorePointer(&c.rest, unsafe.Pointer(s))
+}
+
 func (c *Conn) spillLocked() *spill {
-	s := c.spill.Load()
+	s := c.spilled()
 	if s == nil {
 		s = spills.Get().(*spill)
-		c.spill.Store(s)
+		c.setSpillLocked(s)
 	}
 	return s
 }
 
 // dropSpillLocked gives s back when nothing is in it.
 func (c *Conn) dropSpillLocked(s *spill) {
-	if s.backlog == nil && s.attached == nil && s.coded == nil && !c.has(holding) {
-		c.spill.Store(nil)
+	if s.backlog == nil && s.attached == nil && !c.has(holding) {
+		c.setSpillLocked(nil)
 		*s = spill{}
 		spills.Put(s)
 	}

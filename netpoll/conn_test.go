@@ -211,7 +211,7 @@ func TestWhatAConnHolds(t *testing.T) {
 	c := adoptOn(t, w, fd)
 	on(t, w, func() {
 		c.Hold(nil)
-		if c.Held() != nil || c.spill.Load() != nil {
+		if c.Held() != nil || c.spilled() != nil {
 			t.Error("nothing takes memory")
 		}
 		c.Hold("a")
@@ -226,7 +226,7 @@ func TestWhatAConnHolds(t *testing.T) {
 		}
 		c.Hold("c")
 		c.Close()
-		if c.spill.Load() != nil {
+		if c.spilled() != nil {
 			t.Error("something is left")
 		}
 	})

@@ -42,10 +42,11 @@ func (c *Conn) Detach() Detached {
 		Paused:  c.has(pausedByPeer),
 		Closing: c.has(closing),
 	}
-	if s := c.spill.Load(); s != nil && s.coded != nil {
-		d.Codec = s.coded.codec
-		if s.coded.partial != nil {
-			d.Unread = append(d.Unread, s.coded.partial.waiting()...)
+	if c.has(isCoded) {
+		k := c.coded()
+		d.Codec = k.codec
+		if k.partial != nil {
+			d.Unread = append(d.Unread, k.partial.waiting()...)
 		}
 	}
 	var backlog *buffer
@@ -54,7 +55,7 @@ func (c *Conn) Detach() Detached {
 		d.Unmoved = w.now - backlog.progress
 		backlog.free()
 	}
-	if s := c.spill.Load(); s != nil { // nobody else looks at c now
+	if s := c.spilled(); s != nil { // nobody else looks at c now
 		d.Attached = s.attached
 	}
 	c.empty()

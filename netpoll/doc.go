@@ -94,8 +94,9 @@
 //	~29 B  its entry in easygo's map
 //
 // and nothing else while it is idle: no goroutine, no timer, no buffer. What a
-// connection needs now and then (a backlog, a half-gathered message, a codec: 48 B
-// and 24 B more) hangs off one pointer and goes back to a pool.
+// connection needs now and then (a backlog, a half-gathered message: 48 B and what it
+// is) hangs off one pointer and goes back to a pool. A codec costs 32 B and its own
+// state.
 //
 // # Limitations
 //

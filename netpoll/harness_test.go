@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 // hooks are what a test wants to do in a Handler; nil ones do nothing.
 type hooks struct {
 	accepted func(w *Worker, c *Conn, peer netip.AddrPort) bool
+	door     func(w *Worker, c *Conn, door Door)
 	refused  func(w *Worker, why Refusal)
 	read     func(w *Worker, c *Conn, b []byte)
 	drained  func(w *Worker, c *Conn)
@@ -51,7 +52,10 @@ type hooked struct {
 
 func (h hooks) handler(w *Worker) Handler { return &hooked{h, w} }
 
-func (h *hooked) Accepted(c *Conn, peer netip.AddrPort) bool {
+func (h *hooked) Accepted(c *Conn, peer netip.AddrPort, door Door) bool {
+	if h.door != nil {
+		h.door(h.w, c, door)
+	}
 	return h.accepted == nil || h.accepted(h.w, c, peer)
 }
 

@@ -26,7 +26,7 @@ func (c *Conn) serve(w *Worker, events easygo.EpollEvent) {
 	if c.fd < 0 {
 		return
 	}
-	if events&easygo.EPOLLOUT != 0 && c.spill.Load() != nil && !c.flush() {
+	if events&easygo.EPOLLOUT != 0 && c.spilled() != nil && !c.flush() {
 		return
 	}
 	if events&inputEvents != 0 {
@@ -150,7 +150,7 @@ func (c *Conn) SendTwo(by *Worker, a, b []byte, from *Conn) Outcome {
 
 // put is SendTwo for what goes to the socket as it is.
 func (c *Conn) put(by *Worker, a, b []byte, from *Conn) Outcome {
-	if s := c.spill.Load(); s != nil && s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		if s.backlog.len()+len(a)+len(b) > by.poller.limits.Load().BacklogLimit {
 			return c.overLimit(by, s)
 		}
@@ -233,7 +233,7 @@ func isRefusal(errno unix.Errno) bool {
 func (c *Conn) flush() bool {
 	w := c.Worker()
 	c.Lock()
-	s := c.spill.Load()
+	s := c.spilled()
 	if s == nil || s.backlog == nil {
 		c.Unlock()
 		return true
@@ -273,7 +273,7 @@ func (c *Conn) flush() bool {
 func (c *Conn) backlogStalled(w *Worker) bool {
 	c.Lock()
 	defer c.Unlock()
-	s := c.spill.Load()
+	s := c.spilled()
 	if s == nil || s.backlog == nil {
 		return false
 	}
@@ -320,7 +320,7 @@ func (c *Conn) Paused() bool { return c.has(paused) }
 func (c *Conn) Pending() int {
 	c.Lock()
 	defer c.Unlock()
-	if s := c.spill.Load(); s != nil && s.backlog != nil {
+	if s := c.spilled(); s != nil && s.backlog != nil {
 		return s.backlog.len()
 	}
 	return 0

@@ -7,6 +7,8 @@ import (
 
 	easygo "github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
+
+	_ "roulette/netpoll/onlylinux"
 )
 
 // Kernel is the seam at the system calls: everything this package asks of the

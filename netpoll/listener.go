@@ -15,12 +15,14 @@ import (
 type listener struct {
 	fd   int
 	addr netip.AddrPort
+	door Door
 }
 
 // arrival is an accepted socket on its way to the worker that will own it.
 type arrival struct {
 	fd   int
 	peer netip.AddrPort
+	door Door
 }
 
 const (
@@ -41,21 +43,24 @@ type backoff struct {
 	until time.Duration // by Kernel.Now; 0: it listens
 }
 
-// Listen opens a listening socket, to be accepted from by all workers from now
+// Listen opens a listening socket at door 0; see ListenAt.
+func (p *Poller) Listen(addr netip.AddrPort) (netip.AddrPort, error) { return p.ListenAt(0, addr) }
+
+// ListenAt opens a listening socket, to be accepted from by all workers from now
 // on. It returns the bound address, whose port the kernel has chosen if addr's
 // is 0. An unspecified IPv6 address takes IPv4 connections too.
-func (p *Poller) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+func (p *Poller) ListenAt(door Door, addr netip.AddrPort) (netip.AddrPort, error) {
 	fd, err := p.kernel.Listen(addr)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("netpoll: listen on %v: %w", addr, err)
 	}
-	return p.ListenOn(fd)
+	return p.ListenOn(door, fd)
 }
 
-// ListenOn is Listen for a non-blocking socket that listens already. The
+// ListenOn is ListenAt for a non-blocking socket that listens already. The
 // descriptor is the Poller's from now on. It must not be called from a worker.
-func (p *Poller) ListenOn(fd int) (netip.AddrPort, error) {
-	l := &listener{fd: fd}
+func (p *Poller) ListenOn(door Door, fd int) (netip.AddrPort, error) {
+	l := &listener{fd: fd, door: door}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -172,10 +177,10 @@ func (w *Worker) accept(l *listener) (more bool) {
 		}
 		least := w.poller.leastLoaded()
 		if least == w || w.count.Load() <= least.count.Load()+acceptSlack {
-			w.arrive(fd, peer)
+			w.arrive(fd, peer, l.door)
 			continue
 		}
-		if least.post(func() { least.arrivals = append(least.arrivals, arrival{fd, peer}) }) != nil {
+		if least.post(func() { least.arrivals = append(least.arrivals, arrival{fd, peer, l.door}) }) != nil {
 			w.kernel.Close(fd)
 		}
 	}
@@ -184,13 +189,13 @@ func (w *Worker) accept(l *listener) (more bool) {
 
 // arrive makes an accepted socket a connection of this worker and reads it at
 // once: most clients' requests are there by the time they are accepted.
-func (w *Worker) arrive(fd int, peer netip.AddrPort) {
+func (w *Worker) arrive(fd int, peer netip.AddrPort, door Door) {
 	c := w.add(fd)
 	if c == nil {
 		w.handler.Refused(TooMany)
 		return
 	}
-	if !w.handler.Accepted(c, peer) {
+	if !w.handler.Accepted(c, peer, door) {
 		c.discard()
 		return
 	}

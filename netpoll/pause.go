@@ -38,7 +38,7 @@ func (w *Worker) forgive(d uint32) {
 		c.heard += d
 		c.opened += d
 		c.Lock()
-		if s := c.spill.Load(); s != nil && s.backlog != nil {
+		if s := c.spilled(); s != nil && s.backlog != nil {
 			b := s.backlog
 			if b.progress += d; int32(b.progress-w.now) > 0 { // made by a worker that ran
 				b.progress = w.now

@@ -16,9 +16,9 @@ import (
 // Handler is what a Poller's user does with connections. Each worker has its
 // own, and calls it on its own goroutine only; so its state needs no locks.
 type Handler interface {
-	// Accepted: c was just accepted from peer. False closes it at once, and
-	// Closed is not called.
-	Accepted(c *Conn, peer netip.AddrPort) bool
+	// Accepted: c was just accepted from peer, at the listeners called door. False
+	// closes it at once, and Closed is not called.
+	Accepted(c *Conn, peer netip.AddrPort, door Door) bool
 	// Refused: a connection was closed before there was a Conn for it.
 	Refused(why Refusal)
 	// Read: b arrived on c. b is the worker's and dies on return (I3); it may
@@ -40,6 +40,9 @@ type Handler interface {
 	// Closed returns. Called once for each connection (I6).
 	Closed(c *Conn, cause Cause)
 }
+
+// Door is what the user calls a listener, or several that mean the same to it.
+type Door uint8
 
 // Refusal is why a connection was closed as soon as it was accepted.
 type Refusal uint8

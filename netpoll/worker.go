@@ -179,7 +179,7 @@ func (w *Worker) onMail() {
 	w.tasks, w.arrivals = nil, nil
 	w.mailMu.Unlock()
 	for _, a := range arrivals {
-		w.arrive(a.fd, a.peer)
+		w.arrive(a.fd, a.peer, a.door)
 	}
 	for _, f := range tasks {
 		f()
@@ -215,13 +215,13 @@ func (w *Worker) sweep(c *Conn) {
 			return
 		}
 	}
-	if c.spill.Load() != nil && !w.sweepBacklog(c) {
+	if c.spilled() != nil && !w.sweepBacklog(c) {
 		return
 	}
 	if c.has(closing) {
 		return
 	}
-	if c.has(paused) || c.spill.Load() != nil && c.Pending() > 0 {
+	if c.has(paused) || c.spilled() != nil && c.Pending() > 0 {
 		// Who is not read cannot be heard; and who has much to take before he
 		// sees our ping is judged by the stall time.
 		c.heard = w.now

@@ -27,6 +27,7 @@ var contentTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml; charset=utf-8",
+	".json": "application/json",
 }
 
 // A body is one encoding of a file.
@@ -42,12 +43,14 @@ type asset struct {
 	gzip        *body    // nil where compression does not pay
 	scripts     []string // hashes of the inline scripts of a document
 	styles      []string // and of its inline styles
+	language    string   // of a document that there is in several; else empty
 }
 
 // A site is all of static: the assets by URL path, and what stands in for a path
 // that is none of them.
 type site struct {
 	assets   map[string]*asset
+	index    map[string]*asset // the page, by language
 	notFound *asset
 }
 
@@ -65,23 +68,20 @@ var embedded = sync.OnceValue(func() site {
 })
 
 // loadSite reads every file of files. The index is found under "/" and under its
-// own name.
+// own name, in every language of words.
 func loadSite(files fs.FS) (site, error) {
 	s := site{assets: make(map[string]*asset)}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || path.Dir(name) == "words" || name == indexFile {
 			return err
 		}
 		a, err := loadAsset(files, name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		switch name {
-		case notFoundFile:
+		if name == notFoundFile {
 			s.notFound = a
 			return nil
-		case indexFile:
-			s.assets["/"] = a
 		}
 		s.assets["/"+name] = a
 		return nil
@@ -89,10 +89,35 @@ func loadSite(files fs.FS) (site, error) {
 	if err != nil {
 		return site{}, fmt.Errorf("web: load: %w", err)
 	}
-	if s.assets["/"] == nil || s.notFound == nil {
-		return site{}, fmt.Errorf("web: load: %s or %s is missing", indexFile, notFoundFile)
+	if s.notFound == nil {
+		return site{}, fmt.Errorf("web: load: %s is missing", notFoundFile)
+	}
+	if err := s.loadIndex(files); err != nil {
+		return site{}, fmt.Errorf("web: load: %s: %w", indexFile, err)
 	}
 	return s, nil
+}
+
+// loadIndex reads the page, and the words that it needs.
+func (s *site) loadIndex(files fs.FS) error {
+	d, err := inline(files, indexFile)
+	if err != nil {
+		return err
+	}
+	words, err := loadWords(files)
+	if err != nil {
+		return err
+	}
+	return s.translate(d, words)
+}
+
+// find returns the asset for a path, in the language that the header lines of
+// Accept-Language ask for; nil where there is none.
+func (s *site) find(path string, acceptLanguage []string) *asset {
+	if path != "/" && path != "/"+indexFile && path != "" { // "GET http://host HTTP/1.1": RFC 9110, 4.2.3
+		return s.assets[path]
+	}
+	return s.index[prefer(acceptLanguage, func(language string) bool { return s.index[language] != nil })]
 }
 
 // loadAsset reads the file name; HTML comes with its parts inside.

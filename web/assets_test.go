@@ -8,12 +8,16 @@ import (
 
 func TestLoadSiteRefuses(t *testing.T) {
 	page := &fstest.MapFile{Data: []byte("<!doctype html>")}
+	words := &fstest.MapFile{Data: []byte("{}")}
 	for _, test := range []struct {
 		description string
 		files       fstest.MapFS
 		want        string
 	}{
-		{"no index", fstest.MapFS{"404.html": page}, "missing"},
+		{"no index", fstest.MapFS{"404.html": page, "words/en.json": words}, "index.html"},
+		{"no words", fstest.MapFS{"index.html": page, "404.html": page}, "no words"},
+		{"no English", fstest.MapFS{"index.html": page, "404.html": page, "words/de.json": words}, "no words"},
+		{"words that are no table", fstest.MapFS{"index.html": page, "404.html": page, "words/en.json": page}, "en.json"},
 		{"no page for other paths", fstest.MapFS{"index.html": page}, "missing"},
 		{
 			"a file of unknown type",

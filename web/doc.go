@@ -7,6 +7,8 @@
 //	static/bar.css         and of the bottom bar
 //	static/app.js          the user interface: wires the parts below together
 //	static/transcript.js   the log of the chat: appended to, never rewritten
+//	static/pieces.js       how much of a stranger's text is laid out at once
+//	static/saved.js        what was said, as plain text
 //	static/composer.js     the text field: what Enter does, growing, pictures
 //	static/interests.js    interests as tags
 //	static/picture.js      pictures made small, and recognised by their bytes
@@ -14,23 +16,32 @@
 //	static/attention.js    title and sound while the page is in the background
 //	static/hide.js         the empty page, and the key that leads to it
 //	static/memory.js       settings that the browser remembers
-//	static/words.js        every sentence the page says, in seven languages
-//	static/roulette.js     the client library: one connection that comes back
+//	static/words.js        the language of the page, and
+//	static/words/*.json    every sentence it says, one file for each language
+//	static/roulette.js     the client library: one connection that comes back,
+//	static/retry.js        when it is tried again,
+//	static/heartbeat.js    how it knows that it is one,
+//	static/presence.js     and whether anybody looks
 //	static/favicon.svg     the mark
+//	static/old.js          what a browser shows that is too old for all of this
 //	static/404.html        for every path that is none of the above
+//	refusal                the page for those who are refused: full, draining, too many
 //
 // # What the page does with what strangers send
 //
 // Text becomes text nodes, and http and https addresses links that say nothing of
 // where they were found. Binary messages are shown only if they begin as PNG, JPEG,
-// WebP or GIF of a bearable size, and only after a click. The policy of every
+// WebP or GIF of a bearable size, and only after a click. Of a long text, or one that is
+// hard on a browser, only a first piece is laid out until more is asked for, and only so
+// much before the page has answered to its user (see pieces.js and transcript.js).
+// The policy of every
 // response (see security.go) would stop a script that got in all the same. The page
 // keeps nothing: interests and two settings stay in the browser's localStorage, and a
 // chat is gone with its tab.
 //
 // A chat message goes out only while the client library knows of a partner; what was
-// written for one stranger is never sent to another. On a server without the
-// subprotocol roulette.v1 the page is a plain chat.
+// written for one stranger is never sent to another. It speaks the subprotocol
+// roulette.v1 and is never a plain client.
 //
 // # Tests
 //
@@ -40,9 +51,15 @@
 //
 // # No build step
 //
-// The page is plain JavaScript modules without a build step: what is in static
-// is what the browser gets. It needs nothing from any other host, and the
-// Content-Security-Policy of every response keeps it that way.
+// The page is plain JavaScript modules, without dependencies: what is in static is
+// what is served under its name. The documents come with their styles and modules
+// inside (see bundle.go), so that a page is there as a whole or not at all:
+//
+//	index.html ◄── style.css, log.css, bar.css; old.js; app.js ◄── its imports, each
+//	               a function that runs once
+//
+// They need nothing from any other host, and the Content-Security-Policy of every
+// response, which allows each inline script and style by its hash, keeps it that way.
 //
 // # Serving
 //

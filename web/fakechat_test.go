@@ -29,14 +29,19 @@ type fakeChat struct {
 	url     string
 	handler http.Handler
 	clients sync.WaitGroup
-	plain   bool // the subprotocol is never chosen
+
+	// How it is: set before anybody comes.
+	plain     bool // the subprotocol is never chosen
+	old       bool // it knows no hello of a client
+	heartbeat int  // seconds
 
 	// Guarded by mu.
 	mu       sync.Mutex
 	all      []*fakeClient
 	accepted int
 	refusing bool
-	typing   int // typing records that came in
+	typing   int      // typing records that came in
+	heard    []string // types of the records that came in, but for typing
 }
 
 // fakeClient is one connection. Everything is guarded by the chat's mu.
@@ -49,6 +54,13 @@ type fakeClient struct {
 	partner   *fakeClient
 	typing    bool
 	last      *fakeClient // partner before; not again while somebody else waits
+	languages []string
+	table     string
+	agreed    bool // it has said hello
+	hiding    bool
+	before    *fakeClient // whom again would bring back
+	again     bool
+	closed    bool // it closes the connection itself
 }
 
 // fields is one control record.
@@ -83,6 +95,9 @@ func (c *fakeChat) serve(w http.ResponseWriter, r *http.Request) {
 	for {
 		kind, message, err := client.conn.Read(context.Background())
 		if err != nil {
+			c.mu.Lock()
+			client.closed = websocket.CloseStatus(err) != -1
+			c.mu.Unlock()
 			return
 		}
 		c.receive(client, kind, message)
@@ -122,26 +137,13 @@ func (c *fakeChat) receive(from *fakeClient, kind websocket.MessageType, message
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if text, control := strings.CutPrefix(string(message), "\x1e"); control && from.rich && kind == websocket.MessageText {
-		var record struct {
-			Type      string
-			On        bool
-			Interests []string
-		}
+		var record fakeRecord
 		if json.Unmarshal([]byte(text), &record) != nil {
 			from.tell(fields{"type": "error", "code": "bad_record", "message": text})
 			return
 		}
-		switch record.Type {
-		case "next":
-			from.interests = record.Interests
-			c.partLocked(from, "next")
+		if c.obeyLocked(from, record) {
 			c.lookLocked(from)
-		case "stop":
-			c.partLocked(from, "stop")
-			from.looking = false
-		case "typing":
-			c.typing++
-			from.types(record.On)
 		}
 		return
 	}
@@ -156,6 +158,75 @@ func (c *fakeChat) receive(from *fakeClient, kind websocket.MessageType, message
 	}
 }
 
+// fakeRecord is what a client may say.
+type fakeRecord struct {
+	Type      string
+	On        bool
+	N         int
+	Interests []string
+	Languages []string
+	Table     string
+}
+
+// obeyLocked does what a record wants, and says whether its client looks now.
+func (c *fakeChat) obeyLocked(from *fakeClient, record fakeRecord) (looks bool) {
+	if record.Type != "typing" {
+		c.heard = append(c.heard, record.Type)
+	}
+	switch record.Type {
+	case "hello":
+		if c.old {
+			from.tell(fields{"type": "error", "code": "bad_record", "message": "unknown type"})
+			return false
+		}
+		from.agreed = true
+		from.tell(fields{"type": "hello", "can": []string{"heartbeat", "away", "people", "again", "languages", "tables"},
+			"heartbeat": max(c.heartbeat, 25), "people": 12573})
+	case "ping":
+		from.tell(fields{"type": "pong", "n": record.N})
+	case "hiding", "shown":
+		from.hiding = record.Type == "hiding"
+		if from.partner != nil {
+			from.partner.tellAway(from.hiding)
+		}
+	case "next":
+		from.interests, from.languages, from.table, from.again = record.Interests, record.Languages, record.Table, false
+		c.partLocked(from, "next")
+		return true
+	case "stop":
+		c.partLocked(from, "stop")
+		from.looking, from.again = false, false
+	case "again":
+		c.againLocked(from)
+	case "typing":
+		c.typing++
+		from.types(record.On)
+	}
+	return false
+}
+
+// againLocked brings two together again, if both want it.
+func (c *fakeChat) againLocked(from *fakeClient) {
+	other := from.before
+	switch {
+	case other == nil || from.partner != nil || other.partner != nil:
+		from.tell(fields{"type": "error", "code": "too_late", "message": "not any more"})
+	case other.again && other.before == from:
+		c.joinLocked(from, other)
+	default:
+		from.again = true
+		other.tell(fields{"type": "again", "pair": other.pair})
+	}
+}
+
+func (client *fakeClient) tellAway(away bool) {
+	if away {
+		client.tell(fields{"type": "away", "pair": client.pair, "reason": "hidden"})
+	} else {
+		client.tell(fields{"type": "back", "pair": client.pair})
+	}
+}
+
 // lookLocked pairs client with somebody who waits, or lets it wait.
 func (c *fakeChat) lookLocked(client *fakeClient) {
 	client.looking = true
@@ -164,23 +235,43 @@ func (c *fakeChat) lookLocked(client *fakeClient) {
 		other = c.waitingLocked(client, false)
 	}
 	if other == nil {
-		client.tell(fields{"type": "waiting"})
+		waiting := fields{"type": "waiting"}
+		if client.agreed && len(c.all) == 1 {
+			waiting["alone"] = true
+		}
+		if client.agreed && len(client.interests) > 0 {
+			waiting["patience"] = 5
+		}
+		client.tell(waiting)
 		return
 	}
+	c.joinLocked(client, other)
+}
+
+func (c *fakeChat) joinLocked(client, other *fakeClient) {
 	for _, ends := range [][2]*fakeClient{{client, other}, {other, client}} {
 		me, partner := ends[0], ends[1]
-		me.looking, me.partner, me.last = false, partner, partner
+		me.looking, me.partner, me.last, me.again = false, partner, partner, false
 		me.pair++
-		common := slices.DeleteFunc(slices.Clone(me.interests), func(interest string) bool {
-			return !slices.Contains(partner.interests, interest)
-		})
-		me.tell(fields{"type": "paired", "pair": me.pair, "common": common})
+		paired := fields{"type": "paired", "pair": me.pair, "common": shared(me.interests, partner.interests)}
+		if len(me.languages) > 0 {
+			paired["common_languages"] = shared(me.languages, partner.languages)
+		}
+		me.tell(paired)
+		if partner.hiding {
+			me.tellAway(true)
+		}
 	}
+}
+
+// shared is what is in both lists.
+func shared(mine, theirs []string) []string {
+	return slices.DeleteFunc(slices.Clone(mine), func(one string) bool { return !slices.Contains(theirs, one) })
 }
 
 func (c *fakeChat) waitingLocked(client *fakeClient, new bool) *fakeClient {
 	for _, other := range c.all {
-		if other != client && other.looking && !(new && (client.last == other || other.last == client)) {
+		if other != client && other.looking && other.table == client.table && !(new && (client.last == other || other.last == client)) {
 			return other
 		}
 	}
@@ -195,6 +286,10 @@ func (c *fakeChat) partLocked(client *fakeClient, reason string) {
 	}
 	client.partner, partner.partner = nil, nil
 	client.typing, partner.typing = false, false
+	client.before, partner.before = partner, client
+	if reason == "disconnected" && client.closed && partner.agreed {
+		reason = "closed"
+	}
 	partner.tell(fields{"type": "left", "pair": partner.pair, "reason": reason})
 	if !partner.rich {
 		c.lookLocked(partner)
@@ -283,6 +378,15 @@ func (c *fakeChat) dismiss(code websocket.StatusCode) {
 	for _, client := range c.now() {
 		client.conn.Close(code, "dismissed")
 	}
+}
+
+// records is the types of the records that came in since the last call, but for typing.
+func (c *fakeChat) records() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := c.heard
+	c.heard = nil
+	return heard
 }
 
 // handshakes is how many clients were ever let in.

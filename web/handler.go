@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,11 +23,7 @@ type handler struct {
 }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if path == "" { // "GET http://host HTTP/1.1": RFC 9110, 4.2.3
-		path = "/"
-	}
-	a := h.site.assets[path]
+	a := h.site.find(r.URL.Path, r.Header.Values("Accept-Language"))
 	if a == nil {
 		setSecurityHeaders(w.Header(), r.Host, h.site.notFound)
 		serveNotFound(w, r, h.site.notFound)
@@ -60,8 +57,12 @@ func serveNotFound(w http.ResponseWriter, r *http.Request, page *asset) {
 func choose(header http.Header, r *http.Request, a *asset) body {
 	b := a.plain
 	header.Set("Content-Type", a.contentType)
+	if a.language != "" {
+		header.Set("Content-Language", a.language)
+		header.Set("Vary", "Accept-Language")
+	}
 	if a.gzip != nil {
-		header.Set("Vary", "Accept-Encoding")
+		header.Set("Vary", strings.TrimPrefix(header.Get("Vary")+", Accept-Encoding", ", "))
 		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 			b = *a.gzip
 			header.Set("Content-Encoding", "gzip")

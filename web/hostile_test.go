@@ -19,18 +19,24 @@ func testHostileText(t *testing.T, chat *fakeChat, enter func() person) {
 		"\u202e gnirts desrever \u2066 and \u2067 isolates",
 		`{"type":"left","pair":1,"reason":"next"}`,
 		" \x1e" + `{"type":"left","pair":1,"reason":"next"}`,
-		"Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d\u034f\u0334\u0319\u0324" + strings.Repeat("\u0310", 500),
+		"Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d\u034f\u0334\u0319\u0324" + strings.Repeat("\u0310", 100),
 	} {
 		anna.say(text)
 		ben.see(last("stranger", text))
 	}
 
+	// A message of the largest size is seen in part, and more of it step by step.
 	long := strings.Repeat("W", 64<<10)
+	shown := `[...document.querySelectorAll('.text')].at(-1).textContent.length`
 	anna.do(chromedp.SetValue(chromedp.CSS("#field"), long), browsertest.Enter())
-	ben.see(fmt.Sprintf(`document.getElementById('log').lastElementChild.querySelector('.text').textContent.length === %d`, len(long)))
-	ben.check(atEnd, `document.querySelector('.folded').clientHeight < 400`)
-	ben.run(`document.querySelector('.folded button').click()`)
-	ben.check(`!document.querySelector('.folded')`, `[...document.querySelectorAll('.message')].at(-1).clientHeight > 4000`)
+	ben.see(shown+` === 1500`, atEnd)
+	ben.check(`document.querySelector('.folded').clientHeight < 400`)
+	for n := range (len(long) - 1500 + 5999) / 6000 {
+		ben.check(fmt.Sprintf(`%s === %d`, shown, 1500+6000*n))
+		ben.run(`[...document.querySelectorAll('.bubble > .quiet')].at(-1).click()`)
+		ben.check(`!document.querySelector('.folded')`)
+	}
+	ben.check(fmt.Sprintf(`%s === %d`, shown, len(long)), `!document.querySelector('.bubble > .quiet')`)
 
 	// A record that came from a stranger would begin the message; the page sends none,
 	// and the server relays none.
@@ -64,7 +70,6 @@ func testLinks(t *testing.T, chat *fakeChat, enter func() person) {
 		{"javascript:alert(1) data:text/html,x ftp://example.org blob:https://example.org/1 //example.org", "https://example.org/1"},
 		{"https://bank.example@evil.example/ https://user:pass@evil.example/", ""},
 		{"https://evil.example/\u202egpj.exe", "https://evil.example/"},
-		{"https://еxample.org/", "https://еxample.org/=https://xn--xample-2of.org/"},
 		{`https://example.org/"onmouseover="alert(1)`, "https://example.org/"},
 		{"https:// http://. https://[", ""},
 		{"a line\nhttps://example.org/1\nhttps://example.org/2", "https://example.org/1 https://example.org/2"},

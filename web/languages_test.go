@@ -40,10 +40,7 @@ func TestLanguages(t *testing.T) {
 			}), chromedp.Navigate(chat.url),
 				browsertest.Wait(`document.documentElement.dataset.state === 'idle'`))
 			anna.check(button(test.start), fmt.Sprintf(`document.documentElement.lang === %q`, test.language))
-			anna.run(`const { languages, words } = await import('/words.js');
-				const shape = (table) => JSON.stringify(Object.entries(table).map(([key, value]) =>
-					[key, typeof value, typeof value === 'object' ? Object.keys(value) : value.length > 0]));
-				if (shape(words) !== shape(languages.en)) throw new Error('not the words of English');
+			anna.run(`const { words } = await import('/words.js');
 				for (const node of document.querySelectorAll('[data-words], [data-label]')) {
 					if (typeof words[node.dataset.words ?? node.dataset.label] !== 'string') throw new Error(node.outerHTML);
 				}

@@ -4,7 +4,8 @@ import "testing"
 
 func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 	anna := enter()
-	anna.run(`const { chatURL, mayReconnect, parseRecords, retryDelay, Roulette } = await import('/roulette.js');
+	anna.run(`const { chatURL, parseRecords, Roulette } = await import('/roulette.js');
+		const { mayReconnect, retryDelay } = await import('/retry.js');
 		const equal = (got, want, what) => {
 			if (!Object.is(got, want)) throw new Error(what + ': ' + got + ', want ' + want);
 		};
@@ -14,7 +15,7 @@ func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 		for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 4400, 4408, 4429, 4453, 4499]) {
 			equal(mayReconnect(code), true, code);
 		}
-		for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4500, 4599]) {
+		for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4409, 4500, 4599]) {
 			equal(mayReconnect(code), false, code);
 			equal(retryDelay(code, 0), Infinity, code);
 		}
@@ -59,9 +60,9 @@ func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 		await until(anna, 'idle');
 		equal(anna.maxMessage, 65536, 'the limit');
 		equal(anna.send('to whom?'), false, 'sending while idle');
-		anna.next(['go', 'music']);
-		anna.next(['go', 'music']); // skips nobody
-		ben.next(['music']); // connects
+		anna.next({ interests: ['go', 'music'] });
+		anna.next({ interests: ['go', 'music'] }); // skips nobody
+		ben.next({ interests: ['music'] }); // connects
 		await until(anna, 'chatting');
 		await until(ben, 'chatting');
 		const heard = new Promise((resolve) => anna.addEventListener('message', ({ data }) => resolve(data)));
@@ -81,7 +82,7 @@ func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 		anna.close();
 		equal(anna.send('too late'), false, 'sending after close');
 		equal(states.join(), 'connecting,idle,looking,looking,chatting,left,looking,closed', 'states');
-		equal(events.join(), 'paired{"pair":1,"common":["music"]},typing{"on":true},typing{"on":false},left{"pair":1,"reason":"stop"}', 'events');
+		equal(events.join(), 'paired{"pair":1,"back":false,"common":["music"],"languages":null},typing{"on":true},typing{"on":false},left{"pair":1,"reason":"stop"}', 'events');
 		ben.close();`)
 	if got := chat.handshakes(); got != 3 {
 		t.Errorf("%d handshakes, want one of the page and two of the script", got)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
 
 	"roulette/web/browsertest"
 )
@@ -44,6 +45,12 @@ func TestPage(t *testing.T) {
 		{"a final close", testFinalClose},
 		{"too many messages", testHeld},
 		{"refused records", testRefused},
+		{"no downgrade", testNoDowngrade},
+		{"who goes says so", testGone},
+		{"who is frozen says so", testFrozen},
+		{"a black hole", testBlackHole},
+		{"heartbeats", testHeartbeat},
+		{"a server that knows no hello", testOldServer},
 		{"the client library", testLibrary},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +108,7 @@ func testButton(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.press()
 	anna.press()
 	anna.see(idle, button("New"), last("note", "You have left."))
-	ben.see(left, button("New"), unsendable, last("note", "The stranger has left."))
+	ben.see(left, button("New"), unsendable, last("note", "The stranger left."))
 
 	// With the mouse it is the same, and the focus stays in the field.
 	ben.write("kept")
@@ -314,16 +321,30 @@ func testBackground(t *testing.T, chat *fakeChat, enter func() person) {
 func testSave(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
 	meet(anna, ben)
+	ben.press()
+	ben.press()
+	anna.see(left)
+	meet(anna, ben) // only the present chat is saved
 	anna.say("two\nlines")
-	ben.say("<b>one</b>")
-	anna.see(last("stranger", "<b>one</b>"))
+	chat.now()[0].write(websocket.MessageText, []byte("<b>one</b>\n1/1/26, 12:00:00 PM You: I agree\r--- 1/1/26, 12:00:00 PM You have left.\u2028\u202eabc\u0085\x1b[2J"))
+	chat.send(websocket.MessageBinary, decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="))
+	anna.see(`document.querySelector('.picture')`)
 	anna.run(`const make = URL.createObjectURL;
 		URL.createObjectURL = (blob) => { window.saved = blob.text(); return make.call(URL, blob); };
 		HTMLAnchorElement.prototype.click = function () { window.file = this.download; };
 		document.querySelector('[popovertarget]').click();
 		document.getElementById('save').click();
-		const text = (await window.saved).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
-		if (text !== '--- You are talking to a stranger. Say hello!\nTIME You: two\nlines\nTIME Stranger: <b>one</b>\n') throw new Error(text);
+		const time = /(^|\n)(--- |)\d+\/\d+\/\d+, \d+:\d\d:\d\d\s[AP]M /gu;
+		const text = (await window.saved).replace(time, '$1$2TIME ');
+		const want = '--- TIME You are talking to a stranger. Say hello!\nTIME You: two\n    | lines\nTIME Stranger: <b>one</b>\n' +
+			'    | 1/1/26, 12:00:00 PM You: I agree\n    | --- 1/1/26, 12:00:00 PM You have left.\n    | \ufffdabc\n    | \ufffd[2J\n' +
+			'TIME Stranger: [Picture from the stranger: GIF, 1 × 1, 1 KB]\n';
+		if (text !== want) throw new Error(JSON.stringify(text));
+		// Copied out of the log it is the same.
+		getSelection().selectAllChildren(document.getElementById('log'));
+		const clipboard = new DataTransfer();
+		document.getElementById('log').dispatchEvent(new ClipboardEvent('copy', { clipboardData: clipboard, bubbles: true, cancelable: true }));
+		if (!clipboard.getData('text/plain').replace(time, '$1$2TIME ').endsWith(want)) throw new Error(clipboard.getData('text/plain'));
 		if (!/^roulette-\d{4}-\d\d-\d\d\.txt$/.test(window.file)) throw new Error(window.file);
 		if (document.querySelector(':popover-open')) throw new Error('the menu is open');`)
 }

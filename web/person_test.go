@@ -61,11 +61,11 @@ func (c *crowd) take() context.Context {
 
 // What Wait and check ask of the page. A state is shown in three places at once.
 var (
-	idle         = inState("idle", "Ready")
-	looking      = inState("looking", "Looking…")
-	chatting     = inState("chatting", "Chatting")
-	left         = inState("left", "Stranger left")
-	open         = inState("open", "Connected")
+	idle     = inState("idle", "Ready")
+	looking  = inState("looking", "Looking…")
+	chatting = inState("chatting", "Chatting")
+	left     = inState("left", "Stranger left")
+
 	reconnecting = inState("reconnecting", "Reconnecting…")
 	ended        = inState("ended", "Disconnected")
 )

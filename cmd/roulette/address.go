@@ -17,10 +17,30 @@ func splitAddress(s string) (host string, port uint16, err error) {
 	return host, uint16(number), err
 }
 
+// overlap says whether two hosts cannot both be listened on at one port: they are the
+// same, or one of them is all addresses, which :: and no host at all are of IPv4 as
+// well. A name is only known to be what it is.
+func overlap(a, b string) bool {
+	return a == b || everything(a) || everything(b) || within(a, b) || within(b, a)
+}
+
+func everything(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.Is6() && addr.IsUnspecified()
+}
+
+// within says whether inner is an address that outer, also one, takes.
+func within(inner, outer string) bool {
+	i, err1 := netip.ParseAddr(inner)
+	o, err2 := netip.ParseAddr(outer)
+	i, o = i.Unmap(), o.Unmap()
+	return err1 == nil && err2 == nil && (i == o || o.Is4() && o.IsUnspecified() && i.Is4())
+}
+
 // lookup is the address that host, an address or a name, stands for.
 func lookup(host string) (netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr, nil
+		return addr.Unmap(), nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", host)
 	if err != nil {

@@ -65,6 +65,10 @@ func (c *benchCommand) Validate() error {
 // summary has told the rest.
 var errFaults = errors.New("messages were lost, or were not what they should have been")
 
+// errLimited is what it says instead when the server's limit was below the load, which
+// is no mistake of the server's.
+var errLimited = errors.New("the load was above the server's message rate limit, which ended connections: see roulette serve --message-rate")
+
 // errDrain is what it says when somebody was not sent away as he should be.
 var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
@@ -103,6 +107,8 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	switch {
 	case result.Handshakes == 0:
 		return fmt.Errorf("%s: nothing connected", c.URL)
+	case limited(result) && (result.Faults.Total() > 0 || result.Messages == 0 && talks(result.Mode)):
+		return errLimited
 	case result.Faults.Total() > 0:
 		return errFaults
 	case result.Drained != nil && (result.Drained.Left > 0 || len(result.Errors) > 0):
@@ -124,19 +130,35 @@ func (c *benchCommand) print(w io.Writer, r *bench.Result) error {
 	if err := r.WriteSummary(w); err != nil {
 		return err
 	}
-	for cause := range r.Errors {
-		if strings.Contains(cause, "4429") {
-			_, err := fmt.Fprintln(w, "\n  The server's message rate limit ended connections: see roulette serve --message-rate.")
-			return err
-		}
+	if limited(r) {
+		_, err := fmt.Fprintln(w, "\n  The server's message rate limit ended connections: see roulette serve --message-rate.")
+		return err
 	}
 	return nil
 }
 
+// limited reports whether the server has closed connections for their message rate.
+func limited(r *bench.Result) bool {
+	for cause := range r.Errors {
+		if strings.Contains(cause, "4429") {
+			return true
+		}
+	}
+	return false
+}
+
 // checkServerURL: if there is none, kong says so.
 func checkServerURL(url string) error {
-	if url != "" && !strings.HasPrefix(url, "ws://") {
+	rest, ok := strings.CutPrefix(url, "ws://")
+	switch {
+	case url == "":
+	case !ok:
 		return fmt.Errorf("%q is not a ws:// URL", url)
+	case strings.ContainsAny(rest, "?#"): // it knows what it wants
+	case !strings.Contains(rest, "/"):
+		return fmt.Errorf("%s has no path: the chat is %[1]s/ws, or %[1]s/echo", url)
+	case strings.HasSuffix(rest, "/"):
+		return fmt.Errorf("%s is a page: the chat is %[1]sws, or %[1]secho", url)
 	}
 	return nil
 }

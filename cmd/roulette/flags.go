@@ -125,23 +125,36 @@ func (c *serveFlags) check(values *config.Values) {
 	c.checkAddresses(values)
 }
 
-// checkAddresses sees whether the addresses are some, and different. What names
-// stand for, and whether an address is free, is known when it is taken.
+// checkAddresses sees whether the addresses are some, and whether one takes another's
+// connections. What names stand for, and whether an address is free, is known when it
+// is taken.
 func (c *serveFlags) checkAddresses(values *config.Values) {
 	if len(c.Listen) == 0 {
 		values.Reject("listen", "no address")
 	}
-	taken := make(map[string]string)
+	type taken struct {
+		key, text, host string
+		port            uint16
+	}
+	var all []taken
 	check := func(key, addr string) {
-		_, port, err := splitAddress(addr)
+		host, port, err := splitAddress(addr)
 		if err != nil {
 			values.Reject(key, "%w", err)
 			return
 		}
-		if other, twice := taken[addr]; twice && port != 0 {
-			values.Reject(key, "%s is an address of %s already", addr, other)
+		for _, other := range all {
+			switch {
+			case port == 0 || port != other.port || !overlap(host, other.host):
+			case addr == other.text:
+				values.Reject(key, "%s is an address of %s already", addr, other.key)
+				return
+			default:
+				values.Reject(key, "%s and %s of %s take each other's connections", addr, other.text, other.key)
+				return
+			}
 		}
-		taken[addr] = key
+		all = append(all, taken{key, addr, host, port})
 	}
 	for _, addr := range c.Listen {
 		check("listen", addr)

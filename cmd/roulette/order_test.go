@@ -15,27 +15,30 @@ import (
 // module, besides its own packages as far as they are named. Tests may import
 // more.
 var mayImport = map[string][]string{
-	"netpoll":         {},
-	"netpoll/nettest": {},
-	"frame":           {},
-	"frame/handshake": {"frame"},
-	"frame/record":    {"frame"},
-	"frame/tls13":     {},
-	"pairing":         {},
-	"metrics":         {},
-	"metrics/...":     {},
-	"web":             {},
-	"web/browsertest": {},
-	"bench":           {"frame"},
-	"bench/...":       {"frame", "bench", "bench/..."},
+	"netpoll":           {"netpoll/onlylinux"},
+	"netpoll/nettest":   {},
+	"netpoll/onlylinux": {},
+	"frame":             {},
+	"frame/handshake":   {"frame"},
+	"frame/record":      {"frame"},
+	"frame/tls13":       {},
+	"pairing":           {},
+	"metrics":           {},
+	"metrics/...":       {},
+	"web":               {},
+	"web/browsertest":   {},
+	"web/stranger":      {},
+	"bench":             {"frame"},
+	"bench/...":         {"frame", "bench", "bench/..."},
 	// Rooms of the program that know no connections.
 	"cmd/roulette/internal/admin":    {"metrics"},
 	"cmd/roulette/internal/limit":    {},
 	"cmd/roulette/internal/host":     {},
+	"cmd/roulette/internal/tlsfront": {"frame/tls13"},
 	"cmd/roulette/internal/terminal": {"frame", "frame/record"},
 
-	"cmd/...": {"netpoll", "netpoll/nettest", "frame", "frame/handshake", "frame/record", "pairing", "metrics", "web", "bench", "cmd/...",
-		"cmd/roulette/internal/admin", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal"},
+	"cmd/...": {"netpoll", "netpoll/nettest", "netpoll/onlylinux", "frame", "frame/handshake", "frame/record", "frame/tls13", "pairing", "metrics", "web", "bench", "cmd/...",
+		"cmd/roulette/internal/admin", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal", "cmd/roulette/internal/tlsfront"},
 }
 
 // meetings is where netpoll and pairing meet: one place, and what looks into it.

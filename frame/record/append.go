@@ -154,6 +154,8 @@ func AppendCommand(dst []byte, cmd *Command) []byte {
 		dst = appendInt(dst, "n", int64(cmd.N))
 	case Again:
 		dst = appendInt(dst, "pair", int64(cmd.Pair))
+	case Resume, Have, Resend:
+		dst = appendReturn(dst, cmd)
 	}
 	return end(dst)
 }

@@ -11,13 +11,14 @@ const (
 	CanAgain
 	CanLanguages
 	CanTables
+	CanResume
 
-	// CanAll is what the server knows.
-	CanAll = 1<<iota - 1
+	// CanAll is what the server agrees to: not yet resume.
+	CanAll = CanResume - 1
 )
 
 // words are those of Can, by bit.
-var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables"}
+var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume"}
 
 // canOf is the bit for a word, 0 if it is not known.
 func canOf(word []byte) Can {

@@ -19,6 +19,9 @@ const (
 	Hiding
 	Shown
 	Again
+	Resume
+	Have
+	Resend
 
 	// Kinds is how many there are.
 	Kinds = iota
@@ -27,6 +30,7 @@ const (
 var kinds = [Kinds]string{
 	Unknown: "unknown", Next: "next", Stop: "stop", Typing: TypeTyping,
 	Hello: TypeHello, Ping: "ping", Hiding: "hiding", Shown: "shown", Again: TypeAgain,
+	Resume: "resume", Have: TypeHave, Resend: TypeResend,
 }
 
 // kindOf is the kind of a type on the wire.
@@ -51,7 +55,7 @@ func (k Kind) String() string {
 type Command struct {
 	Kind Kind
 
-	// Of Next, and Pair of Again. Pair is not 0 if HasPair. Interests are in the
+	// Of Next, and Pair of Again and Have. Pair is not 0 if HasPair. Interests are in the
 	// form in which they are compared, each once; without HasInterests the client
 	// keeps those it has, and with it an empty list clears them. So it is with
 	// Languages and Table, which is left if it is empty.
@@ -66,7 +70,12 @@ type Command struct {
 
 	On  bool   // of Typing
 	Can Can    // of Hello: what the server knows of it
-	N   uint64 // of Ping
+	N   uint64 // of Ping; of Resume and Have: messages of the partner that were shown
+
+	Token      string // of Resume, not looked into
+	Try        uint32 // of Resume, not 0
+	Generation uint64 // of Resend, and of Have if it answers a sync; else 0
+	From, Lost uint64 // of Resend
 }
 
 // Parse calls do for every record of the control message with this payload, in
@@ -142,11 +151,13 @@ func parse(text []byte) (Command, *Error) {
 			refused = errCan
 		}
 	case Ping:
-		n, err := strconv.ParseUint(string(o.get("n")), 10, 64)
-		if err != nil || n > maxNumber {
-			refused = errN
-		}
-		cmd.N = n
+		cmd.N, refused = parseNumber(&o, "n", 0, errN)
+	case Resume:
+		refused = parseResume(&o, &cmd)
+	case Have:
+		refused = parseHave(&o, &cmd)
+	case Resend:
+		refused = parseResend(&o, &cmd)
 	case Again:
 		if refused = parsePair(&o, &cmd); refused == nil && !cmd.HasPair {
 			refused = errAgainPair

@@ -84,6 +84,7 @@
 //	bad_record            malformed, unknown type, or a value out of range
 //	too_many_interests    more than 10
 //	too_late              what was asked for is not possible any more
+//	no_such_chat          what was to be resumed is over
 //	rate_limited          dropped; send less
 //
 // A client's records:
@@ -186,6 +187,69 @@
 // languages, tables: promises nothing. The answer says whether the server knows these
 // fields of next, which need no hello.
 //
+// resume: see the next section.
+//
+// # Resume
+//
+// A chat may outlive its connections, with every message shown exactly once and in
+// order, or reported as lost. Nothing of a chat is kept by the server: a client that
+// says resume numbers the messages of each pairing from 1, in each direction, keeps
+// what it has sent until its partner has shown it (the last 256 messages and 256 KiB
+// will do), and counts what it has shown itself. If both partners can, paired has a
+// token; if it has none the pairing ends with its connection.
+//
+//	server  {"type":"paired","pair":7,"common":[],"resume":"AbC…"}
+//	client  {"type":"have","pair":7,"n":32}
+//	server  {"type":"have","pair":7,"n":32}    the partner has shown so many: they are
+//	                                           delivered, and may be forgotten
+//
+// have is sent after 32 more messages were shown, or 5 s after the first of them. Such
+// a pairing needs no undelivered: what is never delivered was not.
+//
+// A connection that ends without a close frame of the client's own, or with 1001, is a
+// break: its place is kept for a while (45 s; five minutes if the client was hiding).
+// The partner is told away with the reason lost. What it says from there on is thrown
+// away and not counted; it stands in its own ring. Better, it says nothing.
+//
+//	A (lost its connection)             server                        B (stayed)
+//	                                         away{pair,"lost"} ───────►
+//	hello, resume{token,have,try} ──────►
+//	◄────── resumed{pair,resume}             sync{pair,gen} ──────────►
+//	                                         ◄─────── have{pair,gen,n}
+//	◄────── back{pair,gen,have}              back{pair,gen,have} ─────►
+//	resend{gen,from,lost}, messages ────►    resend{pair,from,lost}, messages ►
+//	◄─── resend{pair,from,lost}, messages    ◄── resend{gen,from,lost}, messages
+//
+// resume follows the client's hello, before any next. have is how many messages of the
+// partner it has shown, and try counts the connections with which the client has tried
+// to come back to this pairing, from 1. The highest try is the newest, in whatever
+// order they arrive; an older connection of the same client is closed with 4409. pair
+// in resumed is the number that the pairing has on the new connection, and resume the
+// token for the next time.
+//
+// back says with have how many messages the partner has shown. Behind it a client says
+// resend: it begins again with its message number from, as lost messages before that,
+// which the partner has not shown, are kept no more; so from is have + lost + 1. Then
+// come its messages from there on, as they were, and what it has to say from now on.
+// The server relays a client's chat again from its resend on. Whoever receives resend
+// has shown from - 1 messages now, lost of them as a line that says so.
+//
+// A break during the return:
+//
+//	A lost again                             away{pair,"lost"} ───────►
+//	hello, resume{token,have,try+1} ────►    sync{pair,gen+1} ────────►
+//	                                         ◄─────── have{pair,gen,n}      ignored
+//	                                         ◄─────── have{pair,gen+1,n}
+//	◄────── back{pair,gen+1,have}            back{pair,gen+1,have} ───►
+//
+// A client answers every sync, and every back; words of an earlier gen are ignored.
+//
+// After a restart of the server, or on another of its nodes, the token is good still:
+// the first of the two is resumed and waits, told away with the reason lost, and the
+// second one meets it. If the chat is over, or the token is none of this place, the
+// answer is an error no_such_chat, and the client is idle. next and stop give the
+// place up, like a close with another code than 1001.
+//
 // # What the server refuses
 //
 // [Parse] takes the records of one message in order; a refused one does not harm
@@ -199,7 +263,8 @@
 //     deep, the record itself included
 //   - no type, an unknown one, a field of a wrong type or null; typing
 //     without on; a pair that is not an integer from 1 to 4294967295 in plain
-//     digits; again without pair; ping without n, or another n than above
+//     digits; again without pair; ping without n, or another n than above; the
+//     numbers of resume, have and resend likewise
 //   - an interest that is empty, longer than 32 characters, or has control
 //     characters; a table likewise, with 64 characters
 //   - a language that is not of 2 to 8 letters from a to z, in either case; more
@@ -263,6 +328,7 @@
 //	1009   message too big; do not try again
 //	4408   no answer to a ping, no heartbeat, or nothing read for 15 s; again, with
 //	       backoff
+//	4409   another connection has taken this one's place; do not try again
 //	4429   too many messages, in spite of warnings; again after 10 to 60 s
 //	4453   full or shedding load; again, with backoff
 //

@@ -16,14 +16,18 @@ type Event struct {
 	Online     int           // hello
 	MaxMessage int           // hello, bytes
 	Terms      *Terms        // hello, the second one; nil in the first
-	Pair       uint32        // paired, left, typing, undelivered, away, back, again
+	Pair       uint32        // of all records about a pairing
 	Common     []string      // paired
 	Languages  []string      // paired: in common; nil if the client has named none
 	Alone      bool          // waiting
 	Patience   time.Duration // waiting
 	Reason     Reason        // left, away
 	On         bool          // typing
-	N          uint64        // online, undelivered, pong
+	N          uint64        // online, undelivered, pong, have
+	Token      string        // paired, resumed: what the pairing can be resumed with; empty if it cannot
+	Generation uint64        // sync, and back after a break
+	Have       uint64        // back after a break: how many messages the partner has shown
+	From, Lost uint64        // resend
 	Code       string        // error
 	Message    string        // error
 }
@@ -98,11 +102,29 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		read("pair", &e.Pair)
 		read("common", &e.Common)
 		read("common_languages", &e.Languages)
+		read("resume", &e.Token)
 	case TypeLeft, TypeAway:
 		read("pair", &e.Pair)
 		read("reason", &e.Reason)
-	case TypeBack, TypeAgain:
+	case TypeAgain:
 		read("pair", &e.Pair)
+	case TypeBack:
+		read("pair", &e.Pair)
+		read("gen", &e.Generation)
+		read("have", &e.Have)
+	case TypeResumed:
+		read("pair", &e.Pair)
+		read("resume", &e.Token)
+	case TypeSync:
+		read("pair", &e.Pair)
+		read("gen", &e.Generation)
+	case TypeHave:
+		read("pair", &e.Pair)
+		read("n", &e.N)
+	case TypeResend:
+		read("pair", &e.Pair)
+		read("from", &e.From)
+		read("lost", &e.Lost)
 	case TypeTyping:
 		read("pair", &e.Pair)
 		read("on", &e.On)

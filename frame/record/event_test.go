@@ -46,6 +46,18 @@ var serverRecords = []struct {
 		`{"type":"away","pair":7,"reason":"hidden"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayHidden}},
 	{"back", func(b []byte) []byte { return AppendBack(b, 7) }, `{"type":"back","pair":7}`, Event{Type: TypeBack, Pair: 7}},
 	{"again", func(b []byte) []byte { return AppendAgain(b, 7) }, `{"type":"again","pair":7}`, Event{Type: TypeAgain, Pair: 7}},
+	{"resumed", func(b []byte) []byte { return AppendResumed(b, 2, []byte("AbC-_9")) },
+		`{"type":"resumed","pair":2,"resume":"AbC-_9"}`, Event{Type: TypeResumed, Pair: 2, Token: "AbC-_9"}},
+	{"sync", func(b []byte) []byte { return AppendSync(b, 2, 1<<53-1) },
+		`{"type":"sync","pair":2,"gen":9007199254740991}`, Event{Type: TypeSync, Pair: 2, Generation: 1<<53 - 1}},
+	{"back after a break", func(b []byte) []byte { return AppendReturned(b, 2, 5, 31) },
+		`{"type":"back","pair":2,"gen":5,"have":31}`, Event{Type: TypeBack, Pair: 2, Generation: 5, Have: 31}},
+	{"have", func(b []byte) []byte { return AppendHave(b, 2, 32) },
+		`{"type":"have","pair":2,"n":32}`, Event{Type: TypeHave, Pair: 2, N: 32}},
+	{"resend", func(b []byte) []byte { return AppendResend(b, 2, 34, 2) },
+		`{"type":"resend","pair":2,"from":34,"lost":2}`, Event{Type: TypeResend, Pair: 2, From: 34, Lost: 2}},
+	{"lost", func(b []byte) []byte { return AppendAway(b, 7, AwayLost) },
+		`{"type":"away","pair":7,"reason":"lost"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayLost}},
 	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}, nil) },
 		`{"type":"paired","pair":7,"common":["go","music"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
@@ -211,6 +223,9 @@ func TestAllocations(t *testing.T) {
 	do := func(cmd Command, err *Error) bool { kind = cmd.Kind; return err == nil }
 	typing, next, bad := AppendTypingCommand(nil, true), AppendNext(nil, nil, 7), []byte("\x1e{\"type\":\"x\",\"y\":[{}]}")
 	ping := &Command{Kind: Ping, N: 7}
+	token := []byte("AbC-_9")
+	having := AppendCommand(nil, &Command{Kind: Have, Pair: 7, N: 32})
+	resending := AppendCommand(nil, &Command{Kind: Resend, Generation: 5, From: 34, Lost: 2})
 	pinging, hello := AppendCommand(nil, ping), AppendCommand(nil, &Command{Kind: Hello, Can: CanAll})
 	calls := map[string]func(){
 		"AppendHello":         func() { AppendHello(dst, "session", 1000, 65536) },
@@ -220,6 +235,13 @@ func TestAllocations(t *testing.T) {
 		"AppendAway":          func() { AppendAway(dst, 7, AwayHidden) },
 		"AppendBack":          func() { AppendBack(dst, 7) },
 		"AppendAgain":         func() { AppendAgain(dst, 7) },
+		"AppendResumed":       func() { AppendResumed(dst, 7, token) },
+		"AppendSync":          func() { AppendSync(dst, 7, 5) },
+		"AppendReturned":      func() { AppendReturned(dst, 7, 5, 31) },
+		"AppendHave":          func() { AppendHave(dst, 7, 32) },
+		"AppendResend":        func() { AppendResend(dst, 7, 34, 2) },
+		"Parse have":          func() { Parse(having, do) },
+		"Parse resend":        func() { Parse(resending, do) },
 		"AppendCommand":       func() { AppendCommand(dst, ping) },
 		"Parse ping":          func() { Parse(pinging, do) },
 		"Parse hello":         func() { Parse(hello, do) },
@@ -252,8 +274,11 @@ func FuzzEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		events, _ := ParseEvents(payload)
 		for _, e := range events {
-			if (e.Type == TypeOnline || e.Type == TypePong) && e.N > math.MaxInt {
+			if e.Type != TypeUndelivered && max(e.N, e.Generation, e.Have, e.From, e.Lost) > math.MaxInt {
 				continue // cannot be appended
+			}
+			if e.Token != "" {
+				continue // appended as it is; tokens need no escapes
 			}
 			b := encodeEvent(e)
 			again, err := ParseEvents(b)
@@ -292,7 +317,18 @@ func encodeEvent(e Event) []byte {
 	case TypeAway:
 		return AppendAway(nil, e.Pair, e.Reason)
 	case TypeBack:
+		if e.Generation != 0 || e.Have != 0 {
+			return AppendReturned(nil, e.Pair, e.Generation, e.Have)
+		}
 		return AppendBack(nil, e.Pair)
+	case TypeResumed:
+		return AppendResumed(nil, e.Pair, nil)
+	case TypeSync:
+		return AppendSync(nil, e.Pair, e.Generation)
+	case TypeHave:
+		return AppendHave(nil, e.Pair, e.N)
+	case TypeResend:
+		return AppendResend(nil, e.Pair, e.From, e.Lost)
 	case TypeAgain:
 		return AppendAgain(nil, e.Pair)
 	}

@@ -19,6 +19,7 @@ const (
 	maxTable     = 64 // runes
 	maxLanguages = 5
 	maxWords     = 32        // in can
+	maxToken     = 128       // bytes
 	maxNumber    = 1<<53 - 1 // what every reader of JSON can hold
 )
 
@@ -52,6 +53,7 @@ var (
 	ErrTooManyInterests = &Error{"too_many_interests", "more than 10 interests"}
 	ErrTooLate          = &Error{"too_late", "not possible any more"}
 	ErrRateLimited      = &Error{"rate_limited", "too many messages"}
+	ErrNoSuchChat       = &Error{"no_such_chat", "the chat is over, or the token is not of this place"}
 )
 
 // Bad records that [Parse] cannot tell, as it knows nothing of what came before.
@@ -82,6 +84,12 @@ var (
 	errManyLanguages   = &Error{ErrBadRecord.Code, "more than 5 languages"}
 	errCan             = &Error{ErrBadRecord.Code, "can is missing or not an array of at most 32 strings"}
 	errN               = &Error{ErrBadRecord.Code, "n is missing or not an integer from 0 to 9007199254740991"}
+	errToken           = &Error{ErrBadRecord.Code, "token is missing or not a string of 1 to 128 characters"}
+	errHave            = &Error{ErrBadRecord.Code, "have is missing or not an integer from 0 to 9007199254740991"}
+	errTry             = &Error{ErrBadRecord.Code, "try is missing or not an integer from 1 to 4294967295"}
+	errGeneration      = &Error{ErrBadRecord.Code, "gen is not an integer from 1 to 9007199254740991"}
+	errFrom            = &Error{ErrBadRecord.Code, "from is missing or not an integer from 1 to 9007199254740991"}
+	errLost            = &Error{ErrBadRecord.Code, "lost is not an integer from 0 to from less one"}
 	errAgainPair       = &Error{ErrBadRecord.Code, "pair is missing"}
 )
 
@@ -99,6 +107,10 @@ const (
 	TypeAway        = "away"
 	TypeBack        = "back"
 	TypeAgain       = "again" // also a client's
+	TypeResumed     = "resumed"
+	TypeSync        = "sync"
+	TypeHave        = "have"   // also a client's
+	TypeResend      = "resend" // also a client's
 )
 
 // Reason is why a partner left, or is away.
@@ -114,4 +126,5 @@ const (
 	LeftClosed       Reason = "closed"       // it closed its connection; for who has said hello
 
 	AwayHidden Reason = "hidden" // its page is in the background
+	AwayLost   Reason = "lost"   // its connection was lost, and its place is kept
 )

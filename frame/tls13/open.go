@@ -40,31 +40,41 @@ const (
 // brought, a part of b, which may be nothing; size is the record's length, 0 if it
 // is not whole. owes tells that AppendOwed is to be called by who may send. err is
 // io.EOF for a close_notify, an *Error if the connection is to end otherwise, or
-// nil; after one there is no further call.
+// nil; after one there is no further call, and AppendEnd knows it.
 func (s *Session) Open(k *Keys, b []byte) (data []byte, size int, owes bool, err error) {
 	size, err = Size(b)
-	if err != nil || size == 0 || size > len(b) {
-		return nil, 0, false, err
+	if err == nil && (size == 0 || size > len(b)) {
+		return nil, 0, false, nil
 	}
-	content, kind, err := s.open(k, b[:size])
-	switch {
-	case err != nil:
-		return nil, 0, false, err
-	case s.held > 0 && kind != typeHandshake:
-		return nil, 0, false, errUnexpected // messages are not interleaved (5.1)
-	case kind == typeData && len(content) > 0:
-		s.useless = 0
-		data = content
-	case s.useless == mostUseless:
-		return nil, 0, false, errUnexpected // nobody has so much to say about nothing
-	default:
-		s.useless++
-		err = s.control(kind, content)
+	if err == nil {
+		data, err = s.take(k, b[:size])
+	}
+	if err != nil {
+		s.fail(err)
+		return nil, size, false, err
 	}
 	if s.in.sequence == askForUpdate {
 		s.owed = ask
 	}
-	return data, size, s.owed != nothing, err
+	return data, size, s.owed != nothing, nil
+}
+
+// take opens a whole record and does what it says.
+func (s *Session) take(k *Keys, record []byte) (data []byte, err error) {
+	content, kind, err := s.open(k, record)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.held > 0 && kind != typeHandshake:
+		return nil, errUnexpected // messages are not interleaved (5.1)
+	case kind == typeData && len(content) > 0:
+		s.useless = 0
+		return content, nil
+	case s.useless == mostUseless:
+		return nil, errUnexpected // nobody has so much to say about nothing
+	}
+	s.useless++
+	return nil, s.control(kind, content)
 }
 
 // control takes a record that brings no data.

@@ -63,6 +63,10 @@ func TestCuts(t *testing.T) {
 			for _, p := range pieces {
 				s.feed(bytes.Clone(p))
 			}
+			content, _ := receiver(suite).open(t, s.session.AppendEnd(s.keys, nil))
+			if !bytes.Equal(content, []byte{1, byte(CloseNotify)}) {
+				t.Errorf("%s: close_notify is answered with % x", name, content)
+			}
 			if s.err != io.EOF || !bytes.Equal(s.data, data) || !s.owes || len(s.pending) != 0 {
 				t.Fatalf("%s: %d of %d bytes, owes %v, %d left, %v", name, len(s.data), len(data), s.owes, len(s.pending), s.err)
 			}
@@ -197,10 +201,18 @@ func TestMisuse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			forSuites(t, func(t *testing.T, suite uint16) {
-				o := openAll(newSession(t, suite, c.client), NewKeys(4), c.stream(sender(suite)))
+				s := newSession(t, suite, c.client)
+				o := openAll(s, NewKeys(4), c.stream(sender(suite)))
 				var e *Error
 				if !errors.As(o.err, &e) || e.Alert != c.want || e.Remote != c.remote || o.data != nil {
 					t.Errorf("%q, %v; want %v, remote %v", o.data, o.err, c.want, c.remote)
+				}
+				if end := s.AppendEnd(NewKeys(4), nil); c.remote {
+					if end != nil {
+						t.Errorf("answered with % x", end)
+					}
+				} else if content, kind := receiver(suite).open(t, end); kind != typeAlert || !bytes.Equal(content, []byte{2, byte(c.want)}) {
+					t.Errorf("answered with type %d, % x", kind, content)
 				}
 			})
 		})

@@ -9,6 +9,10 @@ const (
 	nothing update = iota
 	answer         // the peer has asked for one
 	ask            // the peer is asked for one: it has sent very much
+
+	// No KeyUpdate: Open has failed. The alert to be sent is in Session.fragment.
+	failed
+	refused // by an alert of the peer's, to which there is no answer
 )
 
 // RoomAfter is what a record has behind its data: the type and the tag. Before
@@ -48,6 +52,30 @@ func (s *Session) AppendData(k *Keys, dst, data []byte) []byte {
 // AppendedSize is how much AppendData appends for n bytes, at most.
 func AppendedSize(n int) int {
 	return n + (n/MostData+1)*Overhead + keyUpdateSize + Overhead
+}
+
+// fail notes why Open has failed, for AppendEnd. The receiver's.
+func (s *Session) fail(err error) {
+	e, ok := err.(*Error)
+	switch {
+	case !ok: // a close_notify, which is answered with one
+	case e.Remote:
+		s.owed = refused
+	default:
+		s.owed, s.fragment[0] = failed, byte(e.Alert)
+	}
+}
+
+// AppendEnd appends the last record to dst: the alert for what made Open fail, or
+// else a close_notify. The receiver calls it, and nothing is sent behind it.
+func (s *Session) AppendEnd(k *Keys, dst []byte) []byte {
+	switch s.owed {
+	case failed:
+		return s.AppendAlert(k, dst, Alert(s.fragment[0]))
+	case refused:
+		return dst
+	}
+	return s.AppendAlert(k, dst, CloseNotify)
 }
 
 // AppendAlert appends a's record to dst. Nothing is sent behind it.

@@ -38,6 +38,7 @@ let sent = new Map(); // by number of the pairing, on this connection: our messa
 let countdown = 0; // seconds left to the automatic next; 0: none
 let countdownTimer = 0;
 let typingTimer = 0;
+let noticeTimer = 0; // until the seconds of a pause are counted down by one
 
 // The chat
 
@@ -60,9 +61,10 @@ chat.addEventListener('paired', ({ detail: { pair, common } }) => {
   takeFocus();
 });
 chat.addEventListener('left', ({ detail: { reason } }) => {
-  transcript.note(words.left[reason] ?? words.left.stop);
+  transcript.note(reason === 'gone' ? words.youLeft : words.left[reason] ?? words.left.stop);
   attention.call(words.state.left);
 });
+chat.addEventListener('away', ({ detail: { on } }) => { $('away').hidden = !on; });
 chat.addEventListener('typing', ({ detail: { on } }) => strangerTyping(on));
 chat.addEventListener('online', ({ detail: { n } }) => { $('online').textContent = words.online(format.number(n)); });
 chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
@@ -71,6 +73,9 @@ chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
   const dropped = n > 0 ? messages.splice(-n) : [];
   for (const message of dropped) transcript.undelivered(message);
   if (dropped.length === 0) transcript.note(words.reachedNobody);
+});
+chat.addEventListener('uncertain', ({ detail: { pair, n } }) => {
+  for (const message of (sent.get(pair) ?? []).slice(-n)) transcript.uncertain(message);
 });
 chat.addEventListener('refused', ({ detail: { code } }) => warn(code === 'rate_limited' ? words.tooFast : words.refused));
 
@@ -139,7 +144,7 @@ $('retry').addEventListener('click', () => {
   composer.focus();
 });
 interests.addEventListener('change', () => {
-  if (chat.state === 'looking') chat.next(interests.all);
+  if (chat.state === 'looking') chat.next({ interests: interests.all });
 });
 
 function go() {
@@ -149,7 +154,6 @@ function go() {
       chat.stop();
       break;
     case 'chatting':
-    case 'open':
       if (!armed) {
         arm(true);
         return;
@@ -159,7 +163,7 @@ function go() {
       break;
     default:
       interests.take();
-      chat.next(interests.all);
+      chat.next({ interests: interests.all });
   }
 }
 
@@ -198,12 +202,12 @@ function show() {
     shown = state;
     record(before, state);
     document.documentElement.dataset.state = state;
-    $('status').textContent = words.state[state];
-    $('send').setAttribute('aria-disabled', state !== 'chatting' && state !== 'open');
+    $('send').setAttribute('aria-disabled', state !== 'chatting');
     $('field').placeholder = words.placeholder[placeholder(state)];
     $('interests').hidden = !['idle', 'looking', 'left', 'closed'].includes(state);
-    $('online').hidden = ['closed', 'connecting', 'reconnecting', 'ended', 'open'].includes(state);
+    $('online').hidden = ['closed', 'connecting', 'reconnecting', 'ended'].includes(state);
     strangerTyping(false);
+    $('away').hidden = true;
     arm(false);
     if (state !== 'chatting') clearTimeout(typingTimer);
     warn('');
@@ -211,6 +215,8 @@ function show() {
     count(state === 'left' && $('auto').checked ? COUNTDOWN : 0);
     showButton();
   }
+  $('status').textContent = chat.slow ? words.slow : words.state[state];
+  document.documentElement.toggleAttribute('data-slow', chat.slow);
   showNotice();
 }
 
@@ -222,7 +228,7 @@ function record(before, state) {
     if (before !== 'chatting' && before !== 'connecting') transcript.note(words.lost); // left says it, too
     lost = before !== 'connecting';
   } else if (lost && state !== 'closed') {
-    transcript.note(state === 'open' ? words.reconnectedPlain : words.reconnected);
+    transcript.note(words.reconnected);
     lost = false;
   }
 }
@@ -233,8 +239,6 @@ function placeholder(state) {
     case 'chatting':
     case 'left':
       return state;
-    case 'open':
-      return 'chatting';
     case 'idle':
       return chats > 0 ? 'left' : 'ready';
     default:
@@ -243,15 +247,17 @@ function placeholder(state) {
 }
 
 function showButton() {
-  const kind = { looking: 'stop', chatting: 'stop', open: 'stop' }[shown] ?? (chats > 0 ? 'next' : 'start');
+  const kind = { looking: 'stop', chatting: 'stop' }[shown] ?? (chats > 0 ? 'next' : 'start');
   $('go').dataset.kind = armed ? 'sure' : kind;
   $('go-label').textContent = words[armed ? 'sure' : kind];
 }
 
 function showNotice() {
   const away = shown === 'reconnecting' || shown === 'ended';
-  $('notice').hidden = !away && countdown === 0;
-  $('explanation').textContent = away ? explain() : countdown > 0 ? words.countdown(countdown) : '';
+  clearTimeout(noticeTimer);
+  if (shown === 'reconnecting' && chat.retryAt > 0) noticeTimer = setTimeout(showNotice, 1000);
+  $('notice').hidden = !away && countdown === 0 && !chat.slow;
+  $('explanation').textContent = away ? explain() : countdown > 0 ? words.countdown(countdown) : chat.slow ? words.slowHint : '';
   $('stay').hidden = countdown === 0;
   $('retry').hidden = !away || chat.held || (shown === 'reconnecting' && chat.retryAt === 0);
   $('retry').textContent = shown === 'ended' ? words.connectAgain : words.tryNow;
@@ -259,17 +265,11 @@ function showNotice() {
 
 /** The sentence behind the states reconnecting and ended. */
 function explain() {
-  const code = chat.lastClose?.code;
-  switch (chat.state) {
-    case 'reconnecting':
-      if (chat.held) return words.held(Math.ceil((chat.retryAt - Date.now()) / 1000));
-      if (!navigator.onLine) return words.lostAndOffline;
-      return code === 1001 ? words.restarting : words.lostAndWaiting;
-    case 'ended':
-      return code === 1009 ? words.endedTooBig : words.ended;
-    default:
-      return '';
-  }
+  if (chat.state === 'ended') return words.ends[chat.reason] ?? words.ends.ended;
+  if (!chat.held && !navigator.onLine) return words.lostAndOffline;
+  if (chat.retryAt === 0) return words.lostAndWaiting;
+  const seconds = Math.max(1, Math.ceil((chat.retryAt - Date.now()) / 1000));
+  return (words.retry[chat.reason] ?? words.retry.lost)(format.seconds(seconds));
 }
 
 function strangerTyping(on) {

@@ -47,7 +47,9 @@ export class Composer {
       event.preventDefault();
       offered(file);
     };
-    document.addEventListener('paste', (event) => offer(event, event.clipboardData));
+    document.addEventListener('paste', (event) => {
+      if (!textFirst(event.clipboardData)) offer(event, event.clipboardData);
+    });
     document.addEventListener('drop', (event) => {
       delete document.documentElement.dataset.drop;
       offer(event, event.dataTransfer);
@@ -119,4 +121,13 @@ export class Composer {
     this.#field.style.height = 'auto';
     this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
+}
+
+/**
+ * Whether what is pasted is a text, of which a picture only shows the looks: cells of a
+ * spreadsheet come as both. A text that only names the file is none.
+ */
+function textFirst(transfer) {
+  const text = transfer?.getData('text/plain').trim() ?? '';
+  return text !== '' && ![...transfer.files].some(({ name }) => name !== '' && text.endsWith(name));
 }

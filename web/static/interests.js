@@ -5,12 +5,26 @@ import { words } from './words.js';
 
 const MOST = 10; // as the server has it
 const LONGEST = 32;
+const MOST_TYPED = 1000; // characters that are looked at
+
+// White space as Unicode has it (\s knows a byte order mark more, and a next line less),
+// and characters that are not seen, but for those that text needs: joiners, and the tags
+// that flags are spelled with.
+const SPACE = /[\t-\r\x85\p{Z}]+/gu;
+const UNSEEN = /(?![\u200c\u200d\u{e0020}-\u{e007f}])[\p{Cc}\p{Cf}]/gu;
+const SEEN = /[^\p{Mn}\p{Cc}\p{Cf} ]/u;
+// A character with all that is joined to it, at the end of a text.
+const LAST = /(?:[^\p{M}\p{Cf}][\p{M}\u200c\u{e0020}-\u{e007f}]*\u200d)*[^\p{M}\p{Cf}][\p{M}\u200c\u200d\u{e0020}-\u{e007f}]*$/u;
 
 /** text as an interest, or '' where nothing that can be seen is left of it. */
 export function interest(text) {
-  const clean = text.normalize('NFC').replace(/(?![\u200c\u200d\t\n])[\p{Cc}\p{Cf}]/gu, '').replace(/\s+/gu, ' ').trim();
-  if (!/[\p{L}\p{N}\p{P}\p{S}]/u.test(clean)) return '';
-  return [...clean].slice(0, LONGEST).join('').trim();
+  const clean = text.slice(0, MOST_TYPED).normalize('NFC').replace(SPACE, ' ').replace(UNSEEN, '').replace(/ {2,}/g, ' ').trim();
+  if (!SEEN.test(clean)) return '';
+  const characters = [...clean];
+  let kept = characters.slice(0, LONGEST).join('');
+  // What is cut off takes with it what it is joined to: half a flag is another flag.
+  if (/^[\p{M}\p{Cf}]/u.test(characters[LONGEST] ?? '') || (characters.length > LONGEST && kept.endsWith('\u200d'))) kept = kept.replace(LAST, '');
+  return kept.trim();
 }
 
 export class Interests extends EventTarget {

@@ -7,7 +7,7 @@
 //     chat.addEventListener('paired', () => chat.send('Hello'));
 //     chat.addEventListener('message', (event) => console.log('Stranger:', event.data));
 //     chat.connect();
-//     chat.next(['go', 'music']);
+//     chat.next({ interests: ['go', 'music'] });
 //
 // States, and what leads from one to the next:
 //
@@ -24,14 +24,12 @@
 // chat has lost its partner, and is in the state left: what was written for one
 // stranger never reaches another.
 //
-// It speaks the subprotocol roulette.v1. Where the server does not, it falls back to
-// plain chat, in the one state "open": there every message is chat, the server pairs
-// when it likes and says nothing of it, next() comes back on a new connection and
-// stop() closes it. Browsers do not tell a server that is away from one that lacks the
-// subprotocol, so until the first success each attempt is made both ways.
+// It speaks the subprotocol roulette.v1, and nothing else: whatever fails, it is never
+// a plain client, for which the server would choose partners without a word.
 
-/** What the server answers to a plain client's message that reached nobody. */
-export const NO_PARTNER = 'Sorry you dont have partner yet, check back in a minute';
+import { Heartbeat } from './heartbeat.js';
+import { watchPage } from './presence.js';
+import { askWhy, closeReason, isHeld, mayReconnect, retryDelay } from './retry.js';
 
 /** The largest message in bytes that the server takes, where it does not say. */
 export const MAX_MESSAGE = 64 * 1024;
@@ -40,10 +38,9 @@ export const SUBPROTOCOL = 'roulette.v1';
 
 const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
 
-const FIRST_DELAY = 1_000; // milliseconds, as all times here
-const LONGEST_DELAY = 30_000;
-const DRAIN_DELAY = 5_000; // a draining server's clients come back spread over this
-const HANDSHAKE_TIMEOUT = 15_000;
+const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables'];
+
+const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
 const STEADY = 10_000; // a connection that lasted this long was a good one
 const TYPING_EVERY = 3_000; // how often the server is told at most
 const ASK_AGAIN = 3_000; // after a next() that the rate limit swallowed
@@ -57,31 +54,6 @@ export function chatURL(page = location.href, path = '/ws') {
   url.search = '';
   url.hash = '';
   return url.href;
-}
-
-/**
- * Whether a connection that ended with this close code may be tried again. What
- * passes with time may: the server going (1001), the network (1005, 1006, 1015),
- * trouble on the server (1011 to 1014), and 44xx by the server's own rule. All
- * else would only happen again.
- */
-export function mayReconnect(code) {
-  return code === 1001 || code === 1005 || code === 1006 || (code >= 1011 && code <= 1015) ||
-    (code >= 4400 && code <= 4499);
-}
-
-/**
- * Milliseconds to wait after the given close code and number of attempts that have
- * failed in a row; Infinity where it may not be tried again. random is as
- * Math.random: the wait is spread evenly, so that clients who lost one server
- * together do not come back together.
- */
-export function retryDelay(code, attempts, random = Math.random) {
-  if (!mayReconnect(code)) return Infinity;
-  if (code === 4429) return 10_000 + random() * 50_000;
-  let ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempts);
-  if (code === 1001) ceiling = Math.max(ceiling, DRAIN_DELAY);
-  return 100 + random() * (ceiling - 100);
 }
 
 /**
@@ -104,22 +76,25 @@ export function parseRecords(data) {
 
 /**
  * Events:
- *   state        any of state, retryAt and held has changed
+ *   state        any of state, retryAt, held, reason and slow has changed
  *   message      a MessageEvent: the stranger said data, a string, or an ArrayBuffer for binary
- *   paired       a stranger was found; detail.common is what both are interested in
- *   left         the stranger is gone; detail.reason is next, stop, disconnected, stalled
- *                or kicked, as the server says, or lost if it was this connection
+ *   paired       a stranger was found; detail.common is what both are interested in,
+ *                detail.languages what both speak, or null where that was not asked
+ *   waiting      nobody was found yet: detail.alone, and detail.patience in seconds or 0
+ *   left         the stranger is gone; detail.reason is next, stop, closed, disconnected,
+ *                stalled or kicked, as the server says, lost if it was this connection, or gone if this page was left
  *   typing       the stranger began to type, or ceased: detail.on
- *   online       detail.n people are connected
+ *   away         nobody reads at the other end, or somebody does again: detail.on
+ *   again        the stranger before wants to come back: detail.pair
+ *   online       detail.n people are in the chat
  *   undelivered  the last detail.n messages to detail.pair reached nobody
+ *   uncertain    the same, where nobody knows: the connection was lost on the way
  *   refused      the server took no notice of a record: detail.code, detail.message
  */
 export class Roulette extends EventTarget {
   #url;
   #state = 'closed';
   #lastClose = null;
-  #rich = true; // this attempt, or connection, speaks the subprotocol
-  #wasRich = false; // some connection did
   #after = 'idle'; // the state that comes after the hello: idle, looking or left
 
   // What the server said, on this connection.
@@ -127,8 +102,16 @@ export class Roulette extends EventTarget {
   #pair = 0; // number of the present or last pairing
   #asked = false; // a next() has had no answer yet
   #askTimer = 0;
+  #can = new Set(); // what it and we have agreed on
+  #agreeing = false; // our hello has had no answer yet
+  #wantsBack = false; // we have asked for the partner before
 
-  #interests = [];
+  #wishes = { interests: [], languages: [], table: '' }; // of the next next()
+  #hiding = false; // nobody sees the page
+  #heartbeat;
+  #slow = false;
+  #unconfirmed = 0; // messages of this pairing that no answered ping came after
+  #asOfPing = 0; // of these, sent before the last ping
 
   // What the partner has been told of our typing.
   #typing = false; // wanted
@@ -147,15 +130,27 @@ export class Roulette extends EventTarget {
   #retryTimer = 0;
   #retryAt = 0; // 0: not waiting
   #held = false; // the server asked for this pause: nothing shortens it
+  #reason = ''; // for the pause, or the end
 
   #wakeups = null; // AbortController of the listeners on window and document
 
   constructor(url = chatURL()) {
     super();
     this.#url = url;
+    this.#heartbeat = new Heartbeat({
+      ping: (n) => {
+        this.#asOfPing = this.#unconfirmed;
+        this.#record({ type: 'ping', n });
+      },
+      slow: (slow) => {
+        this.#slow = slow;
+        this.dispatchEvent(new Event('state'));
+      },
+      lost: () => this.#lost(1006, ''),
+    });
   }
 
-  /** closed, connecting, idle, looking, chatting, left, open, reconnecting or ended. */
+  /** closed, connecting, idle, looking, chatting, left, reconnecting or ended. */
   get state() { return this.#state; }
 
   /** Number of the present or last pairing on this connection; 0 before the first. */
@@ -169,6 +164,15 @@ export class Roulette extends EventTarget {
 
   /** Whether the server asked for the present pause, so that connect() cannot end it. */
   get held() { return this.#held; }
+
+  /** Why it is waited in reconnecting, or not tried again in ended: a word. */
+  get reason() { return this.#reason; }
+
+  /** Whether the server has not answered for a while, though it should have. */
+  get slow() { return this.#slow; }
+
+  /** Whether both this client and the server can do what the word says. */
+  can(word) { return this.#can.has(word); }
 
   /** Code and reason of the last close that was not our own, or null. */
   get lastClose() { return this.#lastClose; }
@@ -197,14 +201,15 @@ export class Roulette extends EventTarget {
   }
 
   /**
-   * Leaves the stranger, if there is one, and looks for another, if possible one who
-   * shares an interest; without interests those of the last time count. While a
+   * Leaves the stranger, if there is one, and looks for another: if possible one who
+   * shares an interest and a language, and only among those at the same table, where
+   * one is named. What is left out of wishes is as it was the last time. While a
    * connection is being made it is remembered. While the client is looking already
-   * only other interests change anything, so that a double press skips nobody.
+   * only other wishes change anything, so that a double press skips nobody.
    */
-  next(interests = this.#interests) {
-    const changed = JSON.stringify(interests) !== JSON.stringify(this.#interests);
-    this.#interests = [...interests];
+  next(wishes = {}) {
+    const before = JSON.stringify(this.#wishes);
+    this.#wishes = { ...this.#wishes, ...wishes };
     switch (this.#state) {
       case 'closed':
       case 'ended':
@@ -216,18 +221,25 @@ export class Roulette extends EventTarget {
         this.#after = 'looking';
         this.#tryNow();
         break;
-      case 'open':
-        this.#drop(1000);
-        this.#open('connecting');
-        break;
       case 'looking':
-        if (changed) this.#ask();
+        if (JSON.stringify(this.#wishes) !== before) this.#ask();
         break;
       default: // idle, chatting, left
         this.#forgetTyping();
         this.#ask();
         this.#become('looking');
     }
+  }
+
+  /**
+   * Wants the stranger before back, which a server grants for a few seconds if that
+   * one wants it too. Returns false where it cannot be asked for.
+   */
+  again() {
+    if (!this.can('again') || this.#pair === 0 || !['idle', 'looking', 'left'].includes(this.#state)) return false;
+    this.#wantsBack = true;
+    this.#record({ type: 'again', pair: this.#pair });
+    return true;
   }
 
   /** Leaves the stranger, or looks no further, and is idle. */
@@ -237,14 +249,12 @@ export class Roulette extends EventTarget {
       case 'reconnecting':
         this.#after = 'idle';
         break;
-      case 'open':
-        this.close();
-        break;
       case 'looking':
       case 'chatting':
       case 'left':
         this.#forgetTyping();
         this.#answered();
+        this.#wantsBack = false;
         this.#record({ type: 'stop' });
         this.#become('idle');
         break;
@@ -260,9 +270,11 @@ export class Roulette extends EventTarget {
     const size = sizeOf(data);
     if (size > this.#maxMessage) throw new RangeError(`${size} of at most ${this.#maxMessage} bytes`);
     if (typeof data === 'string' && data.startsWith(SEPARATOR)) throw new TypeError('begins with U+001E');
-    if (this.#state !== 'chatting' && this.#state !== 'open') return false;
-    if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    if (this.#state !== 'chatting' || this.#socket.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(data);
+    this.#unconfirmed++;
+    this.#heartbeat.sent();
+    this.#heartbeat.acted();
     this.#forgetTyping(); // the message says it
     return true;
   }
@@ -273,6 +285,7 @@ export class Roulette extends EventTarget {
    */
   typing(on = true) {
     this.#typing = on;
+    if (on) this.#heartbeat.acted();
     this.#tellTyping();
   }
 
@@ -307,7 +320,9 @@ export class Roulette extends EventTarget {
   #ask() {
     clearTimeout(this.#askTimer);
     this.#asked = true;
-    this.#record({ type: 'next', interests: this.#interests });
+    this.#wantsBack = false;
+    this.#record({ type: 'next', ...this.#wishes });
+    this.#heartbeat.acted();
   }
 
   #answered() {
@@ -316,17 +331,18 @@ export class Roulette extends EventTarget {
   }
 
   #record(record) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(`${SEPARATOR}${JSON.stringify(record)}\n`);
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(`${SEPARATOR}${JSON.stringify(record)}\n`);
+    if (record.type !== 'ping') this.#heartbeat.sent();
   }
 
-  #open(state, rich = true) {
+  #open(state) {
     this.#stopWaiting();
-    this.#rich = rich;
     this.#openedAt = 0;
     this.#pair = 0;
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
-    const socket = this.#socket = new WebSocket(this.#url, rich ? [SUBPROTOCOL] : []);
+    const socket = this.#socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => this.#opened(), { signal });
     socket.addEventListener('message', (event) => this.#received(event.data), { signal });
@@ -337,25 +353,12 @@ export class Roulette extends EventTarget {
 
   #opened() {
     this.#openedAt = Date.now();
-    if (this.#socket.protocol === SUBPROTOCOL) {
-      this.#wasRich = true; // ready with the hello
-      return;
-    }
-    clearTimeout(this.#handshakeTimer);
-    this.#rich = false;
-    this.#maxMessage = MAX_MESSAGE;
-    this.#become('open');
+    this.#agreeing = true;
+    this.#record({ type: 'hello', can: CAN });
   }
 
   #received(data) {
-    if (!this.#rich) {
-      if (data === NO_PARTNER) {
-        this.#tell('undelivered', { pair: 0, n: 1 });
-      } else {
-        this.dispatchEvent(new MessageEvent('message', { data }));
-      }
-      return;
-    }
+    this.#heartbeat.heard();
     const records = parseRecords(data);
     if (records === null) {
       // What comes behind our own next() or stop() is from somebody we have left.
@@ -372,22 +375,32 @@ export class Roulette extends EventTarget {
   #obey(record) {
     switch (record.type) {
       case 'hello':
-        this.#welcome(record);
+        if (Array.isArray(record.can)) this.#agree(record);
+        else this.#welcome(record);
+        break;
+      case 'pong':
+        if (record.n === this.#heartbeat.asked) {
+          this.#unconfirmed -= this.#asOfPing;
+          this.#asOfPing = 0;
+        }
+        this.#heartbeat.answered(record.n);
         break;
       case 'waiting':
         if (this.#state === 'looking' || this.#state === 'chatting') {
           this.#answered();
           this.#become('looking');
+          this.#tell('waiting', { alone: record.alone === true, patience: record.patience > 0 ? record.patience : 0 });
         }
         break;
       case 'paired':
-        // After stop() it is no longer wanted, which the server is about to read.
-        if (this.#state !== 'looking' && this.#state !== 'chatting') break;
-        this.#answered();
-        this.#forgetTyping();
-        this.#pair = record.pair;
-        this.#become('chatting');
-        this.#tell('paired', { pair: record.pair, common: Array.isArray(record.common) ? record.common.map(String) : [] });
+        this.#paired(record);
+        break;
+      case 'again':
+        if (record.pair === this.#pair && this.#state !== 'chatting') this.#tell('again', { pair: record.pair });
+        break;
+      case 'away':
+      case 'back':
+        if (this.#state === 'chatting' && record.pair === this.#pair) this.#tell('away', { on: record.type === 'away' });
         break;
       case 'left':
         if (this.#state !== 'chatting' || record.pair !== this.#pair) break;
@@ -420,7 +433,35 @@ export class Roulette extends EventTarget {
     if (Number.isFinite(online)) this.#tell('online', { n: online });
   }
 
+  /** The answer to our hello: what both can. */
+  #agree({ can, heartbeat, people }) {
+    this.#agreeing = false;
+    this.#can = new Set(can.filter((word) => CAN.includes(word)));
+    if (this.can('heartbeat') && heartbeat > 0) this.#heartbeat.start(heartbeat);
+    if (this.#hiding) this.#tellHiding();
+    if (Number.isFinite(people)) this.#tell('online', { n: people });
+  }
+
+  #paired({ pair, common, common_languages: languages }) {
+    // After stop() it is no longer wanted, which the server is about to read; unless
+    // it is the partner whom we have asked back.
+    if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) return;
+    const back = this.#wantsBack && this.#state !== 'looking';
+    this.#answered();
+    this.#forgetTyping();
+    this.#wantsBack = false;
+    this.#unconfirmed = this.#asOfPing = 0;
+    this.#pair = pair;
+    this.#become('chatting');
+    const strings = (list) => (Array.isArray(list) ? list.map(String) : []);
+    this.#tell('paired', { pair, back, common: strings(common), languages: languages ? strings(languages) : null });
+  }
+
   #refused({ code, message }) {
+    if (this.#agreeing && code === 'bad_record') { // a server that knows no hello of ours
+      this.#agreeing = false;
+      return;
+    }
     if (this.#asked && this.#state === 'looking') {
       if (code === 'rate_limited') {
         clearTimeout(this.#askTimer);
@@ -433,38 +474,59 @@ export class Roulette extends EventTarget {
     this.#tell('refused', { code: String(code), message: String(message) });
   }
 
-  #lost(code, reason) {
+  #lost(code, reason, why = 'lost') {
     const opened = this.#openedAt > 0;
     // Only a connection that lasted forgives the failures before it. Otherwise a
     // server that accepts and hangs up would be asked without pause.
     if (opened && Date.now() - this.#openedAt >= STEADY) this.#attempts = 0;
     const before = this.#state;
     const { pair } = this;
-    this.#drop();
-    if (this.#rich && !opened && !this.#wasRich) {
-      this.#open(before, false);
-      return;
-    }
+    const uncertain = before === 'chatting' ? this.#unconfirmed : 0;
+    this.#drop(why === 'gone' ? 1000 : undefined);
     this.#lastClose = { code, reason };
     if (before === 'chatting' || before === 'left') this.#after = 'left';
     else if (before === 'looking' || before === 'idle') this.#after = before;
 
-    const delay = retryDelay(code, this.#attempts);
-    if (delay === Infinity) {
+    if (uncertain > 0) this.#tell('uncertain', { pair, n: uncertain });
+    this.#reason = closeReason(code);
+    if (!mayReconnect(code)) {
       this.#rest('ended');
     } else {
-      this.#attempts++;
-      this.#held = code === 4429;
-      this.#retryAt = Date.now() + delay;
-      this.#retryTimer = setTimeout(() => this.#open('reconnecting'), delay);
+      this.#wait(retryDelay(code, this.#attempts++), isHeld(code));
       this.#become('reconnecting');
+      if (!opened) this.#askWhy();
     }
-    if (before === 'chatting') this.#tell('left', { pair, reason: 'lost' });
+    if (before === 'chatting') this.#tell('left', { pair, reason: why });
+  }
+
+  #wait(delay, held) {
+    clearTimeout(this.#retryTimer);
+    this.#held = held;
+    this.#retryAt = Date.now() + delay;
+    this.#retryTimer = setTimeout(() => this.#open('reconnecting'), delay);
+  }
+
+  /** What kept the socket from opening may be known: then it is said, and waited for. */
+  async #askWhy() {
+    const asking = this.#attempt = new AbortController();
+    const url = new URL(this.#url);
+    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+    const why = await askWhy(url, asking.signal);
+    if (!why || this.#attempt !== asking || this.#retryAt === 0) return;
+    this.#reason = why.reason;
+    // Spread over as long again, so that not all who were told the same come at once.
+    const until = Date.now() + why.wait * (1 + Math.random());
+    if (until > this.#retryAt) this.#wait(until - Date.now(), false);
+    this.#become('reconnecting');
   }
 
   /** Lets go of the socket, whatever state it is in: nothing it does counts any more. */
   #drop(code) {
     clearTimeout(this.#handshakeTimer);
+    this.#heartbeat.stop();
+    this.#can.clear();
+    this.#agreeing = this.#wantsBack = false;
+    this.#unconfirmed = this.#asOfPing = 0;
     this.#answered();
     this.#forgetTyping();
     this.#attempt?.abort();
@@ -482,6 +544,7 @@ export class Roulette extends EventTarget {
   #stopWaiting() {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = this.#retryAt = 0;
+    this.#attempt?.abort();
     this.#held = false;
   }
 
@@ -491,12 +554,29 @@ export class Roulette extends EventTarget {
 
   /** A network that is back, and a page that is looked at again, are worth a try at once. */
   #listenForWakeups() {
+    this.#wakeups?.abort();
     this.#wakeups = new AbortController();
-    const { signal } = this.#wakeups;
-    addEventListener('online', () => this.#tryNow(), { signal });
-    addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#tryNow();
-    }, { signal, capture: true });
+    watchPage({
+      hiding: () => {
+        this.#hiding = true;
+        this.#tellHiding();
+      },
+      shown: () => {
+        this.#hiding = false;
+        this.#tellHiding();
+      },
+      gone: () => {
+        if (this.#socket) this.#lost(1001, '', 'gone'); // should it come back all the same, it connects again
+      },
+      hint: () => {
+        if (navigator.onLine) this.#tryNow();
+        this.#heartbeat.ask();
+      },
+    }, this.#wakeups.signal);
+  }
+
+  #tellHiding() {
+    if (this.can('away')) this.#record({ type: this.#hiding ? 'hiding' : 'shown' });
   }
 
   #become(state) {

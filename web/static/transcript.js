@@ -3,12 +3,16 @@
 
 import { linked } from './links.js';
 import { recognise } from './picture.js';
+import { FIRST, MORE, pieceEnd } from './pieces.js';
+import { asText } from './saved.js';
 import { format, words } from './words.js';
 
 const NEAR_THE_END = 64; // pixels
-const MOST = 2000; // lines; the oldest go first
-const LONG_TEXT = 6000; // characters, and lines, above which a message is folded
-const LONG_LINES = 60;
+const MOST = 2000; // lines, and characters laid out; the oldest lines go first
+const MOST_LAID_OUT = 400_000;
+const AT_ONCE = 6000; // characters laid out before the page has had time for anything else
+const LEAST = 100; // characters that a line counts as, whatever is in it
+const PAUSE = 8; // milliseconds; for what somebody presses
 
 export class Transcript {
   #scroller; // what scrolls
@@ -16,6 +20,11 @@ export class Transcript {
   #jump; // the button that leads to the newest line
   #atEnd = true; // whether the reader is; layout alone does not change it
   #shape = ''; // of the scroller and its content, when it was last seen to
+  #lines = []; // what the children of the log say, for asText
+  #laidOut = 0; // characters in the log
+  #spent = 0; // characters laid out since the page had time for anything else
+  #waiting = []; // lines that came when that was too much already
+  #timer = 0;
 
   constructor({ scroller, log, jump }) {
     this.#scroller = scroller;
@@ -27,15 +36,24 @@ export class Transcript {
     const observer = new ResizeObserver(() => this.#settle());
     observer.observe(scroller);
     observer.observe(log);
+    log.addEventListener('copy', (event) => this.#copy(event));
   }
 
   /** Appends what somebody said, from 'you' or 'stranger', and returns its element. */
   say(from, text) {
     const said = element('p', 'text');
     said.dir = 'auto';
-    said.append(...linked(text));
-    const message = this.#message(from, said);
-    if (text.length > LONG_TEXT || text.split('\n', LONG_LINES + 1).length > LONG_LINES) this.#fold(message);
+    const end = pieceEnd(text, 0, FIRST);
+    const first = linked(text.slice(0, end), end < text.length);
+    if (end === text.length) {
+      said.append(...first);
+      return this.#message(from, said, { text }, end);
+    }
+    const piece = element('span', 'piece');
+    piece.append(...first);
+    said.append(piece);
+    const message = this.#message(from, said, { text }, end);
+    this.#fold(message, said, text, end);
     return message;
   }
 
@@ -52,7 +70,7 @@ export class Transcript {
     }
     const blob = new Blob([bytes], { type: picture.type });
     const frame = element('div', 'picture');
-    const message = this.#message(from, frame);
+    const message = this.#message(from, frame, { text: `[${words.pictureOf[from]}: ${picture.type.slice('image/'.length).toUpperCase()}, ${picture.width} × ${picture.height}, ${format.size(bytes.length)}]` });
     if (from === 'you') {
       this.#show(frame, blob, from);
       return message;
@@ -81,64 +99,117 @@ export class Transcript {
 
   /** Appends a line that nobody said: it is about the chat. */
   note(text, kind = '') {
-    this.#append(element('p', `note ${kind}`, text), false);
+    this.#append(element('p', `note ${kind}`, text), { note: kind || 'note', at: new Date(), text }, text.length);
   }
 
   /** Says at a message of ours that nobody got it. */
   undelivered(message) {
-    message.classList.add('undelivered');
-    message.append(element('p', 'fate', words.undelivered));
+    this.#fate(message, 'undelivered', words.undelivered);
+  }
+
+  /** Says at a message of ours that nobody knows whether it arrived. */
+  uncertain(message) {
+    this.#fate(message, 'uncertain', words.uncertain);
+  }
+
+  #fate(message, kind, text) {
+    message?.classList.add(kind);
+    message?.append(element('p', 'fate', text));
     this.#settle();
   }
 
-  /** The whole log as plain text, for a file. */
+  /** The present chat, or the last one, as plain text for a file. */
   text() {
-    return [...this.#log.children].map((line) => {
-      if (line.classList.contains('note')) return `--- ${line.textContent}\n`;
-      const said = line.querySelector('.text')?.textContent ?? `[${line.querySelector('img')?.alt ?? line.querySelector('.picture').textContent}]`;
-      const fate = line.querySelector('.fate');
-      return `${line.querySelector('time').dateTime} ${line.querySelector('.who').textContent}: ${said}${fate ? ` (${fate.textContent})` : ''}\n`;
-    }).join('');
+    const begin = this.#lines.findLastIndex?.(({ note }) => note === 'new') ?? this.#lines.map(({ note }) => note).lastIndexOf('new');
+    return asText(this.#lines.slice(Math.max(0, begin)));
   }
 
   /** Forgets everything. */
   clear() {
+    clearTimeout(this.#timer);
+    this.#timer = this.#laidOut = this.#spent = 0;
+    this.#waiting = [];
+    this.#lines = [];
     this.#log.replaceChildren();
     this.#toEnd();
   }
 
-  #message(from, content, at = new Date()) {
+  /** What is copied out of several messages says, line for line, who said what. */
+  #copy(event) {
+    const selection = getSelection();
+    if (selection.isCollapsed) return;
+    const lines = this.#lines.filter(({ element }) => selection.containsNode(element, true));
+    if (lines.length < 2) return;
+    event.clipboardData.setData('text/plain', asText(lines));
+    event.preventDefault();
+  }
+
+  #message(from, content, line, size = 0) {
+    const at = new Date();
     const message = element('div', `message ${from}`);
     const bubble = element('div', 'bubble');
     const time = element('time', '', format.time(at));
     time.dateTime = at.toISOString();
     bubble.append(content, time);
     message.append(element('span', 'who', words[from]), bubble);
-    this.#append(message, from === 'you');
+    this.#append(message, { from, at, ...line }, size);
     return message;
   }
 
-  /** Shows the beginning only, until it is asked for the rest. */
-  #fold(message) {
+  /** Shows the beginning only; the rest comes piece by piece, each when it is asked for. */
+  #fold(message, said, text, end) {
     const button = element('button', 'quiet', words.showAll);
     button.type = 'button';
     button.addEventListener('click', () => {
       message.classList.remove('folded');
-      button.remove();
+      const begin = end;
+      end = pieceEnd(text, begin, MORE);
+      const piece = element('span', 'piece');
+      piece.append(...linked(text.slice(begin, end), end < text.length));
+      said.append(piece);
+      if (end === text.length) button.remove();
     });
     message.classList.add('folded');
     message.querySelector('.bubble').append(button);
     this.#settle();
   }
 
-  #append(line, follow) {
-    this.#log.append(line);
-    if (this.#log.childElementCount > MOST) this.#log.firstElementChild.remove();
-    if (follow || this.#atEnd) {
-      this.#toEnd();
-    } else {
-      this.#jump.hidden = false;
+  /** Appends element, of which line is what it says, and size about how much is to be laid out. */
+  #append(element, line, size) {
+    line.element = element;
+    line.size = Math.max(size, LEAST);
+    if (this.#waiting.push(line) > MOST) this.#waiting.shift();
+    if (line.from === 'you' || this.#timer === 0) this.#drain();
+  }
+
+  /**
+   * Lets lines that wait into the log, and has a pause after so many of them: whatever a
+   * stranger sends, the page answers to its own user in between. What one said oneself is
+   * seen at once, with all that came before it.
+   */
+  #drain() {
+    const before = this.#log.childElementCount;
+    const said = this.#waiting.findLastIndex?.(({ from }) => from === 'you') ?? -1;
+    for (let n = 0; this.#waiting.length > 0 && (n <= said || this.#spent < AT_ONCE || document.hidden); n++) {
+      const line = this.#waiting.shift();
+      this.#spent += line.size;
+      this.#laidOut += line.size;
+      this.#lines.push(line);
+      this.#log.append(line.element);
     }
+    while (this.#lines.length > MOST || (this.#laidOut > MOST_LAID_OUT && this.#lines.length > 1)) {
+      const { element, size } = this.#lines.shift();
+      this.#laidOut -= size;
+      element.remove();
+    }
+    if (this.#spent > 0 && this.#timer === 0) {
+      this.#timer = setTimeout(() => {
+        this.#timer = this.#spent = 0;
+        if (this.#waiting.length > 0) this.#drain();
+      }, PAUSE);
+    }
+    if (said >= 0 || this.#atEnd) this.#toEnd();
+    else if (this.#log.childElementCount > before) this.#jump.hidden = false;
   }
 
   #toEnd() {

@@ -1,500 +1,96 @@
-// Every sentence that the page says, once for each language. What stands in
-// index.html is the English, so that it can be read before this runs.
+// Every sentence that the page says, in the reader's language. The sentences stand in
+// words/*.json, one file for each language; the server puts those of the language that
+// the browser asks for into the document, as #words, and English for what is missing.
 //
-// A new language is one more table with the keys of English; a test compares them.
+// A sentence may have one hole: "{n} online" becomes a function of what goes there. A
+// group of sentences with the key "other" is one sentence in the plural forms of its
+// language (Unicode CLDR): it becomes a function of a number.
 
+import { recall, remember } from './memory.js';
+
+/** The languages, by their own names, in the order of these. */
 export const languages = {
-  en: {
-    title: 'Roulette: talk to a stranger',
-    heading: 'Someone you have never met',
-    welcome: 'Press Start, and the wheel puts somebody across from you. The server keeps no copy of anything you say.',
-    care: 'You never know who it is: keep your name, address, passwords and pictures to yourself, and leave as soon as something feels wrong.',
-    you: 'You',
-    stranger: 'Stranger',
-    chat: 'Chat',
-    conversation: 'Conversation',
-    message: 'Message',
-    state: {
-      closed: 'Not connected', connecting: 'Connecting…', idle: 'Ready', looking: 'Looking…', chatting: 'Chatting',
-      left: 'Stranger left', open: 'Connected', reconnecting: 'Reconnecting…', ended: 'Disconnected',
-    },
-    online: (n) => `${n} online`,
-    placeholder: { ready: 'Press Start to begin', looking: 'Looking for a stranger…', chatting: 'Write to the stranger', left: 'Press New to go on', away: 'Not connected' },
-    start: 'Start', stop: 'Stop', sure: 'Really?', next: 'New', send: 'Send', hide: 'Hide', menu: 'Menu', back: 'Back',
-    hint: 'Enter sends, Shift + Enter starts a new line, Esc stops. Shift three times hides everything.',
-    sureHint: 'Once more to leave the stranger.',
-    typing: 'Stranger is typing…',
-    met: 'You are talking to a stranger. Say hello!',
-    common: (list) => `You both like ${list}.`,
-    noneShared: 'Nobody who shares your interests was free, so this is someone else.',
-    left: {
-      next: 'The stranger went on to someone else.', stop: 'The stranger has left.', disconnected: 'The stranger lost the connection.',
-      stalled: 'The stranger stopped answering.', kicked: 'The server disconnected the stranger.', lost: 'The connection was lost, and the stranger with it.',
-    },
-    youLeft: 'You have left.',
-    countdown: (s) => `Next stranger in ${s}…`,
-    stay: 'Stay here',
-    lost: 'The connection was lost.',
-    lostAndWaiting: 'The connection is lost. Trying to get it back…',
-    lostAndOffline: 'This device is offline. The chat returns with the network.',
-    held: (s) => `That was too many messages at once. The chat returns in about ${s} seconds.`,
-    restarting: 'The server is restarting. You will be back in a moment.',
-    reconnected: 'Connected again.',
-    reconnectedPlain: 'Connected again. Whoever answers now may be someone new.',
-    ended: 'The server ended this connection.',
-    endedTooBig: 'That message was too big for the server, which ended the connection.',
-    tryNow: 'Try now',
-    connectAgain: 'Connect again',
-    refused: 'The server could not do that. Please try again.',
-    tooFast: 'That was a little fast. Please wait a moment.',
-    undelivered: 'Not delivered',
-    reachedNobody: 'Nobody is there yet: your last message reached nobody.',
-    notSent: { away: 'Not sent: there is no connection yet. Your text is kept.', nobody: 'Not sent: nobody is there yet.', left: 'Not sent: the stranger is gone.' },
-    tooBig: 'Not sent: this is longer than one message may be. Please shorten it.',
-    binary: (bytes) => `Stranger sent a file of ${bytes} bytes, which this page does not open.`,
-    picture: (size) => `A picture (${size}). It may show anything: you decide.`,
-    show: 'Show it',
-    pictureOf: { you: 'Picture from you', stranger: 'Picture from the stranger' },
-    pictureBroken: 'This picture cannot be shown.',
-    pictureReady: 'Send this picture?',
-    pictureRefused: 'Only pictures can be sent, and this is none that can be made small enough.',
-    remove: 'Remove',
-    showAll: 'Show all',
-    newMessages: 'New messages',
-    interests: 'Interests',
-    addInterest: 'Add an interest',
-    removeInterest: (tag) => `Remove ${tag}`,
-    sound: 'Sound while in the background',
-    auto: 'Look for the next one by itself',
-    attach: 'Send a picture…',
-    save: 'Save the conversation',
-  },
-
-  de: {
-    title: 'Roulette: mit Fremden reden',
-    heading: 'Jemand, den du nicht kennst',
-    welcome: 'Drück auf Start, und das Rad setzt dir jemanden gegenüber. Der Server behält nichts von dem, was du sagst.',
-    care: 'Du weißt nie, wer es ist: Behalte Namen, Adresse, Passwörter und Bilder für dich, und geh, sobald sich etwas falsch anfühlt.',
-    you: 'Du',
-    stranger: 'Fremder',
-    chat: 'Chat',
-    conversation: 'Gespräch',
-    message: 'Nachricht',
-    state: {
-      closed: 'Nicht verbunden', connecting: 'Verbinde…', idle: 'Bereit', looking: 'Suche…', chatting: 'Im Gespräch',
-      left: 'Fremder ist weg', open: 'Verbunden', reconnecting: 'Verbinde neu…', ended: 'Getrennt',
-    },
-    online: (n) => `${n} online`,
-    placeholder: { ready: 'Drück auf Start', looking: 'Suche jemanden…', chatting: 'Schreib dem Fremden', left: 'Weiter mit Neu', away: 'Nicht verbunden' },
-    start: 'Start', stop: 'Stopp', sure: 'Wirklich?', next: 'Neu', send: 'Senden', hide: 'Verbergen', menu: 'Menü', back: 'Zurück',
-    hint: 'Enter sendet, Shift + Enter macht eine neue Zeile, Esc beendet. Dreimal Shift verbirgt alles.',
-    sureHint: 'Noch einmal, um zu gehen.',
-    typing: 'Fremder schreibt…',
-    met: 'Du sprichst mit einem fremden Menschen. Sag Hallo!',
-    common: (list) => `Ihr mögt beide ${list}.`,
-    noneShared: 'Niemand mit deinen Interessen war frei, daher ist es jemand anderes.',
-    left: {
-      next: 'Der Fremde ist zu jemand anderem gegangen.', stop: 'Der Fremde ist gegangen.', disconnected: 'Der Fremde hat die Verbindung verloren.',
-      stalled: 'Der Fremde antwortet nicht mehr.', kicked: 'Der Server hat den Fremden getrennt.', lost: 'Die Verbindung ist verloren, und mit ihr der Fremde.',
-    },
-    youLeft: 'Du bist gegangen.',
-    countdown: (s) => `Weiter in ${s}…`,
-    stay: 'Hierbleiben',
-    lost: 'Die Verbindung ist verloren.',
-    lostAndWaiting: 'Die Verbindung ist verloren. Neuer Versuch…',
-    lostAndOffline: 'Dieses Gerät ist offline. Der Chat kommt mit dem Netz zurück.',
-    held: (s) => `Das waren zu viele Nachrichten auf einmal. In etwa ${s} Sekunden geht es weiter.`,
-    restarting: 'Der Server startet neu. Gleich geht es weiter.',
-    reconnected: 'Wieder verbunden.',
-    reconnectedPlain: 'Wieder verbunden. Wer jetzt antwortet, kann jemand anderes sein.',
-    ended: 'Der Server hat diese Verbindung beendet.',
-    endedTooBig: 'Die Nachricht war dem Server zu groß, er hat die Verbindung beendet.',
-    tryNow: 'Jetzt versuchen',
-    connectAgain: 'Neu verbinden',
-    refused: 'Das konnte der Server nicht tun. Bitte versuch es noch einmal.',
-    tooFast: 'Das war etwas schnell. Bitte warte einen Moment.',
-    undelivered: 'Nicht zugestellt',
-    reachedNobody: 'Noch ist niemand da: Deine letzte Nachricht hat niemanden erreicht.',
-    notSent: { away: 'Nicht gesendet: noch keine Verbindung. Dein Text bleibt.', nobody: 'Nicht gesendet: noch ist niemand da.', left: 'Nicht gesendet: Der Fremde ist weg.' },
-    tooBig: 'Nicht gesendet: zu lang für eine Nachricht. Bitte kürze sie.',
-    binary: (bytes) => `Eine Datei von ${bytes} Bytes, die diese Seite nicht öffnet.`,
-    picture: (size) => `Ein Bild (${size}). Es kann alles zeigen: Du entscheidest.`,
-    show: 'Zeigen',
-    pictureOf: { you: 'Bild von dir', stranger: 'Bild vom Fremden' },
-    pictureBroken: 'Dieses Bild lässt sich nicht zeigen.',
-    pictureReady: 'Dieses Bild senden?',
-    pictureRefused: 'Nur Bilder lassen sich senden, und dieses wird nicht klein genug.',
-    remove: 'Entfernen',
-    showAll: 'Alles zeigen',
-    newMessages: 'Neue Nachrichten',
-    interests: 'Interessen',
-    addInterest: 'Interesse hinzufügen',
-    removeInterest: (tag) => `${tag} entfernen`,
-    sound: 'Ton im Hintergrund',
-    auto: 'Von selbst weitersuchen',
-    attach: 'Bild senden…',
-    save: 'Gespräch speichern',
-  },
-
-  fr: {
-    title: 'Roulette : parler à un inconnu',
-    heading: 'Quelqu’un que vous n’avez jamais vu',
-    welcome: 'Appuyez sur Démarrer, et la roue place quelqu’un en face de vous. Le serveur ne garde rien de ce que vous dites.',
-    care: 'On ne sait jamais qui c’est : gardez pour vous nom, adresse, mots de passe et photos, et partez dès que quelque chose vous gêne.',
-    you: 'Vous',
-    stranger: 'Inconnu',
-    chat: 'Discussion',
-    conversation: 'Conversation',
-    message: 'Message',
-    state: {
-      closed: 'Non connecté', connecting: 'Connexion…', idle: 'Prêt', looking: 'Recherche…', chatting: 'En discussion',
-      left: 'Inconnu parti', open: 'Connecté', reconnecting: 'Reconnexion…', ended: 'Déconnecté',
-    },
-    online: (n) => `${n} en ligne`,
-    placeholder: { ready: 'Appuyez sur Démarrer', looking: 'Recherche…', chatting: 'Écrivez à l’inconnu', left: 'Appuyez sur Nouveau', away: 'Non connecté' },
-    start: 'Démarrer', stop: 'Arrêter', sure: 'Vraiment ?', next: 'Nouveau', send: 'Envoyer', hide: 'Masquer', menu: 'Menu', back: 'Retour',
-    hint: 'Enter envoie, Shift + Enter va à la ligne, Esc arrête. Shift trois fois masque tout.',
-    sureHint: 'Encore une fois pour quitter l’inconnu.',
-    typing: 'L’inconnu écrit…',
-    met: 'Vous parlez à un inconnu. Dites bonjour !',
-    common: (list) => `Vous aimez tous les deux ${list}.`,
-    noneShared: 'Personne avec vos centres d’intérêt n’était libre : voici quelqu’un d’autre.',
-    left: {
-      next: 'L’inconnu est passé à quelqu’un d’autre.', stop: 'L’inconnu est parti.', disconnected: 'L’inconnu a perdu la connexion.',
-      stalled: 'L’inconnu ne répond plus.', kicked: 'Le serveur a déconnecté l’inconnu.', lost: 'La connexion est perdue, et l’inconnu avec elle.',
-    },
-    youLeft: 'Vous êtes parti.',
-    countdown: (s) => `Prochain inconnu dans ${s}…`,
-    stay: 'Rester ici',
-    lost: 'La connexion est perdue.',
-    lostAndWaiting: 'La connexion est perdue. Nouvel essai…',
-    lostAndOffline: 'Cet appareil est hors ligne. La discussion reviendra avec le réseau.',
-    held: (s) => `Trop de messages à la fois. La discussion reprend dans environ ${s} secondes.`,
-    restarting: 'Le serveur redémarre. Encore un instant.',
-    reconnected: 'De nouveau connecté.',
-    reconnectedPlain: 'De nouveau connecté. Ce sera peut-être quelqu’un d’autre.',
-    ended: 'Le serveur a mis fin à cette connexion.',
-    endedTooBig: 'Ce message était trop gros pour le serveur, qui a coupé la connexion.',
-    tryNow: 'Essayer',
-    connectAgain: 'Se reconnecter',
-    refused: 'Le serveur n’a pas pu faire cela. Essayez encore.',
-    tooFast: 'C’était un peu rapide. Attendez un instant.',
-    undelivered: 'Non remis',
-    reachedNobody: 'Personne n’est encore là : votre dernier message n’a atteint personne.',
-    notSent: { away: 'Non envoyé : pas encore de connexion. Le texte reste.', nobody: 'Non envoyé : personne n’est encore là.', left: 'Non envoyé : l’inconnu est parti.' },
-    tooBig: 'Non envoyé : trop long pour un message. Raccourcissez-le.',
-    binary: (bytes) => `Un fichier de ${bytes} octets, que cette page n’ouvre pas.`,
-    picture: (size) => `Une image (${size}). Elle peut tout montrer : à vous de voir.`,
-    show: 'Afficher',
-    pictureOf: { you: 'Image de vous', stranger: 'Image de l’inconnu' },
-    pictureBroken: 'Cette image ne peut pas être affichée.',
-    pictureReady: 'Envoyer cette image ?',
-    pictureRefused: 'Seules des images peuvent être envoyées, et celle-ci ne peut pas être assez réduite.',
-    remove: 'Retirer',
-    showAll: 'Tout afficher',
-    newMessages: 'Nouveaux messages',
-    interests: 'Centres d’intérêt',
-    addInterest: 'Ajouter un intérêt',
-    removeInterest: (tag) => `Retirer ${tag}`,
-    sound: 'Son en arrière-plan',
-    auto: 'Chercher le suivant tout seul',
-    attach: 'Envoyer une image…',
-    save: 'Enregistrer la conversation',
-  },
-
-  es: {
-    title: 'Roulette: habla con un desconocido',
-    heading: 'Alguien a quien nunca has visto',
-    welcome: 'Pulsa Empezar y la ruleta pondrá a alguien frente a ti. El servidor no guarda nada de lo que dices.',
-    care: 'Nunca sabes quién es: no des tu nombre, dirección, contraseñas ni fotos, y vete en cuanto algo te incomode.',
-    you: 'Tú',
-    stranger: 'Desconocido',
-    chat: 'Chat',
-    conversation: 'Conversación',
-    message: 'Mensaje',
-    state: {
-      closed: 'Sin conexión', connecting: 'Conectando…', idle: 'Listo', looking: 'Buscando…', chatting: 'Hablando',
-      left: 'Se ha ido', open: 'Conectado', reconnecting: 'Reconectando…', ended: 'Desconectado',
-    },
-    online: (n) => `${n} en línea`,
-    placeholder: { ready: 'Pulsa Empezar', looking: 'Buscando a alguien…', chatting: 'Escribe al desconocido', left: 'Pulsa Nuevo', away: 'Sin conexión' },
-    start: 'Empezar', stop: 'Parar', sure: '¿Seguro?', next: 'Nuevo', send: 'Enviar', hide: 'Ocultar', menu: 'Menú', back: 'Volver',
-    hint: 'Enter envía, Shift + Enter salta de línea, Esc para. Shift tres veces lo oculta todo.',
-    sureHint: 'Otra vez para dejar al desconocido.',
-    typing: 'El desconocido escribe…',
-    met: 'Hablas con un desconocido. ¡Saluda!',
-    common: (list) => `A los dos os gusta ${list}.`,
-    noneShared: 'No había nadie libre con tus intereses: este es otra persona.',
-    left: {
-      next: 'El desconocido se fue con otra persona.', stop: 'El desconocido se ha ido.', disconnected: 'El desconocido perdió la conexión.',
-      stalled: 'El desconocido dejó de responder.', kicked: 'El servidor desconectó al desconocido.', lost: 'Se perdió la conexión, y con ella el desconocido.',
-    },
-    youLeft: 'Te has ido.',
-    countdown: (s) => `El siguiente en ${s}…`,
-    stay: 'Quedarme',
-    lost: 'Se perdió la conexión.',
-    lostAndWaiting: 'Se perdió la conexión. Intentando de nuevo…',
-    lostAndOffline: 'Este dispositivo está sin red. El chat volverá con ella.',
-    held: (s) => `Demasiados mensajes a la vez. El chat vuelve en unos ${s} segundos.`,
-    restarting: 'El servidor se reinicia. Vuelves en un momento.',
-    reconnected: 'Conectado de nuevo.',
-    reconnectedPlain: 'Conectado de nuevo. Quien responda puede ser otra persona.',
-    ended: 'El servidor cerró esta conexión.',
-    endedTooBig: 'El mensaje era demasiado grande y el servidor cerró la conexión.',
-    tryNow: 'Probar ya',
-    connectAgain: 'Conectar de nuevo',
-    refused: 'El servidor no pudo hacerlo. Inténtalo otra vez.',
-    tooFast: 'Eso fue muy rápido. Espera un momento.',
-    undelivered: 'No entregado',
-    reachedNobody: 'Aún no hay nadie: tu último mensaje no llegó a nadie.',
-    notSent: { away: 'No enviado: aún no hay conexión. El texto se conserva.', nobody: 'No enviado: aún no hay nadie.', left: 'No enviado: el desconocido se ha ido.' },
-    tooBig: 'No enviado: es demasiado largo para un mensaje. Acórtalo.',
-    binary: (bytes) => `Un archivo de ${bytes} bytes, que esta página no abre.`,
-    picture: (size) => `Una imagen (${size}). Puede mostrar cualquier cosa: tú decides.`,
-    show: 'Mostrar',
-    pictureOf: { you: 'Imagen tuya', stranger: 'Imagen del desconocido' },
-    pictureBroken: 'Esta imagen no se puede mostrar.',
-    pictureReady: '¿Enviar esta imagen?',
-    pictureRefused: 'Solo se envían imágenes, y esta no se puede reducir lo bastante.',
-    remove: 'Quitar',
-    showAll: 'Mostrar todo',
-    newMessages: 'Mensajes nuevos',
-    interests: 'Intereses',
-    addInterest: 'Añadir un interés',
-    removeInterest: (tag) => `Quitar ${tag}`,
-    sound: 'Sonido en segundo plano',
-    auto: 'Buscar al siguiente sin preguntar',
-    attach: 'Enviar una imagen…',
-    save: 'Guardar la conversación',
-  },
-
-  pt: {
-    title: 'Roulette: fale com um estranho',
-    heading: 'Alguém que você nunca viu',
-    welcome: 'Toque em Começar e a roleta põe alguém à sua frente. O servidor não guarda nada do que você diz.',
-    care: 'Nunca se sabe quem é: guarde para si nome, endereço, senhas e fotos, e saia assim que algo parecer errado.',
-    you: 'Você',
-    stranger: 'Estranho',
-    chat: 'Conversa',
-    conversation: 'Conversa',
-    message: 'Mensagem',
-    state: {
-      closed: 'Sem conexão', connecting: 'Conectando…', idle: 'Pronto', looking: 'Procurando…', chatting: 'Conversando',
-      left: 'Estranho saiu', open: 'Conectado', reconnecting: 'Reconectando…', ended: 'Desconectado',
-    },
-    online: (n) => `${n} online`,
-    placeholder: { ready: 'Toque em Começar', looking: 'Procurando alguém…', chatting: 'Escreva ao estranho', left: 'Toque em Novo', away: 'Sem conexão' },
-    start: 'Começar', stop: 'Parar', sure: 'Mesmo?', next: 'Novo', send: 'Enviar', hide: 'Esconder', menu: 'Menu', back: 'Voltar',
-    hint: 'Enter envia, Shift + Enter quebra a linha, Esc para. Shift três vezes esconde tudo.',
-    sureHint: 'Mais uma vez para deixar o estranho.',
-    typing: 'O estranho está digitando…',
-    met: 'Você está falando com um estranho. Diga olá!',
-    common: (list) => `Vocês dois gostam de ${list}.`,
-    noneShared: 'Ninguém com seus interesses estava livre; esta é outra pessoa.',
-    left: {
-      next: 'O estranho foi falar com outra pessoa.', stop: 'O estranho saiu.', disconnected: 'O estranho perdeu a conexão.',
-      stalled: 'O estranho parou de responder.', kicked: 'O servidor desconectou o estranho.', lost: 'A conexão caiu, e o estranho com ela.',
-    },
-    youLeft: 'Você saiu.',
-    countdown: (s) => `Próximo estranho em ${s}…`,
-    stay: 'Ficar aqui',
-    lost: 'A conexão caiu.',
-    lostAndWaiting: 'A conexão caiu. Tentando de novo…',
-    lostAndOffline: 'Este aparelho está sem rede. A conversa volta com ela.',
-    held: (s) => `Mensagens demais de uma vez. A conversa volta em cerca de ${s} segundos.`,
-    restarting: 'O servidor está reiniciando. É só um momento.',
-    reconnected: 'Conectado de novo.',
-    reconnectedPlain: 'Conectado de novo. Quem responder pode ser outra pessoa.',
-    ended: 'O servidor encerrou esta conexão.',
-    endedTooBig: 'A mensagem era grande demais, e o servidor encerrou a conexão.',
-    tryNow: 'Tentar já',
-    connectAgain: 'Conectar de novo',
-    refused: 'O servidor não pôde fazer isso. Tente outra vez.',
-    tooFast: 'Foi um pouco rápido. Espere um momento.',
-    undelivered: 'Não entregue',
-    reachedNobody: 'Ainda não há ninguém: sua última mensagem não chegou a ninguém.',
-    notSent: { away: 'Não enviado: ainda sem conexão. O texto fica.', nobody: 'Não enviado: ainda não há ninguém.', left: 'Não enviado: o estranho saiu.' },
-    tooBig: 'Não enviado: longo demais para uma mensagem. Encurte-a.',
-    binary: (bytes) => `Um arquivo de ${bytes} bytes, que esta página não abre.`,
-    picture: (size) => `Uma imagem (${size}). Pode mostrar qualquer coisa: você decide.`,
-    show: 'Mostrar',
-    pictureOf: { you: 'Imagem sua', stranger: 'Imagem do estranho' },
-    pictureBroken: 'Esta imagem não pode ser mostrada.',
-    pictureReady: 'Enviar esta imagem?',
-    pictureRefused: 'Só imagens podem ser enviadas, e esta não fica pequena o bastante.',
-    remove: 'Remover',
-    showAll: 'Mostrar tudo',
-    newMessages: 'Novas mensagens',
-    interests: 'Interesses',
-    addInterest: 'Adicionar interesse',
-    removeInterest: (tag) => `Remover ${tag}`,
-    sound: 'Som em segundo plano',
-    auto: 'Procurar o próximo sozinho',
-    attach: 'Enviar uma imagem…',
-    save: 'Salvar a conversa',
-  },
-
-  tr: {
-    title: 'Roulette: bir yabancıyla konuş',
-    heading: 'Hiç tanımadığın biri',
-    welcome: 'Başla’ya bas, çark karşına birini getirsin. Sunucu söylediklerinin hiçbirini saklamaz.',
-    care: 'Kim olduğunu asla bilemezsin: adını, adresini, parolalarını ve fotoğraflarını paylaşma, bir şey ters gelirse hemen ayrıl.',
-    you: 'Sen',
-    stranger: 'Yabancı',
-    chat: 'Sohbet',
-    conversation: 'Konuşma',
-    message: 'Mesaj',
-    state: {
-      closed: 'Bağlı değil', connecting: 'Bağlanıyor…', idle: 'Hazır', looking: 'Aranıyor…', chatting: 'Sohbette',
-      left: 'Yabancı ayrıldı', open: 'Bağlı', reconnecting: 'Yeniden bağlanıyor…', ended: 'Bağlantı kesildi',
-    },
-    online: (n) => `${n} çevrimiçi`,
-    placeholder: { ready: 'Başla’ya bas', looking: 'Biri aranıyor…', chatting: 'Yabancıya yaz', left: 'Yeni’ye bas', away: 'Bağlı değil' },
-    start: 'Başla', stop: 'Durdur', sure: 'Emin misin?', next: 'Yeni', send: 'Gönder', hide: 'Gizle', menu: 'Menü', back: 'Geri',
-    hint: 'Enter gönderir, Shift + Enter satır açar, Esc durdurur. Üç kez Shift her şeyi gizler.',
-    sureHint: 'Yabancıdan ayrılmak için bir kez daha.',
-    typing: 'Yabancı yazıyor…',
-    met: 'Bir yabancıyla konuşuyorsun. Merhaba de!',
-    common: (list) => `İkiniz de şunları seviyorsunuz: ${list}.`,
-    noneShared: 'İlgi alanlarını paylaşan kimse boşta değildi; bu başka biri.',
-    left: {
-      next: 'Yabancı başka birine geçti.', stop: 'Yabancı ayrıldı.', disconnected: 'Yabancının bağlantısı koptu.',
-      stalled: 'Yabancı yanıt vermiyor.', kicked: 'Sunucu yabancının bağlantısını kesti.', lost: 'Bağlantı koptu, yabancı da gitti.',
-    },
-    youLeft: 'Ayrıldın.',
-    countdown: (s) => `Sıradaki yabancı: ${s}…`,
-    stay: 'Burada kal',
-    lost: 'Bağlantı koptu.',
-    lostAndWaiting: 'Bağlantı koptu. Yeniden deneniyor…',
-    lostAndOffline: 'Bu cihaz çevrimdışı. Sohbet ağla birlikte dönecek.',
-    held: (s) => `Bir anda çok fazla mesaj. Sohbet yaklaşık ${s} saniye sonra döner.`,
-    restarting: 'Sunucu yeniden başlıyor. Birazdan dönersin.',
-    reconnected: 'Yeniden bağlandı.',
-    reconnectedPlain: 'Yeniden bağlandı. Şimdi yanıt veren başka biri olabilir.',
-    ended: 'Sunucu bu bağlantıyı kapattı.',
-    endedTooBig: 'Mesaj çok büyüktü, sunucu bağlantıyı kapattı.',
-    tryNow: 'Şimdi dene',
-    connectAgain: 'Yeniden bağlan',
-    refused: 'Sunucu bunu yapamadı. Lütfen yeniden dene.',
-    tooFast: 'Biraz hızlı oldu. Lütfen bekle.',
-    undelivered: 'İletilmedi',
-    reachedNobody: 'Henüz kimse yok: son mesajın kimseye ulaşmadı.',
-    notSent: { away: 'Gönderilmedi: henüz bağlantı yok. Yazın duruyor.', nobody: 'Gönderilmedi: henüz kimse yok.', left: 'Gönderilmedi: yabancı gitti.' },
-    tooBig: 'Gönderilmedi: tek mesaj için çok uzun. Lütfen kısalt.',
-    binary: (bytes) => `${bytes} baytlık bir dosya; bu sayfa onu açmaz.`,
-    picture: (size) => `Bir resim (${size}). Her şeyi gösterebilir: karar senin.`,
-    show: 'Göster',
-    pictureOf: { you: 'Senden resim', stranger: 'Yabancıdan resim' },
-    pictureBroken: 'Bu resim gösterilemiyor.',
-    pictureReady: 'Bu resim gönderilsin mi?',
-    pictureRefused: 'Yalnızca resim gönderilebilir; bu yeterince küçültülemiyor.',
-    remove: 'Kaldır',
-    showAll: 'Tümünü göster',
-    newMessages: 'Yeni mesajlar',
-    interests: 'İlgi alanları',
-    addInterest: 'İlgi alanı ekle',
-    removeInterest: (tag) => `${tag} kaldır`,
-    sound: 'Arka planda ses',
-    auto: 'Sıradakini kendiliğinden ara',
-    attach: 'Resim gönder…',
-    save: 'Konuşmayı kaydet',
-  },
-
-  ja: {
-    title: 'Roulette: 知らない人と話す',
-    heading: 'まだ会ったことのない誰か',
-    welcome: '「開始」を押すと、ルーレットが誰かを選びます。サーバーは会話を保存しません。',
-    care: '相手が誰かは分かりません。名前・住所・パスワード・写真は教えず、おかしいと感じたらすぐに離れてください。',
-    you: 'あなた',
-    stranger: '相手',
-    chat: 'チャット',
-    conversation: '会話',
-    message: 'メッセージ',
-    state: {
-      closed: '未接続', connecting: '接続中…', idle: '準備完了', looking: '検索中…', chatting: '会話中',
-      left: '相手が退出', open: '接続済み', reconnecting: '再接続中…', ended: '切断',
-    },
-    online: (n) => `${n}人オンライン`,
-    placeholder: { ready: '「開始」を押してください', looking: '相手を探しています…', chatting: '相手に書く', left: '「次へ」で次の人へ', away: '未接続' },
-    start: '開始', stop: '停止', sure: '本当に？', next: '次へ', send: '送信', hide: '隠す', menu: 'メニュー', back: '戻る',
-    hint: 'Enter で送信、Shift + Enter で改行、Esc で停止。Shift を3回押すとすべて隠します。',
-    sureHint: 'もう一度押すと相手から離れます。',
-    typing: '相手が入力中…',
-    met: '知らない人とつながりました。あいさつしましょう！',
-    common: (list) => `二人とも好きなもの: ${list}`,
-    noneShared: '同じ興味の人がいなかったため、ほかの人とつながりました。',
-    left: {
-      next: '相手は次の人へ移りました。', stop: '相手が退出しました。', disconnected: '相手の接続が切れました。',
-      stalled: '相手の応答がなくなりました。', kicked: 'サーバーが相手を切断しました。', lost: '接続が切れ、相手とも離れました。',
-    },
-    youLeft: '退出しました。',
-    countdown: (s) => `${s}秒後に次の人へ…`,
-    stay: 'ここに残る',
-    lost: '接続が切れました。',
-    lostAndWaiting: '接続が切れました。再試行しています…',
-    lostAndOffline: 'この端末はオフラインです。ネットワークが戻ると再開します。',
-    held: (s) => `一度に送りすぎました。約${s}秒後に再開します。`,
-    restarting: 'サーバーを再起動しています。すぐに戻ります。',
-    reconnected: '再接続しました。',
-    reconnectedPlain: '再接続しました。次に答える人は別の人かもしれません。',
-    ended: 'サーバーが接続を終了しました。',
-    endedTooBig: 'メッセージが大きすぎたため、サーバーが接続を終了しました。',
-    tryNow: '今すぐ試す',
-    connectAgain: '再接続',
-    refused: 'サーバーが処理できませんでした。もう一度お試しください。',
-    tooFast: '少し速すぎます。しばらくお待ちください。',
-    undelivered: '未配信',
-    reachedNobody: 'まだ誰もいません。最後のメッセージは届いていません。',
-    notSent: { away: '未送信: まだ接続がありません。文章は残ります。', nobody: '未送信: まだ誰もいません。', left: '未送信: 相手はもういません。' },
-    tooBig: '未送信: 長すぎます。短くしてください。',
-    binary: (bytes) => `${bytes}バイトのファイル。このページでは開きません。`,
-    picture: (size) => `画像（${size}）。何が写っているか分かりません。`,
-    show: '表示する',
-    pictureOf: { you: 'あなたの画像', stranger: '相手の画像' },
-    pictureBroken: 'この画像は表示できません。',
-    pictureReady: 'この画像を送りますか？',
-    pictureRefused: '送れるのは画像だけです。これは十分に小さくできません。',
-    remove: '削除',
-    showAll: 'すべて表示',
-    newMessages: '新着メッセージ',
-    interests: '興味',
-    addInterest: '興味を追加',
-    removeInterest: (tag) => `${tag}を削除`,
-    sound: 'バックグラウンドで音を鳴らす',
-    auto: '自動で次の人を探す',
-    attach: '画像を送る…',
-    save: '会話を保存',
-  },
+  ar: 'العربية', de: 'Deutsch', en: 'English', es: 'Español', fr: 'Français', hi: 'हिन्दी', id: 'Bahasa Indonesia', it: 'Italiano',
+  ja: '日本語', ko: '한국어', pl: 'Polski', pt: 'Português', ru: 'Русский', tr: 'Türkçe', uk: 'Українська', zh: '中文',
 };
 
-/** The first wanted tag of which there is a language, and that language's key. */
-export function choose(wanted, available = Object.keys(languages)) {
-  for (const tag of wanted) {
-    const language = tag.toLowerCase().split('-')[0];
-    if (available.includes(language)) return { tag, language };
-  }
-  return { tag: 'en', language: 'en' };
+const RIGHT_TO_LEFT = ['ar'];
+
+/** The sentences of the present language. */
+export const words = {};
+
+/** Numbers, times and lists as the present language writes them. */
+export const format = {
+  language: 'en',
+  tag: 'en', // the language as the reader's browser has it: perhaps with a country
+  number: String,
+  time: String,
+  moment: String,
+  list: (items) => items.join(', '),
+  size: (bytes) => `${format.number(Math.ceil(bytes / 1024))} KB`,
+  seconds: String,
+  plural: () => 'other',
+};
+
+/** The tags of wanted that are any: a browser, or an extension, may say anything. */
+function tags(wanted) {
+  if (!Array.isArray(wanted)) return [];
+  return wanted.filter((tag) => {
+    try {
+      return Intl.getCanonicalLocales(tag).length === 1;
+    } catch {
+      return false;
+    }
+  });
 }
 
-const chosen = choose(navigator.languages ?? [navigator.language]);
+/** The primary languages that the browser prefers, the first one first. */
+export function preferred() {
+  const wanted = tags([...(navigator.languages ?? [])].concat(navigator.language ?? []));
+  return [...new Set(wanted.map((tag) => tag.toLowerCase().split('-')[0]))];
+}
 
-export const language = chosen.language;
-export const words = languages[language];
+/** Sets the words to those of table, which is in language. */
+function use(language, table) {
+  const tag = tags([...(navigator.languages ?? [])]).find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+  const number = new Intl.NumberFormat(tag);
+  const clock = new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit' });
+  const moment = new Intl.DateTimeFormat(tag, { dateStyle: 'short', timeStyle: 'medium' });
+  const list = new Intl.ListFormat(tag, { style: 'narrow', type: 'conjunction' });
+  const seconds = new Intl.NumberFormat(tag, { style: 'unit', unit: 'second', unitDisplay: 'short' });
+  const plurals = new Intl.PluralRules(tag);
+  Object.assign(format, {
+    language,
+    tag,
+    number: (n) => number.format(n),
+    time: (date) => clock.format(date),
+    moment: (date) => moment.format(date),
+    list: (items) => list.format(items),
+    seconds: (n) => seconds.format(n),
+    plural: (n) => plurals.select(n),
+  });
+  Object.assign(words, compile(table));
+}
 
-const number = new Intl.NumberFormat(chosen.tag);
-const clock = new Intl.DateTimeFormat(chosen.tag, { hour: 'numeric', minute: '2-digit' });
-const list = new Intl.ListFormat(chosen.tag, { style: 'narrow', type: 'conjunction' });
+function compile(table) {
+  return Object.fromEntries(Object.entries(table).map(([key, value]) => {
+    if (typeof value === 'object') return [key, 'other' in value ? counted(value) : compile(value)];
+    return [key, /\{\w+\}/.test(value) ? (what) => fill(value, what) : value];
+  }));
+}
 
-export const format = {
-  number: (n) => number.format(n),
-  time: (date) => clock.format(date),
-  list: (items) => list.format(items),
-  size: (bytes) => `${number.format(Math.ceil(bytes / 1024))} KB`,
-};
+function counted(forms) {
+  return (n) => fill(forms[format.plural(n)] ?? forms.other, format.number(n));
+}
+
+function fill(sentence, what) {
+  return sentence.replace(/\{\w+\}/, () => what);
+}
 
 /** Puts the words into every element below root that names some in data-words or data-label. */
 export function translate(root = document) {
-  document.documentElement.lang = language;
+  document.documentElement.lang = format.language;
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(format.language) ? 'rtl' : 'ltr';
   document.title = words.title;
   for (const node of root.querySelectorAll('[data-words]')) node.textContent = words[node.dataset.words];
   for (const node of root.querySelectorAll('[data-label]')) {
@@ -503,3 +99,24 @@ export function translate(root = document) {
     if (node.localName === 'input') node.placeholder = words[node.dataset.label];
   }
 }
+
+/** Changes to language, and remembers it; false where its words cannot be had. */
+export async function speak(language) {
+  try {
+    if (language !== format.language) use(language, await (await fetch(`/words/${language}.json`)).json());
+  } catch {
+    return false;
+  }
+  remember('language', language);
+  translate();
+  return true;
+}
+
+/** The language that this browser was told to use here, or ''. */
+export function chosenLanguage() {
+  const chosen = recall('language', '');
+  return chosen in languages ? chosen : '';
+}
+
+const given = document.getElementById('words');
+use(given.lang, JSON.parse(given.textContent));

@@ -15,7 +15,9 @@
 // arrays of strings, everything else, such as times and sizes, is a string. A key
 // that is unknown or given twice is a mistake. A variable of the environment that
 // only begins like ours is not: a neighbour may own it (Kubernetes makes such
-// names of services); it is among the [Values.Strays].
+// names of services); it is among the [Values.Strays]. A byte order mark before the
+// text is skipped, and an empty variable for what cannot be empty, such as a number,
+// is none.
 //
 // # Concurrency
 //

@@ -57,6 +57,7 @@ func (l *Loader) parse(v *Values, path string, data []byte) {
 	reject := func(line int, key string, err error) {
 		v.Mistakes = append(v.Mistakes, Mistake{key, Origin{File, path, line}, err})
 	}
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	if i := invalidUTF8(data); i >= 0 {
 		reject(1+bytes.Count(data[:i], newline), "", errors.New("not UTF-8"))
 		return
@@ -96,6 +97,9 @@ func (l *Loader) parse(v *Values, path string, data []byte) {
 }
 
 var newline = []byte("\n")
+
+// byteOrderMark is what some editors write before UTF-8. It says nothing.
+var byteOrderMark = []byte("\ufeff")
 
 // entries calls found for every key of the file, with the node of its value or
 // what is wrong about it, up to what is no TOML.

@@ -179,11 +179,20 @@ func (l *Loader) take(v *Values, s *setting, origin Origin, text string) {
 
 func (l *Loader) fromEnvironment(v *Values, s *setting) {
 	for _, name := range s.flag.Envs {
-		if text, ok := os.LookupEnv(name); ok {
+		if text, ok := os.LookupEnv(name); ok && (text != "" || canBeEmpty(s.flag.Value)) {
 			l.take(v, s, Origin{Kind: Environment, Name: name}, text)
 			return
 		}
 	}
+}
+
+// canBeEmpty says whether an empty text is a value: of free text and of lists. For
+// others, such as numbers and times, an empty variable is as good as none: that is how
+// a compose file passes one on that is not set.
+func canBeEmpty(v *kong.Value) bool {
+	kind := v.Target.Kind()
+	own := reflect.PointerTo(v.Target.Type()).Implements(unmarshal)
+	return v.Enum == "" && !own && (kind == reflect.String || kind == reflect.Slice)
 }
 
 // serviceLink are the names of variables that Kubernetes makes of services.

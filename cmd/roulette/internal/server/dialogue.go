@@ -3,13 +3,12 @@ package server
 import (
 	"roulette/frame"
 	"roulette/frame/record"
-	"roulette/pairing"
 )
 
 // commands are what a rich client may ask for, each a row: how its record is
 // obeyed, in the turn that read it. What is answered goes through
-// [turn.answerRecord]; what changes the table through [turn.parted] and
-// [handler.changed].
+// [turn.answerRecord]; what changes the table goes through [handler.apply], after
+// the answers so far.
 var commands = [record.Kinds]func(*turn, record.Command){
 	record.Next:   (*turn).next,
 	record.Stop:   (*turn).stop,
@@ -59,42 +58,18 @@ func (t *turn) next(cmd record.Command) {
 		r.interests = cmd.Interests
 	}
 	r.typing = false
+	t.writeBack() // before what follows
 	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), r.interests)
-	t.parted(&change)
-	c.Lock()
-	if r.told <= 2*uint64(change.Own)+1 { // else it has been told of a pairing since
-		if _, paired := h.server.pairs.Partner(c.ID()); !paired {
-			h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))
-		}
-	}
-	c.Unlock()
-	h.changed(c, &change, byNext)
+	h.apply(c, &change, byNext)
 }
 
 // stop has c leave its partner or the pool.
 func (t *turn) stop(record.Command) {
 	h, c := t.h, t.c
 	t.rich.typing = false
+	t.writeBack() // before what follows
 	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
-	t.parted(&change)
-	h.changed(c, &change, byStop)
-}
-
-// parted notes that c itself has ended its pairings so far, so that no notice of
-// them reaches it any more, and lets it read on if it was paused for a partner.
-func (t *turn) parted(change *pairing.Change) {
-	c := t.c
-	// The answers so far belong before what follows.
-	t.writeBack()
-	c.Lock()
-	t.rich.told = max(t.rich.told, 2*uint64(change.Own)+1)
-	c.Unlock()
-	if change.Parted {
-		if survivor := t.h.server.poller.Conn(change.Survivor); survivor != nil {
-			survivor.Barrier() // who was writing to it for c is through (I7)
-		}
-		c.Resume()
-	}
+	h.apply(c, &change, byStop)
 }
 
 // typing passes on whether c is typing, if that is news.

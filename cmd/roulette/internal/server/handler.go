@@ -10,6 +10,7 @@ import (
 	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
+	"roulette/pairing"
 )
 
 const (
@@ -79,7 +80,7 @@ func (h *handler) releasePartial(p *partial) {
 }
 
 // Accepted implements [netpoll.Handler].
-func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort) bool {
+func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, _ netpoll.Door) bool {
 	h.counters.Accepted++
 	if h.rules.ProxyProtocol {
 		if !h.rules.TrustedProxies.Contains(peer.Addr()) {
@@ -173,7 +174,7 @@ func (h *handler) Tick() {
 		return
 	}
 	now := h.worker.Now()
-	h.server.pairs.Relax(now, h.matched)
+	h.server.pairs.Relax(now, func(m pairing.Match) { h.matched(m, nil) })
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
 	h.server.crowd.Look(h.server.poller.Count())
@@ -271,7 +272,7 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 // remove takes c, to which nobody can write any more, out of the table.
 func (h *handler) remove(c *netpoll.Conn, why reason) {
 	change := h.server.pairs.Leave(c.ID(), h.worker.Now())
-	h.changed(c, &change, endings[why].pair)
+	h.apply(c, &change, endings[why].pair)
 }
 
 // account counts the end of a WebSocket connection, once (I6).

@@ -4,23 +4,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"roulette/frame"
-	"roulette/frame/record"
 	"roulette/metrics"
-)
-
-// parting is why a pair ended: how that is counted, and what the client that is
-// left is told.
-type parting struct {
-	counted metrics.EndReason
-	told    record.Reason
-}
-
-var (
-	byNext  = parting{metrics.EndNext, record.LeftNext}
-	byStop  = parting{metrics.EndStop, record.LeftStop}
-	lost    = parting{metrics.EndDisconnected, record.LeftDisconnected}
-	byStall = parting{metrics.EndStalled, record.LeftStalled}
-	kicked  = parting{metrics.EndKicked, record.LeftKicked}
 )
 
 // reason is why a WebSocket connection ended. Each connection has exactly one

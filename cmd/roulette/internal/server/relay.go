@@ -7,7 +7,6 @@ import (
 	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
-	"roulette/pairing"
 )
 
 // batch is what one read brought for the receiver, to be written at once, and
@@ -127,40 +126,6 @@ func (h *handler) send(c *netpoll.Conn, b []byte) {
 	c.Lock()
 	c.Send(h.worker, b, c)
 	c.Unlock()
-}
-
-// matched counts a new pair.
-func (h *handler) matched(m pairing.Match) {
-	h.counters.PairsCreated++
-	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
-	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
-	for _, id := range []uint32{m.A, m.B} {
-		if c := h.server.poller.Conn(id); c != nil && isRich(c) {
-			c.Lock()
-			h.announceLocked(c)
-			c.Unlock()
-		}
-	}
-}
-
-// changed does what a change of the table calls for: why is the end of c's pair,
-// if it had one. The survivor's reading goes on, for nobody can write for the
-// old pair any more, and it may have a new partner already.
-func (h *handler) changed(c *netpoll.Conn, change *pairing.Change, why parting) {
-	if change.Parted {
-		h.counters.PairsEnded[why.counted]++
-		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
-		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
-			c.Barrier() // who was writing to c for the survivor is through (I7)
-			survivor.Resume()
-			if isRich(survivor) {
-				h.left(survivor, change.Life, change.Number, why)
-			}
-		}
-	}
-	for _, m := range change.Matches() {
-		h.matched(m)
-	}
 }
 
 // partner is the connection that c is paired with, nil if none.

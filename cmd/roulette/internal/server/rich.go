@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 
-	"roulette/frame"
 	"roulette/frame/record"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -12,17 +11,12 @@ import (
 
 // rich is what is kept of a client that speaks roulette.v1, attached to its
 // connection.
-//
-// Notices about a client's pairings are written by whichever worker made the
-// change, so they may come late and out of order. The pairing numbers put them
-// right: told says how far the client has been told, and only forward.
 type rich struct {
 	// Immutable.
 	life pairing.Life
 
-	// Guarded by the connection's write lock: 2n when it was told of its n-th
-	// pairing, 2n+1 when it was told that this has ended, or ended it itself.
-	told uint64
+	// Guarded by the connection's write lock.
+	told told
 
 	// Owned by the worker.
 	interests   []string
@@ -64,46 +58,6 @@ func (h *handler) openRich(c *netpoll.Conn) {
 func richOf(c *netpoll.Conn) *rich {
 	r, _ := c.Attached().(*rich)
 	return r
-}
-
-// noticeLocked writes a control message to c, which is locked. Nobody's reading
-// pauses for it: what the server says on its own account is bounded by what
-// partners do, and a few bytes each.
-func (h *handler) noticeLocked(c *netpoll.Conn, payload []byte) {
-	h.notice = payload[:0]
-	h.noticeFrame = frame.AppendMessage(h.noticeFrame[:0], opText, payload)
-	c.Send(h.worker, h.noticeFrame, nil)
-}
-
-// announceLocked tells a rich client, which is locked, of its present pairing if
-// it does not know yet. Whoever is about to write to a client for its partner
-// calls it first, so nothing of a partner comes before the notice of him.
-func (h *handler) announceLocked(c *netpoll.Conn) {
-	r := richOf(c)
-	if r == nil {
-		return
-	}
-	id, pairs := c.ID(), h.server.pairs
-	_, paired := pairs.Partner(id)
-	if n := pairs.Number(id); paired && r.told < 2*uint64(n) {
-		r.told = 2 * uint64(n)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, pairs.Common(id), nil))
-	}
-}
-
-// left tells a client that its n-th pairing has ended, unless it knows.
-func (h *handler) left(c *netpoll.Conn, life pairing.Life, n uint32, why parting) {
-	c.Lock()
-	defer c.Unlock()
-	r := richOf(c)
-	if r == nil || r.life != life || r.told > 2*uint64(n) {
-		return
-	}
-	if r.told < 2*uint64(n) { // parted before anybody came to tell it
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil))
-	}
-	r.told = 2*uint64(n) + 1
-	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))
 }
 
 // tellTyping tells c's partner, if it is a rich client with nothing better to

@@ -170,7 +170,7 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // ListenOn is Listen for a socket that [netpoll.PrepareListener] has taken on.
-func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(fd) }
+func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(0, fd) }
 
 // Population is how many connections and pairs there are.
 func (s *Server) Population() (connections, pairs int) { return s.poller.Count(), s.pairs.Pairs() }

@@ -151,7 +151,7 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 	case plain:
 		h.server.pairs.Enter(c.ID(), true)
 		change := h.server.pairs.Seek(c.ID(), h.worker.Now(), nil)
-		h.changed(c, &change, byNext)
+		h.apply(c, &change, byNext)
 	}
 }
 

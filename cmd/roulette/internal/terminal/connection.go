@@ -180,9 +180,23 @@ type refusal struct {
 
 func (r *refusal) Error() string { return "the server answered " + VisibleLine(r.status) }
 
+// client goes through a proxy of the environment where there is TLS, by CONNECT. Without
+// TLS net/http would ask the proxy for the page itself, as it does for http, and an
+// upgrade is none: so it goes straight to the server.
+var client = &http.Client{Transport: func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		if r.URL.Scheme != "https" {
+			return nil, nil
+		}
+		return http.ProxyFromEnvironment(r)
+	}
+	return t
+}()}
+
 // open performs the handshake.
 func open(ctx context.Context, url string) (*websocket.Conn, error) {
-	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{record.Subprotocol}})
+	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{record.Subprotocol}})
 	if err != nil {
 		return nil, explain(ctx, response, err)
 	}
@@ -271,7 +285,7 @@ func address(raw string) (string, error) {
 func Probe(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	ws, response, err := websocket.Dial(ctx, url, nil)
+	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
 		return explain(ctx, response, err)
 	}

@@ -70,6 +70,10 @@ type screen struct {
 	reached   bool  // the server was there once
 	err       error // it never was
 
+	// wrong says that the line is a command that there is not: what is typed next
+	// takes its place, and any other key mends it.
+	wrong bool
+
 	// A draft that was begun for one stranger is not for the next one.
 	meetings  int // strangers so far
 	draftedIn int // the meeting in which the draft was begun; 0: between two
@@ -160,6 +164,12 @@ func (s *screen) key(msg tea.KeyPressMsg) tea.Cmd {
 // typing.
 func (s *screen) edit(msg tea.Msg) tea.Cmd {
 	before := s.input.Value()
+	if key, ok := msg.(tea.KeyPressMsg); ok {
+		if s.wrong && key.Text != "" {
+			s.input.Reset()
+		}
+		s.wrong = false
+	}
 	var cmd tea.Cmd
 	s.input, cmd = s.input.Update(msg)
 	after := s.input.Value()
@@ -212,7 +222,7 @@ func (s *screen) enter() tea.Cmd {
 	case quit:
 		return tea.Quit
 	case wrong:
-		s.hint = order.text
+		s.hint, s.wrong = order.text, true
 		return nil
 	}
 	s.input.Reset()

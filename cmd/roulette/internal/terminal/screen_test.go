@@ -329,3 +329,29 @@ func TestScreenFailsAtFirst(t *testing.T) {
 		t.Error("does not quit")
 	}
 }
+
+// TestScreenWrongCommand: a command that there is not does not stick to the line: what
+// is typed next takes its place, unless a key other than of a character mends it.
+func TestScreenWrongCommand(t *testing.T) {
+	d := sitDown(t, 60, 10)
+	last := func(want string) {
+		t.Helper()
+		if w := d.client.wants; len(w) == 0 || w[len(w)-1] != want {
+			t.Errorf("client was asked for %q, want %q at last", w, want)
+		}
+	}
+	d.meets()
+	d.types("/nxt")
+	d.presses(enter)
+	d.sees("There is no command /nxt")
+	d.types("/next")
+	d.presses(enter)
+	last("next 1")
+
+	d.meets()
+	d.types("/topp")
+	d.presses(enter, tea.KeyPressMsg{Code: tea.KeyHome}, tea.KeyPressMsg{Code: tea.KeyRight})
+	d.types("s")
+	d.presses(tea.KeyPressMsg{Code: tea.KeyEnd}, tea.KeyPressMsg{Code: tea.KeyBackspace}, enter)
+	last("stop")
+}

@@ -63,7 +63,7 @@ func TestBenchOverTheRateLimit(t *testing.T) {
 	if code != program.Failed || !strings.Contains(out, "4429") || !strings.Contains(out, "--message-rate") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
-	program.OneLine(t, errs, "")
+	program.OneLine(t, errs, "above the server's message rate limit")
 }
 
 func TestBenchRefuses(t *testing.T) {
@@ -73,7 +73,9 @@ func TestBenchRefuses(t *testing.T) {
 		code             int
 	}{
 		{"nobody there", "ws://127.0.0.1:1/ws", "refused", program.Failed},
-		{"no WebSocket", "ws://" + p.Addr + "/", "200 OK", program.Failed},
+		{"a page", "ws://" + p.Addr + "/", "the chat is ws://" + p.Addr + "/ws", program.Usage},
+		{"a host alone", "ws://" + p.Addr, "the chat is ws://" + p.Addr + "/ws", program.Usage},
+		{"no WebSocket", "ws://" + p.Addr + "/robots.txt", "404", program.Failed},
 		{"no path", "ws://" + p.Addr + "/nowhere", "404", program.Failed},
 		{"not a URL", "nonsense", "ws://", program.Usage},
 		{"TLS", "wss://" + p.Addr + "/ws", "ws://", program.Usage},

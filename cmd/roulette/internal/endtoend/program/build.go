@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	_ "roulette/netpoll/onlylinux"
+
 	"roulette/netpoll/nettest"
 )
 

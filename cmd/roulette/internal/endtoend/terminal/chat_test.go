@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -229,4 +230,56 @@ func TestChatReconnects(t *testing.T) {
 	other.hears("* Looking")
 	other.hears("* You are talking")
 	other.hears("Stranger: still me")
+}
+
+// TestChatPastProxies: a proxy of the environment is asked for a tunnel where there is
+// TLS, and not at all where there is none: it would take the request for a page's.
+func TestChatPastProxies(t *testing.T) {
+	p := program.Serve(t)
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	asked := make(chan string, 16)
+	go func() {
+		for {
+			conn, err := proxy.Accept()
+			if err != nil {
+				close(asked)
+				return
+			}
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			asked <- strings.TrimSpace(line)
+			conn.Close()
+		}
+	}()
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"} {
+		t.Setenv(name, "http://"+proxy.Addr().String())
+	}
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
+	// Not an address of the loopback, which no proxy is asked for, and yet this machine.
+	_, port, err := net.SplitHostPort(p.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := "0.0.0.0:" + port
+	s := startScript(t, "ws://"+host)
+	s.hears("* Looking")
+	s.say("/quit")
+	s.end(program.OK)
+	out, errs, code := program.Output(t, "", "bench", "ws://"+host+"/echo", "--mode", "handshakes", "--connections", "2", "--duration", "100ms")
+	if code != program.OK || errs != "" {
+		t.Errorf("bench: exit code %d, %q, %q", code, out, errs)
+	}
+	startScript(t, "wss://"+host).end(program.Failed)
+	proxy.Close()
+	var all []string
+	for line := range asked {
+		all = append(all, line)
+	}
+	if len(all) != 1 || !strings.HasPrefix(all[0], "CONNECT "+host+" ") {
+		t.Errorf("the proxy was asked %q", all)
+	}
 }
