@@ -16,7 +16,8 @@ type client struct {
 	kind    clientKind
 	address netip.AddrPort
 	socket  *socket
-	conn    *netpoll.Conn // nil before the server has read from it
+	conn    *netpoll.Conn // nil before the server has made it one
+	coded   *coded        // nil: no codec
 	id      uint32        // conn's
 	talk    int
 	reads   int  // bytes at a time; 0: nothing
@@ -113,6 +114,9 @@ func (w *world) connect(slot int) {
 	w.clients = append(w.clients, c)
 	w.slots[slot] = c
 	w.tracef("client %d (%v) connects from %v", c.serial, c.kind, c.address.Addr())
+	if r.oneIn(w.plan.coded) && c.kind != pageClient && w.adopt(c) {
+		return
+	}
 	c.request()
 	if r.oneIn(2) {
 		c.push(1 << 30)
@@ -133,13 +137,21 @@ func (c *client) push(n int) {
 	if c.vanished || c.finished || s.fin {
 		return
 	}
-	n = min(n, len(c.queue), c.world.buffer(c.world.plan.receive)-len(s.arrived()))
-	if n > 0 {
-		s.in = append(s.in, c.queue[:n]...)
-		c.queue = c.queue[n:]
+	from := &c.queue
+	n = min(n, c.world.buffer(c.world.plan.receive)-len(s.arrived()))
+	if c.coded != nil {
+		c.seal(n)
+		if c.finAfter && c.toSend() == len(c.coded.wire) && c.world.rnd.oneIn(2) {
+			c.sayEnd()
+		}
+		from = &c.coded.wire
+	}
+	if n = min(n, len(*from)); n > 0 {
+		s.in = append(s.in, (*from)[:n]...)
+		*from = (*from)[n:]
 		s.wake()
 	}
-	if c.finAfter && len(c.queue) == 0 {
+	if c.finAfter && c.toSend() == 0 {
 		s.fin = true
 		s.wake()
 		c.world.tracef("client %d: end of its stream", c.serial)
@@ -165,7 +177,7 @@ func (c *client) act() {
 		c.quit()
 		return
 	}
-	if c.left || c.finAfter || len(c.queue) > 4*p.maxMessage+2000 || !c.kind.chats() {
+	if c.left || c.finAfter || c.toSend() > 4*p.maxMessage+2000 || !c.kind.chats() {
 		return
 	}
 	if c.status == 0 && !r.oneIn(4) { // most wait for the answer
@@ -207,7 +219,7 @@ func (c *client) quit() {
 		c.finAfter = true
 		if r.oneIn(2) { // with what it has to say unsaid
 			c.queued -= int64(len(c.queue))
-			c.queue = nil
+			c.unsay()
 			c.inexact = true
 		}
 		c.push(1 << 30)
@@ -219,7 +231,7 @@ func (c *client) quit() {
 // vanish resets the connection.
 func (c *client) vanish() {
 	c.vanished = true
-	c.queue = nil
+	c.unsay()
 	if c.socket.fd >= 0 {
 		c.socket.breakDown()
 		return

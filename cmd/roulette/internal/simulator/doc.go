@@ -26,6 +26,11 @@
 // simulated: a request for a page is handed to the simulator, which brings some of
 // them home as chats.
 //
+// Some of the connections have a codec ([netpoll.Codec]), a toy of which every record
+// is numbered and sealed by its number: what is sealed twice, in another order than
+// it is written, or not at all, does not open at the client's end. These clients are
+// adopted, as those are whose handshake somebody else has made.
+//
 // # Faults
 //
 //   - reads and writes: short at any byte, EAGAIN, EINTR, ENOBUFS, ENOMEM,
@@ -38,6 +43,8 @@
 //   - clients: slow, deaf or stalled; requests and frames in pieces; fragments with
 //     pings between them; half-closed, reset or just silent; every offence against
 //     the protocol; too many for a limit; no WebSocket at all
+//   - records: of any size, in pieces, empty, that want an answer, that do not open;
+//     the end of a codec with and without a FIN
 //
 // # Checks
 //
@@ -58,6 +65,8 @@
 //     behind it; an answer to its request that its kind deserves
 //   - a connection is closed without an answer only if it has gone itself, or is
 //     over a limit
+//   - a codec opens on its owner, seals under the write lock and never behind its
+//     end, which comes before that of the stream
 //
 // When all has come to rest:
 //

@@ -131,6 +131,7 @@ func (c *client) closed() {
 			w.failf("client %d's connection is closed without a close frame", c.serial)
 		}
 	case c.status == 101, c.status != 0, gone, age >= handshakeTimeout:
+	case c.offence == offenceGarbled:
 	case c.full || c.crowded: // more than can be told so
 	default:
 		w.failf("client %d's connection is closed without an answer", c.serial)

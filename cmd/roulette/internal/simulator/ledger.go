@@ -80,7 +80,11 @@ func decimal(b []byte) (n int) {
 
 // wasRead: the server has read n more bytes of c.
 func (c *client) wasRead(w *worker, n int) {
-	c.readBytes += int64(n)
+	if c.coded != nil {
+		c.recordsRead(n)
+	} else {
+		c.readBytes += int64(n)
+	}
 	c.readAt = c.world.now
 	c.readPartner, c.readNumber = c.partner()
 	w.reading, w.from = c, c.read

@@ -4,12 +4,17 @@ package simulator
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// The rarest takes some four million steps on the average.
+var mutationSteps = flag.Int("mutation.steps", 100_000_000, "steps in which a mutation has to be found")
 
 // TestMutations puts one bug after the other into the server, and demands that
 // the simulator finds each.
@@ -19,7 +24,10 @@ func TestMutations(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range mutations {
-		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) { m.test(t, root) })
+		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			m.test(t, root)
+		})
 	}
 }
 
@@ -46,13 +54,14 @@ func (m mutation) test(t *testing.T, root string) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".")
+	build := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile: %v\n%s", err, out)
 	}
-	// The rarest takes some four million steps on the average.
-	out, err := exec.Command(program, "-test.run", "^Test(Simulation|Seeds)$", "-test.timeout", "10m",
-		"-sim.shrink", "0s", "-sim.steps", "100000000").CombinedOutput()
+	run := exec.Command(program, "-test.run", "^Test(Simulation|Seeds)$", "-test.timeout", "10m",
+		"-sim.shrink", "0s", "-sim.steps", strconv.Itoa(*mutationSteps))
+	run.Env = append(os.Environ(), "GOMAXPROCS=1")
+	out, err := run.CombinedOutput()
 	if err == nil {
 		t.Fatalf("not found\n%s", out)
 	}

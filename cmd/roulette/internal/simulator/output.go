@@ -70,6 +70,10 @@ func (c *client) see(b []byte, direct bool) {
 		c.backlogged = true
 	}
 	c.sent += int64(len(b))
+	known := len(c.reactions)
+	if c.coded != nil {
+		b = c.opened(b)
+	}
 	rest := b
 	if len(c.pending) > 0 {
 		c.pending = append(c.pending, b...)
@@ -91,6 +95,14 @@ func (c *client) see(b []byte, direct bool) {
 	}
 	if len(rest) < whole || len(c.pending) == 0 {
 		c.pending = append(c.pending[:0], rest...)
+	}
+	if c.coded != nil { // it reads records, and these are whole
+		for i := range c.reactions[known:] {
+			c.reactions[known+i].at = c.sent
+		}
+		if c.coded.refused && !c.coded.told {
+			c.refusedRecord()
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type plan struct {
 	talk       int  // of ten things a client does, so many are messages
 	stalled    int  // a client reads nothing
 	odd        int  // a client is no chat at all
+	coded      int  // a client's connection has a codec
 	rich       bool // all others are rich
 	clockStep  time.Duration
 	quietAfter int // steps
@@ -88,5 +89,6 @@ func newPlan(r *random) plan {
 	if r.oneIn(4) {
 		p.descriptors = 4 + 4*p.workers + max(p.slots*2/3, 2)
 	}
+	p.coded = pick(r, 0, 0, 1, 2, 4)
 	return p
 }

@@ -23,12 +23,12 @@ func (w *world) quiet() {
 				continue
 			}
 			c.socket.roomAgain()
-			before, sent := c.seen, len(c.queue)
+			before, sent := c.seen, c.toSend()
 			if c.reads > 0 {
 				c.take(1 << 30)
 			}
 			c.push(1 << 30)
-			moved = moved || c.seen != before || len(c.queue) != sent
+			moved = moved || c.seen != before || c.toSend() != sent
 		}
 		w.drive(w.idle)
 		if moved {
@@ -194,18 +194,19 @@ func (c *client) checkQuiet() {
 		if len(s.arrived()) > 0 {
 			w.failf("%d bytes of client %d are not read", len(s.arrived()), c.serial)
 		}
-		if c.offence != 0 && len(c.queue) == 0 {
+		if c.offence != 0 && c.toSend() == 0 {
 			w.failf("client %d has offended (%d) and is not closed", c.serial, c.offence)
 		}
-		if c.goodbye != nil && len(c.queue) == 0 {
+		if c.goodbye != nil && c.toSend() == 0 {
 			w.failf("client %d has said goodbye and is not closed", c.serial)
 		}
-		if c.kind.chats() && c.status == 0 && len(c.queue) == 0 {
+		if c.kind.chats() && c.status == 0 && c.toSend() == 0 {
 			w.failf("client %d has not been answered", c.serial)
 		}
-		if len(c.pings) > 0 && len(c.queue) == 0 && !c.left {
+		if len(c.pings) > 0 && c.toSend() == 0 && !c.left {
 			w.failf("client %d has had no pong for %q", c.serial, c.pings)
 		}
+		c.checkCoded()
 	}
 	c.checkTold(partner)
 	c.account()

@@ -90,6 +90,7 @@ func (s *socket) own(w *worker, call string) {
 		s.kernel.failf("%s of client %d's socket outside of all workers (I1)", call, s.client.serial)
 	case s.owner == nil:
 		s.owner = w
+		s.client.found(w)
 	case s.owner != w:
 		s.kernel.failf("%s of client %d's socket by worker %d, which is worker %d's (I1)", call, s.client.serial, w.index, s.owner.index)
 	}
@@ -108,11 +109,7 @@ func (k *kernel) socket(fd int, call string) *socket { return k.file(fd, socketF
 // Read is recv(2).
 func (k *kernel) Read(fd int, b []byte) (int, unix.Errno) {
 	s := k.socket(fd, "recv")
-	first := s.owner == nil
 	s.own(k.running, "recv")
-	if first {
-		s.client.found(k.running)
-	}
 	if k.faulty(k.plan.interrupt) {
 		return 0, unix.EINTR
 	}
@@ -170,9 +167,8 @@ func (k *kernel) write(fd int, b []byte) (n int, errno unix.Errno) {
 		k.failf("a write to client %d after its end", c.serial)
 	case c.handed:
 		k.failf("a write to client %d, which is net/http's", c.serial)
-	case c.conn == nil && c.home:
+	case c.conn == nil && c.home: // it is not registered yet
 		s.own(k.running, "send")
-		c.found(k.running)
 	}
 	switch {
 	case c.conn == nil || c.conn.FD() != fd || !c.conn.Locked():
@@ -255,6 +251,9 @@ func (k *kernel) CloseWrite(fd int) unix.Errno {
 	s.own(k.running, "shutdown")
 	if len(s.refused) > 0 {
 		k.failf("shutdown of client %d's socket while %q waits to be written", s.client.serial, clip(s.refused))
+	}
+	if c := s.client; c.coded != nil && !c.coded.ended && !s.broken {
+		k.failf("shutdown of client %d's socket before its codec has ended", c.serial)
 	}
 	s.shut = true
 	s.wake() // inet_shutdown tells whoever polls

@@ -134,6 +134,11 @@ func (c *client) fragment() {
 
 func (c *client) ping() {
 	r := &c.world.rnd
+	if c.coded != nil && c.status == 101 && r.oneIn(2) {
+		c.coded.asks++
+		c.coded.asked++
+		return
+	}
 	if r.oneIn(4) {
 		c.frameOut(finBit|opPong, nil) // a heartbeat
 		return
@@ -229,6 +234,10 @@ func (c *client) close() {
 // offend breaks the protocol.
 func (c *client) offend() {
 	r := &c.world.rnd
+	if c.coded != nil && r.oneIn(3) {
+		c.garble()
+		return
+	}
 	c.left = true
 	c.offence = 1002
 	most := c.world.plan.maxMessage
