@@ -17,7 +17,7 @@ import (
 // errno, 0 for none, so that no interface value is made on the byte path.
 type Kernel interface {
 	// Listen opens, binds and listens on a non-blocking TCP socket whose
-	// accepted connections inherit TCP_NODELAY and keepalive (tcp(7)).
+	// accepted connections inherit TCP_NODELAY and TCP_USER_TIMEOUT (tcp(7)).
 	Listen(addr netip.AddrPort) (fd int, err error)
 	// LocalAddr is getsockname(2).
 	LocalAddr(fd int) (netip.AddrPort, error)
