@@ -11,37 +11,46 @@ import (
 func BenchmarkMatch(b *testing.B) {
 	for _, waiting := range []int{1_000, 100_000, 1_000_000} {
 		for _, test := range []struct {
-			name      string
-			interests func(i uint32) []string
+			name   string
+			wishes func(i uint32) *Wishes
 		}{
-			{"open", func(uint32) []string { return nil }},
-			{"interests", func(i uint32) []string {
+			{"open", func(uint32) *Wishes { return nil }},
+			{"interests", func(i uint32) *Wishes {
 				if i%2 == 0 {
 					return nil
 				}
 				return topicNames[i%uint32(len(topicNames))]
 			}},
+			{"languages", func(i uint32) *Wishes { return languageNames[i%uint32(len(languageNames))] }},
+			{"both", func(i uint32) *Wishes { return speakersOf[i%uint32(len(speakersOf))] }},
 		} {
 			b.Run(fmt.Sprintf("waiting=%d/%s", waiting, test.name), func(b *testing.B) {
-				benchmarkMatch(b, waiting, test.interests)
+				benchmarkMatch(b, waiting, test.wishes)
 			})
 		}
 	}
 }
 
-// topicNames are interests of which each waiting client has two.
-var topicNames = func() (names [][]string) {
+// topicNames are interests of which each waiting client has two; languageNames
+// are languages, likewise; speakersOf have both.
+var topicNames, languageNames, speakersOf = func() (topics, languages, both []*Wishes) {
 	for i := range 999 {
-		names = append(names, []string{fmt.Sprintf("topic %d", i), fmt.Sprintf("topic %d", (i+1)%999)})
+		w := Wishes{
+			Interests: []string{fmt.Sprintf("topic %d", i), fmt.Sprintf("topic %d", (i+1)%999)},
+			Languages: []string{fmt.Sprintf("l%d", i%37), fmt.Sprintf("l%d", (i+1)%37)},
+		}
+		topics = append(topics, &Wishes{Interests: w.Interests})
+		languages = append(languages, &Wishes{Languages: w.Languages})
+		both = append(both, &w)
 	}
-	return names
+	return topics, languages, both
 }()
 
-func benchmarkMatch(b *testing.B, waitingClients int, interests func(uint32) []string) {
+func benchmarkMatch(b *testing.B, waitingClients int, wishes func(uint32) *Wishes) {
 	table := New(Config{IDs: waitingClients + 1<<16})
 	for id := range uint32(waitingClients) {
 		table.Enter(id, false)
-		await(table, id, interests(id))
+		await(table, id, wishes(id))
 	}
 	var workers atomic.Uint32
 	b.ReportAllocs()
@@ -50,14 +59,14 @@ func benchmarkMatch(b *testing.B, waitingClients int, interests func(uint32) []s
 		me := uint32(waitingClients) + workers.Add(1)*64
 		for i := me; pb.Next(); i++ {
 			table.Enter(me, false)
-			c := table.Seek(me, 0, interests(i))
+			c := table.Seek(me, 0, wishes(i))
 			table.Leave(me, 0)
 			for _, m := range c.Matches() {
 				if m.B >= uint32(waitingClients) {
 					continue // the other loop's, which takes care of itself
 				}
 				table.Stop(m.B, 0)
-				await(table, m.B, interests(m.B))
+				await(table, m.B, wishes(m.B))
 			}
 		}
 	})
@@ -66,19 +75,18 @@ func benchmarkMatch(b *testing.B, waitingClients int, interests func(uint32) []s
 
 // await makes a client wait without looking for a partner, so that a pool can
 // fill with clients who would take each other.
-func await(table *Table, id uint32, interests []string) {
+func await(table *Table, id uint32, w *Wishes) {
 	e, s := table.entry(id), table.shardOf(id)
 	var k *seeker
-	if len(interests) > 0 {
-		k = &seeker{id: id, interests: interests}
-		table.post(k)
+	if w.any() {
+		k = table.newSeeker(id, w, table.needsAt(w, 0))
 	}
 	s.mu.Lock()
 	if k != nil {
 		s.keep(k)
 	}
 	if e.state == idle {
-		s.await(table, id, e, k != nil, 0)
+		s.await(table, id, e, k, 0)
 	}
 	s.mu.Unlock()
 }

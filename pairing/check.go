@@ -42,7 +42,7 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 		interested -= len(t.shards[i].seekers)
 	}
 	if open != 0 || choosy != 0 || interested != 0 {
-		return fmt.Errorf("%d more clients are open than stand in the pools, %d more choosy than stand in line, %d more have interests than are kept",
+		return fmt.Errorf("%d more clients are open than stand in the pools, %d more choosy than stand in line, %d more have seekers than are kept",
 			open, choosy, interested)
 	}
 	if len(waits) != t.Waiting() {
@@ -56,11 +56,14 @@ func (t *Table) checkEntry(id uint32, e *entry) error {
 	k := s.seekers[id]
 	switch e.state {
 	case absent, idle:
-		if link != 0 || k != nil {
-			return fmt.Errorf("client %d is in state %d, linked to %#x, with interests %v", id, e.state, link, k)
+		if link != 0 || k != nil && (e.state == absent || !k.again || len(k.postings) > 0) {
+			return fmt.Errorf("client %d is in state %d, linked to %#x, with wishes %+v", id, e.state, link, k)
 		}
 	case waiting:
-		if link == 0 && k != nil && k.choosy != nil {
+		if k != nil && (k.choosy != nil) != (k.needs != 0) {
+			return fmt.Errorf("client %d insists on %b, and stands in line: %v", id, k.needs, k.choosy != nil)
+		}
+		if link == 0 && k != nil && (k.needs != 0 || k.table() != "") {
 			break
 		}
 		place := link &^ openBit
@@ -85,21 +88,17 @@ func (t *Table) checkWaiting(waits []uint32, now uint32) error {
 	const late = 2 << slotBits
 	appointed := t.appointed()
 	for i, a := range waits {
-		ea, sa := t.entry(a), t.shardOf(a)
-		insists := ea.link.Load()&openBit == 0
-		if (insists || ea.last != 0 && ea.waited(now) < t.patience) && !appointed[a] {
+		ea, ka := t.entry(a), t.shardOf(a).seekers[a]
+		insists := ka != nil && ka.needs != 0
+		if (insists || ea.last != 0 && ea.waited(now) < t.patience) && !appointed[appointment{a, ea.since}] {
 			return fmt.Errorf("client %d waits for its time, and has no appointment", a)
 		}
-		if insists && ea.age(now-late) >= t.patience {
-			return fmt.Errorf("client %d still insists on its interests", a)
+		if insists && ea.age(now-late) >= t.patienceOf(ka.needs) {
+			return fmt.Errorf("client %d still insists on %b", a, ka.needs)
 		}
 		for _, b := range waits[i+1:] {
-			eb, sb := t.entry(b), t.shardOf(b)
-			bothOpen := ea.link.Load()&openBit != 0 && eb.link.Load()&openBit != 0
-			if !bothOpen && len(shared(sa.seekers[a], sb.seekers[b])) == 0 {
-				continue
-			}
-			if !t.avoids(a, ea, b, eb, now-late) {
+			eb := t.entry(b)
+			if fit(ka, t.shardOf(b).seekers[b]) && !t.avoids(a, ea, b, eb, now-late) {
 				return fmt.Errorf("clients %d and %d wait side by side", a, b)
 			}
 		}
@@ -107,13 +106,13 @@ func (t *Table) checkWaiting(waits []uint32, now uint32) error {
 	return nil
 }
 
-// appointed are the clients that Relax will look at.
-func (t *Table) appointed() map[uint32]bool {
-	appointed := make(map[uint32]bool)
+// appointed are the appointments that Relax will keep.
+func (t *Table) appointed() map[appointment]bool {
+	appointed := make(map[appointment]bool)
 	for i := range t.shards {
 		for _, slot := range t.shards[i].due.slots {
-			for _, id := range slot {
-				appointed[id] = true
+			for _, a := range slot {
+				appointed[a] = true
 			}
 		}
 	}

@@ -10,24 +10,38 @@
 //
 //	Table ── chunks  ── entry{link, since, last, number, …}   20 bytes a client
 //	     ├── shards  ── {lock, open []id, seekers}             shard of a client: from its id
-//	     └── topics  ── {lock, interest → wishes}              stripe of an interest: its hash
+//	     └── topics  ── {lock, topic → postings}               stripe of a topic: its hash
 //
 // # Who may be matched
 //
-// A client with interests is choosy: for Config.Patience it takes only those
-// who share one. All others, and everybody who has waited that long, are open:
-// they stand in the pool of their shard and take anybody who is open too.
-// Whoever has interests also stands under each of them; those are looked at
-// first, so who shares something is preferred. The last partner is avoided until
-// both have waited for Config.Patience.
+// A client may have [Wishes]. With interests it is choosy: for Config.Patience it
+// takes only those who share one. With languages it is so for
+// Config.LanguagePatience. At a table it takes those at the same table and nobody
+// else. All others, and everybody who insists on nothing any more, are open: they
+// stand in the pool of their shard and take anybody who is open too.
 //
-// The choice is random: uniform among those under an interest, and uniform among
-// the open. A client that was left keeps the age of its place: the time it has
-// waited before counts for the next wait too.
+// Whoever has wishes also stands under topics, which are looked at first; so who
+// shares more is preferred:
 //
-// [Table.Join] is for a caller that knows which two are to meet, and asks neither
-// for interests nor for the last partner. [Table.Move] gives a client another
-// number; its partner, if it has one, notices nothing.
+//	insists on           stands under
+//	interest, language   each of its interests in each of its languages
+//	language             these, and each of its languages
+//	interest             each of its interests
+//	nothing              all of these, and in the pool
+//	                     the table, if it sits at one, and nowhere else
+//
+// So all who stand under a topic take each other, but for last partners. When a
+// client that has both insists on less, another seeker, which stands under more
+// topics, takes the place of its first one.
+//
+// The last partner is avoided until both have waited for Config.Patience; except
+// that [Table.Again] pairs two who both want it. The choice is random: uniform
+// among those under a topic, and uniform among the open. A client that was left
+// keeps the age of its place: the time it has waited before counts for the next
+// wait too.
+//
+// [Table.Move] gives a client another number; its partner, if it has one, notices
+// nothing.
 //
 // # Invariants
 //
@@ -56,7 +70,8 @@
 //
 // # Cost
 //
-// A match takes time in the number of interests, not of the waiting. A plain
-// client costs its entry and, while it waits, 4 bytes in a pool; interests cost
-// about 100 bytes each while their client waits.
+// A match takes time in the number of topics, not of the waiting. A plain client
+// costs its entry and, while it waits, 4 bytes in a pool; a topic costs about 100
+// bytes while a client stands under it. What two have in common is kept until it
+// is told. A table is nothing but the topic of those who wait at it.
 package pairing

@@ -1,42 +1,52 @@
 package pairing
 
 // wait puts an idle client among the waiting and looks for a partner.
-func (t *Table) wait(id uint32, e *entry, now uint32, interests []string) (Match, bool) {
+func (t *Table) wait(id uint32, e *entry, now uint32, w *Wishes) (Match, bool) {
 	s := t.shardOf(id)
-	choosy := len(interests) > 0
-	if choosy {
-		// Under its interests first: nobody takes it before it waits.
-		k := &seeker{id: id, interests: interests}
-		t.post(k)
-		s.mu.Lock()
-		s.keep(k)
-	} else {
-		s.mu.Lock()
+	var k *seeker
+	if w.any() {
+		// Under its topics first: nobody takes it before it waits.
+		k = t.newSeeker(id, w, t.needsAt(w, e.earned()))
 	}
-	s.await(t, id, e, choosy, now)
+	s.mu.Lock()
+	if k != nil {
+		s.keep(k)
+	}
+	s.await(t, id, e, k, now)
 	s.mu.Unlock()
 	return t.match(id, now)
 }
 
 // await makes an idle client of a shard, which is locked, a waiting one, and
-// has Relax look at it when it has waited long enough to take others.
-func (s *shard) await(t *Table, id uint32, e *entry, choosy bool, now uint32) {
+// has Relax look at it when it has waited long enough to take others. k may be
+// nil.
+func (s *shard) await(t *Table, id uint32, e *entry, k *seeker, now uint32) {
 	e.state = waiting
 	t.waiting.Add(1)
 	e.since = now
-	age := e.age(now)
 	switch {
-	case choosy && age < t.patience:
-		s.insist(id)
-		s.due.add(id, now+t.patience-age)
-		if age == 0 { // the appointment serves for the last partner too
-			return
-		}
+	case k.table() != "":
+	case k != nil && k.needs != 0:
+		s.insist(k)
 	default:
 		s.insert(id, e)
 	}
-	if e.last != 0 {
-		s.due.add(id, now+t.patience)
+	s.appoint(t, id, e, k, now)
+}
+
+// appoint has Relax look at a waiting client when it insists on less, or avoids
+// its last partner no more, whichever comes first. There is one appointment for
+// a wait at any time.
+func (s *shard) appoint(t *Table, id uint32, e *entry, k *seeker, now uint32) {
+	in := uint32(0)
+	if k != nil && k.needs != 0 {
+		in = elapsed(e.age(now), t.patienceOf(k.needs))
+	}
+	if waited := e.waited(now); e.last != 0 && waited < t.patience && (in == 0 || t.patience-waited < in) {
+		in = t.patience - waited
+	}
+	if in > 0 {
+		s.due.add(appointment{id, e.since}, now+in)
 	}
 }
 
@@ -169,21 +179,17 @@ func (t *Table) avoids(a uint32, ea *entry, b uint32, eb *entry, now uint32) boo
 
 // pair makes a pair of two waiting clients and unlocks their shards.
 func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *entry, now uint32) Match {
-	m := Match{A: a, B: b, WaitA: ea.waited(now), WaitB: eb.waited(now)}
 	ka, kb := sa.withdraw(t, a, ea), sb.withdraw(t, b, eb)
-	if common := shared(ka, kb); len(common) > 0 {
-		sa.keep(&seeker{id: a, interests: common})
-		sb.keep(&seeker{id: b, interests: common})
+	m := Match{A: a, B: b, WaitA: t.found(ea, now), WaitB: t.found(eb, now), Arranged: ka.table() != ""}
+	if c := common(ka, kb); c != nil {
+		sa.keep(&seeker{id: a, wishes: c})
 	}
-	for _, e := range []*entry{ea, eb} {
-		e.credit = uint8(min(e.age(now)/creditUnit, 255))
-		e.state = paired
-		e.since = now
+	if c := common(kb, ka); c != nil {
+		sb.keep(&seeker{id: b, wishes: c})
 	}
 	ea.number.Add(1)
 	eb.number.Add(1)
 	t.pairs.Add(1)
-	t.waiting.Add(-2)
 	// I5, and for those who read without a lock: the number is there before
 	// the partner is.
 	ea.link.Store(b + 1)
@@ -192,6 +198,18 @@ func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *en
 	t.forget(ka)
 	t.forget(kb)
 	return m
+}
+
+// found makes a client, which waits or was asked for again, a paired one, and
+// returns how long it has waited.
+func (t *Table) found(e *entry, now uint32) (waited uint32) {
+	if e.state == waiting {
+		waited = e.waited(now)
+		e.credit = uint8(min(e.age(now)/creditUnit, 255))
+		t.waiting.Add(-1)
+	}
+	e.state, e.since = paired, now
+	return waited
 }
 
 // Relax brings together those who have become compatible by waiting. Call it
@@ -203,9 +221,9 @@ func (t *Table) Relax(now uint32, f func(Match)) {
 		s.mu.Lock()
 		due := s.due.take(now)
 		s.mu.Unlock()
-		for _, id := range due {
-			if t.relax(s, id, now) {
-				if m, ok := t.match(id, now); ok {
+		for _, a := range due {
+			if t.relax(s, a, now) {
+				if m, ok := t.match(a.id, now); ok {
 					f(m)
 				}
 			}
@@ -213,27 +231,52 @@ func (t *Table) Relax(now uint32, f func(Match)) {
 	}
 }
 
-// relax opens a choosy client that has waited long enough. It tells whether a
-// look for a partner is worth while.
-func (t *Table) relax(s *shard, id, now uint32) bool {
+// relax has a client that has waited long enough insist on less. It tells whether
+// a look for a partner is worth while.
+func (t *Table) relax(s *shard, a appointment, now uint32) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := t.entry(id)
-	if e == nil || e.state != waiting {
+	e := t.entry(a.id)
+	if e == nil || e.state != waiting || e.since != a.since {
+		s.mu.Unlock()
 		return false
 	}
-	if e.link.Load()&openBit == 0 {
-		if age := e.age(now); age < t.patience { // it waits anew since
-			s.due.add(id, now+t.patience-age)
-			return false
-		}
-		s.openUp(s.seekers[id])
-		s.insert(id, e)
+	k := s.seekers[a.id]
+	if k == nil || k.needs == 0 || k.needs == t.needsAt(k.wishes, e.age(now)) {
+		s.appoint(t, a.id, e, k, now)
+		s.mu.Unlock()
+		return true
 	}
-	if waited := e.waited(now); e.last != 0 && waited < t.patience {
-		// A wheel that begins to turn, or has stood still for long, keeps all
-		// appointments at once.
-		s.due.add(id, now+t.patience-waited)
+	n := t.needsAt(k.wishes, e.age(now))
+	if len(k.wishes.Interests) == 0 || len(k.wishes.Languages) == 0 {
+		s.settleFor(t, k, n, e, now) // it stands under all its topics already
+		s.mu.Unlock()
+		return true
 	}
+	s.mu.Unlock()
+
+	// Another seeker, which stands under more topics, takes its place.
+	more := t.newSeeker(a.id, k.wishes, n)
+	s.mu.Lock()
+	if s.seekers[a.id] != k || e.state != waiting {
+		s.mu.Unlock()
+		t.forget(more)
+		return false
+	}
+	more.again, more.choosy = k.again, k.choosy
+	k.choosy.Value = more
+	s.keep(more)
+	s.settleFor(t, more, n, e, now)
+	s.mu.Unlock()
+	t.forget(k)
 	return true
+}
+
+// settleFor has a waiting client of a shard, which is locked, insist on no more
+// than n.
+func (s *shard) settleFor(t *Table, k *seeker, n needs, e *entry, now uint32) {
+	if k.needs = n; n == 0 {
+		s.openUp(k)
+		s.insert(k.id, e)
+	}
+	s.appoint(t, k.id, e, k, now)
 }

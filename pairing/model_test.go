@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // model is the matching rules in so simple a form that they are right. It plays
@@ -21,7 +22,8 @@ type person struct {
 	id         uint32
 	auto       bool
 	waits      bool
-	interests  []string
+	wishes     Wishes
+	again      bool   // it wants its last partner back
 	since      uint32 // when the wait began
 	earned     uint32 // how long it has waited before, at most
 	partner    *person
@@ -30,16 +32,40 @@ type person struct {
 	lastNumber uint32 // the number of last, who may be gone
 }
 
-const patience = 5000
+const (
+	patience         = 5000
+	languagePatience = 7500
+)
 
 func newModel(t *testing.T, now uint32, random func(uint32) uint32) *model {
-	return &model{t: t, table: New(Config{IDs: 4096, Shards: 8, Rand: random}), now: now, in: map[uint32]*person{}, at: map[byte]uint32{}}
+	return &model{t: t, table: New(Config{
+		IDs: 4096, Shards: 8, Rand: random, LanguagePatience: languagePatience * time.Millisecond,
+	}), now: now, in: map[uint32]*person{}, at: map[byte]uint32{}}
 }
 
-var allInterests = []string{"go", "music", "chess", "tea"}
+var allInterests, allLanguages = []string{"go", "music", "chess", "tea"}, []string{"de", "en"}
+
+// wishesOf reads a byte: a bit for each interest and language, and a table if the
+// two highest are set.
+func wishesOf(b byte) (w Wishes) {
+	for i, interest := range allInterests {
+		if b>>i&1 != 0 {
+			w.Interests = append(w.Interests, interest)
+		}
+	}
+	for i, language := range allLanguages {
+		if b>>4>>i&1 != 0 {
+			w.Languages = append(w.Languages, language)
+		}
+	}
+	if b>>6 == 3 {
+		w.Table = []string{"A", "B"}[b&1]
+	}
+	return w
+}
 
 // play takes three bytes for a step: what and how much later, who, and with which
-// interests.
+// wishes.
 func (m *model) play(script []byte) {
 	for step := range slices.Chunk(script, 3) {
 		if len(step) == 3 {
@@ -67,7 +93,7 @@ func (m *model) step(what, who, with byte) {
 		m.in[id] = p
 		m.table.Enter(id, p.auto)
 		if p.auto {
-			m.waits(p, nil)
+			m.waits(p, Wishes{})
 			c = m.table.Seek(id, m.now, nil)
 		}
 	case what < 2:
@@ -80,7 +106,7 @@ func (m *model) step(what, who, with byte) {
 		c = m.move(p, who)
 	case what == 6:
 		had = nil
-		m.join(p, m.idOf(with%60))
+		m.again(p)
 	case p.auto: // only time passes
 		had = nil
 	case what < 4:
@@ -88,14 +114,9 @@ func (m *model) step(what, who, with byte) {
 		c = m.table.Stop(id, m.now)
 	default:
 		m.abandon(p)
-		var mine []string
-		for i, interest := range allInterests {
-			if with>>i&1 != 0 {
-				mine = append(mine, interest)
-			}
-		}
+		mine := wishesOf(with)
 		m.waits(p, mine)
-		c = m.table.Seek(id, m.now, mine)
+		c = m.table.Seek(id, m.now, &mine)
 	}
 	if c.Parted != (had != nil) || c.Parted && (c.Survivor != had.id || c.Number != had.number) {
 		m.t.Fatalf("%+v had %+v, got %+v", p, had, c)
@@ -125,8 +146,9 @@ func (m *model) move(p *person, who byte) Change {
 	p.id, m.in[to], m.at[who] = to, p, to
 	if p.waits {
 		p.earned += m.waited(p)
-		m.waits(p, p.interests)
+		m.waits(p, p.wishes)
 	}
+	p.again = false
 	life, c := m.table.Move(from, to, m.now)
 	if _, linked := m.table.Partner(from); linked || life == 0 {
 		m.t.Fatalf("%+v moved: life %d, the old number has a partner: %v", p, life, linked)
@@ -140,21 +162,30 @@ func (m *model) move(p *person, who byte) Change {
 	return c
 }
 
-// join pairs p with the client that has the number id, if both wait.
-func (m *model) join(p *person, id uint32) {
-	other := m.in[id]
-	want := other != nil && other != p && p.waits && other.waits
-	match, ok := m.table.Join(p.id, id, m.now)
-	if ok != want {
-		m.t.Fatalf("%+v joins %+v: %v", p, other, ok)
+// again has p want its last partner back.
+func (m *model) again(p *person) {
+	other := p.last
+	possible := other != nil && m.in[other.id] == other && p.partner == nil && other.partner == nil &&
+		other.last == p && p.lastNumber == other.id && other.lastNumber == p.id &&
+		(!other.waits && !other.again || other.wishes.Table == p.wishes.Table)
+	r := m.table.Again(p.id, m.now, &p.wishes)
+	if r.Possible != possible || possible && (r.Partner != other.id || r.News == p.again || r.Met != other.again) {
+		m.t.Fatalf("%+v wants %+v again: %+v, want %v", p, other, r, possible)
 	}
-	if ok {
-		m.pairUp(match, p, other)
+	if !possible {
+		return
+	}
+	p.again = true
+	if r.Met {
+		if !r.Match.Arranged {
+			m.t.Fatalf("%+v looks like chance", r.Match)
+		}
+		m.pairUp(r.Match, p, other)
 	}
 }
 
-func (m *model) waits(p *person, interests []string) {
-	p.waits, p.interests, p.since = true, interests, m.now
+func (m *model) waits(p *person, w Wishes) {
+	p.waits, p.wishes, p.since = true, w, m.now
 }
 
 // abandon has p leave of its own will whatever it is in.
@@ -162,12 +193,12 @@ func (m *model) abandon(p *person) {
 	if p.waits || p.partner != nil {
 		p.earned = 0
 	}
-	p.waits = false
+	p.waits, p.again = false, false
 	if other := p.partner; other != nil {
 		p.partner, other.partner = nil, nil
 		p.last, p.lastNumber, other.last, other.lastNumber = other, other.id, p, p.id
 		if other.auto {
-			m.waits(other, nil)
+			m.waits(other, Wishes{})
 		}
 	}
 }
@@ -180,13 +211,38 @@ func (m *model) avoids(a, b *person) bool {
 	return a.last != nil && a.lastNumber == b.id && m.waited(a) < patience
 }
 
-func sharedBy(a, b *person) (common []string) {
-	for _, interest := range a.interests {
-		if slices.Contains(b.interests, interest) {
-			common = append(common, interest)
+func sharedBy(a, b []string) (common []string) {
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			common = append(common, s)
 		}
 	}
 	return common
+}
+
+// sharing is how much two share who sit at no table.
+func sharing(a, b *person) (n int) {
+	if a.wishes.Table != "" {
+		return 0
+	}
+	if len(sharedBy(a.wishes.Interests, b.wishes.Interests)) > 0 {
+		n++
+	}
+	if len(sharedBy(a.wishes.Languages, b.wishes.Languages)) > 0 {
+		n += 2
+	}
+	return n
+}
+
+// content tells whether two may meet if they still insist on their interests
+// (interests) and on their languages.
+func content(a, b *person, interests, languages bool) bool {
+	if a.wishes.Table != "" || b.wishes.Table != "" {
+		return a.wishes.Table == b.wishes.Table
+	}
+	n := sharing(a, b)
+	return (n&1 != 0 || !interests || len(a.wishes.Interests)+len(b.wishes.Interests) == 0) &&
+		(n&2 != 0 || !languages || len(a.wishes.Languages)+len(b.wishes.Languages) == 0)
 }
 
 // matched is called for every pair that the table makes; A has looked for B.
@@ -201,34 +257,43 @@ func (m *model) matched(match Match) {
 	if a.last == b && m.avoids(a, b) || b.last == a && m.avoids(b, a) {
 		t.Fatalf("%+v: the same two meet again: %+v and %+v", match, a, b)
 	}
-	common := sharedBy(a, b)
-	if len(common) == 0 {
-		for _, p := range []*person{a, b} {
-			if len(p.interests) > 0 && m.waited(p)+p.earned < patience {
-				t.Fatalf("%+v: %+v has to share something", match, p)
-			}
+	for _, p := range []*person{a, b} {
+		o, age := a, m.waited(p)+p.earned
+		if p == a {
+			o = b
 		}
-		for _, p := range m.in {
-			if p != a && p.waits && !m.avoids(a, p) && !m.avoids(p, a) && len(sharedBy(a, p)) > 0 {
-				t.Fatalf("%+v: %+v was there to share something with %+v", match, p, a)
-			}
+		if len(p.wishes.Interests) > 0 && age < patience && !content(p, o, true, false) ||
+			len(p.wishes.Languages) > 0 && age < languagePatience && !content(p, o, false, true) || !content(p, o, false, false) {
+			t.Fatalf("%+v: %+v does not want %+v", match, p, o)
 		}
+	}
+	for _, p := range m.in {
+		if p != a && p.waits && !m.avoids(a, p) && !m.avoids(p, a) && content(a, p, true, true) && sharing(a, p) > sharing(a, b) {
+			t.Fatalf("%+v: %+v was there to share more with %+v", match, p, a)
+		}
+	}
+	if match.Arranged != (a.wishes.Table != "") {
+		t.Fatalf("%+v: at the table %q", match, a.wishes.Table)
 	}
 	m.pairUp(match, a, b)
 }
 
-// pairUp makes a pair of two who waited, and looks whether the table did.
+// pairUp makes a pair of two, and looks whether the table did.
 func (m *model) pairUp(match Match, a, b *person) {
-	t, common := m.t, sharedBy(a, b)
+	t := m.t
+	interests, languages := sharedBy(a.wishes.Interests, b.wishes.Interests), sharedBy(a.wishes.Languages, b.wishes.Languages)
 	for _, p := range []*person{a, b} {
-		p.waits = false
-		p.earned += m.waited(p)
+		if p.waits {
+			p.earned += m.waited(p)
+		}
+		p.waits, p.again = false, false
 		p.number++
-		got := slices.Clone(m.table.Common(p.id))
-		slices.Sort(got)
-		slices.Sort(common)
-		if !slices.Equal(got, common) {
-			t.Fatalf("%+v: %q in common, want %q", match, got, common)
+		gotInterests, gotLanguages := m.table.Common(p.id)
+		if !sameSet(gotInterests, interests) || !sameSet(gotLanguages, languages) || (gotLanguages == nil) != (len(p.wishes.Languages) == 0) {
+			t.Fatalf("%+v: %+v has %q and %q in common, want %q and %q", match, p, gotInterests, gotLanguages, interests, languages)
+		}
+		if i, l := m.table.Common(p.id); i != nil || l != nil {
+			t.Fatalf("%+v: what is in common is told twice", match)
 		}
 	}
 	a.partner, b.partner = b, a
@@ -237,10 +302,14 @@ func (m *model) pairUp(match Match, a, b *person) {
 	}
 }
 
+func sameSet(a, b []string) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+}
+
 // compare looks at the whole table.
 func (m *model) compare() {
 	check(m.t, m.table, m.now)
-	pairs, waits, longest := 0, 0, uint32(0)
+	pairs, waits, atRandom, longest := 0, 0, 0, uint32(0)
 	for id, p := range m.in {
 		got, ok := m.table.Partner(id)
 		if ok != (p.partner != nil) || ok && got != p.partner.id {
@@ -253,21 +322,27 @@ func (m *model) compare() {
 			continue
 		}
 		waits++
-		longest = max(longest, m.waited(p))
+		if p.wishes.Table == "" {
+			atRandom++
+			longest = max(longest, m.waited(p))
+		}
 		for _, o := range m.in {
 			if o == p || !o.waits || p.last != nil && p.lastNumber == o.id || o.last != nil && o.lastNumber == p.id {
 				continue
 			}
-			if len(sharedBy(p, o)) > 0 || len(p.interests) == 0 && len(o.interests) == 0 {
+			if content(p, o, true, true) {
 				m.t.Fatalf("%+v and %+v wait side by side", p, o)
 			}
 		}
 	}
+	if m.table.Clients() != len(m.in) {
+		m.t.Fatalf("%d clients, want %d", m.table.Clients(), len(m.in))
+	}
 	if m.table.Pairs() != pairs/2 || m.table.Waiting() != waits {
 		m.t.Fatalf("%d pairs, %d wait; want %d and %d", m.table.Pairs(), m.table.Waiting(), pairs/2, waits)
 	}
-	if waited, ok := m.table.LongestWait(m.now); waited != longest || ok != (waits > 0) {
-		m.t.Fatalf("the longest wait is %d (%v), want %d; %d wait", waited, ok, longest, waits)
+	if waited, ok := m.table.LongestWait(m.now); waited != longest || ok != (atRandom > 0) {
+		m.t.Fatalf("the longest wait is %d (%v), want %d; %d wait", waited, ok, longest, atRandom)
 	}
 }
 
@@ -286,13 +361,17 @@ func TestModel(t *testing.T) {
 
 // FuzzTable: whatever clients do, the table does what the model demands.
 func FuzzTable(f *testing.F) {
-	const next, stop, leave, join, move, second = 4, 2, 0, 6, 7, 31 << 3 // and a step that passes a second
+	const next, stop, leave, again, move, second = 4, 2, 0, 6, 7, 31 << 3 // and a step that passes a second
 	f.Add(uint32(0), uint64(1), []byte{0, 1, 0, 0, 2, 0, leave, 1, 0, leave, 2, 0})
 	f.Add(uint32(0), uint64(1), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 3, next, 1, 1, next, 2, 1, stop, 1, 0})
 	f.Add(^uint32(0)-3000, uint64(1), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 2, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0})
 	f.Add(uint32(0), uint64(2), []byte{0, 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, leave, 1, 0, leave, 2, 0, leave, 3, 0, leave, 4, 0})
-	f.Add(uint32(0), uint64(3), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 2, join, 1, 2, move, 1, 0, move, 2, 0, next, 1, 0})
+	f.Add(uint32(0), uint64(3), []byte{1, 1, 0, 1, 2, 0, next, 1, 1, next, 2, 1, stop, 1, 0, again, 1, 0, again, 2, 0, move, 1, 0, move, 2, 0, next, 1, 0})
 	f.Add(uint32(0), uint64(3), []byte{1, 1, 0, next, 1, 1, move, 1, 0, second, 1, 0, 1, 2, 0, next, 2, 1, leave, 1, 0, move, 2, 0})
+	const de, both, ada = 1 << 4, 1<<4 | 1, 3 << 6
+	f.Add(uint32(0), uint64(4), []byte{1, 1, 0, 1, 2, 0, next, 1, de, next, 2, 2 * de, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0, second, 9, 0})
+	f.Add(uint32(0), uint64(4), []byte{1, 1, 0, 1, 2, 0, 1, 3, 0, next, 1, both, next, 2, de, second, 3, 0, second, 3, 0, second, 3, 0, second, 3, 0, second, 3, 0, second, 3, 0, next, 3, 1})
+	f.Add(uint32(0), uint64(4), []byte{1, 1, 0, 1, 2, 0, 1, 3, 0, next, 1, ada, next, 2, ada | 1, next, 3, ada, next, 1, ada, again, 1, 0, again, 3, 0, next, 2, ada})
 	f.Fuzz(func(t *testing.T, now uint32, seed uint64, script []byte) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		newModel(t, now, r.Uint32N).play(script[:min(len(script), 600)])

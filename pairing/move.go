@@ -6,19 +6,6 @@ import (
 	"unsafe"
 )
 
-// Join pairs two clients, if both still wait, whatever their interests are and
-// whomever they had last. False: nothing has changed.
-func (t *Table) Join(a, b, now uint32) (Match, bool) {
-	sa, sb := t.shardOf(a), t.shardOf(b)
-	lockBoth(sa, sb)
-	ea, eb := t.entry(a), t.entry(b)
-	if a == b || ea == nil || eb == nil || ea.state != waiting || eb.state != waiting {
-		unlockBoth(sa, sb)
-		return Match{}, false
-	}
-	return t.pair(sa, a, ea, sb, b, eb, now), true
-}
-
 // Move renames a client: what from was, to is from now on, in a new life, with
 // the same partner, the same number of pairings and the same last partner. (A
 // client that had from as its last partner does not know to.) If it waits, it
@@ -51,7 +38,7 @@ func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
 	switch was {
 	case paired: // I5: three ends change while all shards are locked
 		if k != nil {
-			st.keep(&seeker{id: to, interests: k.interests})
+			st.keep(&seeker{id: to, wishes: k.wishes})
 		}
 		target.link.Store(partner + 1)
 		t.entry(partner).link.Store(to + 1)
@@ -66,11 +53,11 @@ func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
 	t.release(from)
 	if was == waiting {
 		t.forget(k)
-		var interests []string
+		var w *Wishes
 		if k != nil {
-			interests = k.interests
+			w = k.wishes
 		}
-		c.add(t.wait(to, target, now, interests))
+		c.add(t.wait(to, target, now, w))
 	}
 	return life, c
 }

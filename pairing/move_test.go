@@ -47,11 +47,11 @@ func TestMoveOfPaired(t *testing.T) {
 	empty(t, table)
 }
 
-// TestConcurrentMoves lets clients move, join, seek and go, all at once, and
+// TestConcurrentMoves lets clients move, seek, wish each other back and go, all at once, and
 // looks at what is left.
 func TestConcurrentMoves(t *testing.T) {
 	table := New(Config{IDs: 8 * 1024, Shards: 16})
-	interests := [][]string{nil, {"go"}, {"music", "go"}, {"chess"}}
+	wishes := someWishes
 	var wg sync.WaitGroup
 	for g := range uint32(8) {
 		wg.Go(func() {
@@ -59,8 +59,8 @@ func TestConcurrentMoves(t *testing.T) {
 			for step := range uint32(5_000) {
 				id := g*1024 + r.Uint32N(50)
 				table.Enter(id, step%3 == 0)
-				table.Seek(id, step, interests[r.IntN(4)])
-				table.Join(id, r.Uint32N(8)*1024+r.Uint32N(100), step)
+				table.Seek(id, step, wishes[r.IntN(len(wishes))])
+				table.Again(id, step, wishes[r.IntN(len(wishes))])
 				to := g*1024 + 50 + r.Uint32N(50)
 				if life, _ := table.Move(id, to, step); life == 0 {
 					t.Errorf("step %d: %d is not in the table", step, id)
@@ -87,26 +87,10 @@ func TestConcurrentMoves(t *testing.T) {
 	empty(t, table)
 }
 
-// TestMoveAndJoinOfNobody: whoever is not there, or does not wait, is left alone.
-func TestMoveAndJoinOfNobody(t *testing.T) {
+func TestMoveOfNobody(t *testing.T) {
 	table := New(Config{IDs: 2048})
 	if life, _ := table.Move(3, 4, 0); life != 0 {
 		t.Error("nobody moved")
 	}
-	enter(table, 1, 0)
-	for _, with := range []uint32{1, 2, 2000, 1 << 23} {
-		if _, ok := table.Join(1, with, 0); ok {
-			t.Errorf("1 is joined with %d", with)
-		}
-	}
-	table.Enter(2, false)
-	if _, ok := table.Join(1, 2, 0); ok {
-		t.Error("1 is joined with one that is idle")
-	}
-	if _, ok := table.Join(2, 1, 0); ok {
-		t.Error("one that is idle is joined with 1")
-	}
-	table.Leave(1, 0)
-	table.Leave(2, 0)
 	empty(t, table)
 }

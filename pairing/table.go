@@ -22,6 +22,9 @@ type Config struct {
 	// Patience is how long a client insists on its interests, and avoids its
 	// last partner; default 5 s, at most 16 s.
 	Patience time.Duration
+	// LanguagePatience is how long it insists on its languages; default 8 s, at
+	// least Patience and at most 16 s.
+	LanguagePatience time.Duration
 	// Rand returns a random number in [0, n); default math/rand/v2.
 	Rand func(n uint32) uint32
 }
@@ -29,15 +32,17 @@ type Config struct {
 // Table is the pairing table. See the package comment for its shape.
 type Table struct {
 	// Immutable after New.
-	rand      func(n uint32) uint32
-	patience  uint32 // milliseconds
-	seed      maphash.Seed
-	chunks    []chunkRef
-	shards    []shard
-	shardMask uint32
-	topics    [topicStripes]topics
+	rand             func(n uint32) uint32
+	patience         uint32 // milliseconds, likewise
+	languagePatience uint32
+	seed             maphash.Seed
+	chunks           []chunkRef
+	shards           []shard
+	shardMask        uint32
+	topics           [topicStripes]topics
 
 	// Atomic.
+	clients atomic.Int64
 	pairs   atomic.Int64
 	waiting atomic.Int64
 }
@@ -58,7 +63,7 @@ const (
 // entry is one client. Guarded by its shard's lock; what is atomic may be read
 // without.
 type entry struct {
-	link   atomic.Uint32 // paired: the partner's id + 1; open: openBit | place in the pool; else 0
+	link   atomic.Uint32 // paired: the partner's id + 1; in a pool: openBit | its place there; else 0
 	number atomic.Uint32 // of its pairings so far
 	since  uint32        // milliseconds: when the wait or the pair began
 	last   uint32        // the last partner: id<<8 | its Life; 0: none
@@ -73,7 +78,10 @@ func (e *entry) waited(now uint32) uint32 { return elapsed(e.since, now) }
 
 // age is that of the client's place: earlier waits count too, if what ended
 // them was not its own doing.
-func (e *entry) age(now uint32) uint32 { return e.waited(now) + uint32(e.credit)*creditUnit }
+func (e *entry) age(now uint32) uint32 { return e.waited(now) + e.earned() }
+
+// earned is the age of its place when this wait began.
+func (e *entry) earned() uint32 { return uint32(e.credit) * creditUnit }
 
 const openBit = 1 << 31
 
@@ -82,6 +90,9 @@ type Life uint8
 
 // creditUnit is how coarsely the age of a place is kept, in milliseconds.
 const creditUnit = 64
+
+// maxPatience is the highest age that is kept.
+const maxPatience = 255 * creditUnit * time.Millisecond
 
 type state uint8
 
@@ -96,8 +107,8 @@ type shard struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	open    []uint32           // ids of the waiting who take anybody, in no order
-	seekers map[uint32]*seeker // of the waiting and paired who have interests
-	choosy  list.List          // of *seeker: the waiting who do not take anybody, by age
+	seekers map[uint32]*seeker // of those who have one
+	choosy  list.List          // of *seeker: the waiting who insist on something, by age
 	due     wheel              // who is to be looked at again by Relax
 
 	// Atomic: len(open).
@@ -124,13 +135,18 @@ func New(config Config) *Table {
 	for shards < config.Shards {
 		shards *= 2
 	}
+	if config.LanguagePatience <= 0 {
+		config.LanguagePatience = 8 * time.Second
+	}
+	patience := min(config.Patience, maxPatience)
 	return &Table{
-		rand:      config.Rand,
-		patience:  uint32(min(config.Patience, 255*creditUnit*time.Millisecond) / time.Millisecond),
-		seed:      maphash.MakeSeed(),
-		chunks:    make([]chunkRef, (config.IDs+chunkSize-1)/chunkSize),
-		shards:    make([]shard, shards),
-		shardMask: uint32(shards - 1),
+		rand:             config.Rand,
+		patience:         uint32(patience / time.Millisecond),
+		languagePatience: uint32(min(max(config.LanguagePatience, patience), maxPatience) / time.Millisecond),
+		seed:             maphash.MakeSeed(),
+		chunks:           make([]chunkRef, (config.IDs+chunkSize-1)/chunkSize),
+		shards:           make([]shard, shards),
+		shardMask:        uint32(shards - 1),
 	}
 }
 
@@ -138,6 +154,7 @@ func New(config Config) *Table {
 type Match struct {
 	A, B         uint32
 	WaitA, WaitB uint32 // how long each has waited for it, in milliseconds
+	Arranged     bool   // by the two, at a table or again, and not by chance
 }
 
 // Change is what a call has changed. The caller's own client comes first.
@@ -176,6 +193,7 @@ func (t *Table) Enter(id uint32, auto bool) Life {
 	s := t.shardOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.clients.Add(1)
 	e.state, e.auto = idle, auto
 	e.number.Store(0)
 	e.last, e.credit = 0, 0
@@ -186,15 +204,14 @@ func (t *Table) Enter(id uint32, auto bool) Life {
 }
 
 // Seek has a client leave its partner, if it has one, and look for a new one.
-// interests are compared as they are; the table keeps the slice. now is in
-// milliseconds of any clock; it may wrap.
-func (t *Table) Seek(id, now uint32, interests []string) (c Change) {
+// The table keeps the wishes. now is in milliseconds of any clock; it may wrap.
+func (t *Table) Seek(id, now uint32, w *Wishes) (c Change) {
 	e := t.entry(id)
 	if e == nil {
 		return c
 	}
 	t.abandon(id, e, idle, now, &c)
-	c.add(t.wait(id, e, now, interests))
+	c.add(t.wait(id, e, now, w))
 	t.reseat(&c, now)
 	return c
 }
@@ -214,6 +231,7 @@ func (t *Table) Leave(id, now uint32) (c Change) {
 	if e == nil || t.abandon(id, e, absent, now, &c) == absent {
 		return c
 	}
+	t.clients.Add(-1)
 	t.release(id)
 	t.reseat(&c, now)
 	return c
@@ -272,7 +290,7 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 		e.state, e.credit = become, 0
 		other.state = idle
 		if other.auto {
-			theirs.await(t, partner, other, false, now)
+			theirs.await(t, partner, other, nil, now)
 		}
 		unlockBoth(s, theirs)
 		return paired
@@ -301,13 +319,16 @@ func (t *Table) Number(id uint32) uint32 {
 	return 0
 }
 
-// Waiting is how many clients wait at this moment.
+// Clients is how many clients there are at this moment.
+func (t *Table) Clients() int { return int(t.clients.Load()) }
+
+// Waiting is how many clients wait at this moment, those at tables included.
 func (t *Table) Waiting() int { return int(t.waiting.Load()) }
 
 // LongestWait is for how many milliseconds the client has waited that has waited
-// longest; false if nobody waits. It looks at each shard for a moment: at the
-// first of the choosy and at the open, who are never many, for they take each
-// other.
+// longest; false if nobody waits. Those at tables do not count, as they wait for
+// somebody in particular. It looks at each shard for a moment: at the first of
+// the choosy and at the open, who are never many, for they take each other.
 func (t *Table) LongestWait(now uint32) (waited uint32, ok bool) {
 	for i := range t.shards {
 		s := &t.shards[i]

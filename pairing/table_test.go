@@ -15,6 +15,15 @@ func check(t *testing.T, table *Table, now uint32) {
 	}
 }
 
+// likes are wishes for nothing but these interests.
+func likes(interests ...string) *Wishes { return &Wishes{Interests: interests} }
+
+// someWishes are for tests in which it matters little what is wished for.
+var someWishes = []*Wishes{
+	nil, likes("go"), likes("music", "go"), likes("chess"), {Languages: []string{"de"}},
+	{Interests: []string{"go"}, Languages: []string{"de", "en"}}, {Table: "Ada's"},
+}
+
 // enter brings a plain client in, as the server does.
 func enter(table *Table, id, now uint32) []Match {
 	table.Enter(id, true)
@@ -149,11 +158,11 @@ func TestInterests(t *testing.T) {
 			table := New(Config{IDs: 100, Patience: 5 * time.Second})
 			table.Enter(1, false)
 			table.Enter(2, false)
-			table.Seek(1, 0, test.first)
+			table.Seek(1, 0, likes(test.first...))
 			for now := uint32(250); now <= test.at; now += 250 {
 				table.Relax(now, func(m Match) { t.Fatalf("%+v", m) })
 			}
-			c := table.Seek(2, test.at, test.then)
+			c := table.Seek(2, test.at, likes(test.then...))
 			if got := len(c.Matches()) == 1; got != test.paired {
 				t.Fatalf("paired: %v", got)
 			}
@@ -170,7 +179,10 @@ func TestInterests(t *testing.T) {
 				t.Fatalf("paired later: %v", later)
 			}
 			for _, id := range []uint32{1, 2} {
-				common := table.Common(id)
+				common, languages := table.Common(id)
+				if languages != nil {
+					t.Errorf("client %d has languages %q in common, and has named none", id, languages)
+				}
 				slices.Sort(common)
 				if !slices.Equal(common, test.common) {
 					t.Errorf("client %d has in common %q, want %q", id, common, test.common)
@@ -197,12 +209,12 @@ func empty(t *testing.T, table *Table) {
 		}
 	}
 	for i := range table.topics {
-		if table.topics[i].wishers != nil {
-			t.Errorf("stripe %d keeps %v", i, table.topics[i].wishers)
+		if table.topics[i].seekers != nil {
+			t.Errorf("stripe %d keeps %v", i, table.topics[i].seekers)
 		}
 	}
-	if table.Pairs() != 0 {
-		t.Errorf("%d pairs of nobody", table.Pairs())
+	if table.Pairs() != 0 || table.Waiting() != 0 || table.Clients() != 0 {
+		t.Errorf("%d pairs of nobody, %d nobodies wait, %d clients", table.Pairs(), table.Waiting(), table.Clients())
 	}
 }
 
@@ -210,7 +222,7 @@ func TestSharedInterestIsPreferred(t *testing.T) {
 	for range 50 {
 		table := New(Config{IDs: 2000})
 		table.Enter(1, false)
-		table.Seek(1, 0, []string{"chess"})
+		table.Seek(1, 0, likes("chess"))
 		table.Relax(10_000, func(Match) {}) // takes anybody now
 		// Many others wait too, who met nobody by hand.
 		for id := uint32(100); id < 600; id++ {
@@ -221,7 +233,7 @@ func TestSharedInterestIsPreferred(t *testing.T) {
 			table.shardOf(id).insert(id, e)
 		}
 		table.Enter(2, false)
-		c := table.Seek(2, 10_000, []string{"chess"})
+		c := table.Seek(2, 10_000, likes("chess"))
 		if m := c.Matches(); len(m) != 1 || m[0].B != 1 {
 			t.Fatalf("got %+v", m)
 		}
@@ -233,17 +245,17 @@ func TestWhoWasLeftKeepsItsAge(t *testing.T) {
 	for id := range uint32(3) {
 		table.Enter(id, false)
 	}
-	table.Seek(0, 0, []string{"chess"})
+	table.Seek(0, 0, likes("chess"))
 	for now := uint32(0); now < 6000; now += 250 {
 		table.Relax(now, func(Match) {})
 	}
 	table.Seek(1, 6000, nil)
 	table.Leave(1, 7000) // 0 has waited 6 s for somebody who left
-	table.Seek(0, 7100, []string{"chess"})
+	table.Seek(0, 7100, likes("chess"))
 	if c := table.Seek(2, 7200, nil); len(c.Matches()) != 1 {
 		t.Fatal("who was left began all over again")
 	}
-	table.Seek(0, 8000, []string{"chess"}) // leaves by itself: a new place
+	table.Seek(0, 8000, likes("chess")) // leaves by itself: a new place
 	if c := table.Seek(2, 8000, nil); len(c.Matches()) != 0 {
 		t.Fatal("who left kept its place")
 	}
@@ -269,7 +281,7 @@ func TestLeaveOfStrangersToTheTable(t *testing.T) {
 // left.
 func TestConcurrent(t *testing.T) {
 	table := New(Config{IDs: 8 * 1024, Shards: 16})
-	interests := [][]string{nil, {"go"}, {"music", "go"}, {"chess"}}
+	wishes := someWishes
 	var wg sync.WaitGroup
 	for g := range uint32(8) {
 		wg.Go(func() {
@@ -280,7 +292,7 @@ func TestConcurrent(t *testing.T) {
 					id = g*1024 + 100 // one that comes and goes all the time
 				}
 				table.Enter(id, step%3 == 0)
-				table.Seek(id, step, interests[r.IntN(4)])
+				table.Seek(id, step, wishes[r.IntN(len(wishes))])
 				if p, ok := table.Partner(id); ok && p == id {
 					t.Errorf("%d is its own partner", id)
 				}
@@ -364,8 +376,8 @@ func TestClocksThatDiffer(t *testing.T) {
 		table.Enter(id, false)
 	}
 	table.Relax(20_000, func(Match) {})
-	table.Seek(0, 10_000, []string{"go"})
-	table.Seek(1, 10_000, []string{"chess"})
+	table.Seek(0, 10_000, likes("go"))
+	table.Seek(1, 10_000, likes("chess"))
 	met := false
 	table.Relax(20_512, func(Match) { met = true })
 	if !met {

@@ -2,12 +2,16 @@ package pairing
 
 // wheel holds appointments: clients that are to be looked at again when they
 // have waited long enough. Guarded by its shard. An appointment is not called
-// off; who keeps it looks whether it still means anything.
+// off; whoever keeps it looks whether it still means anything.
 type wheel struct {
-	slots   [wheelSlots][]uint32
+	slots   [wheelSlots][]appointment
 	next    uint32 // the first slot, counted from time 0, that was not taken yet
 	started bool   // next has a meaning
 }
+
+// appointment is one of a client for the wait that began at since; when that is
+// over it means nothing.
+type appointment struct{ id, since uint32 }
 
 const (
 	wheelSlots = 128 // 32 s: twice the longest patience
@@ -17,13 +21,13 @@ const (
 // add makes an appointment for a time, in milliseconds, at most half a turn
 // ahead. It is kept up to a slot late, never early; one for a time that has been
 // taken already, by who has a clock that runs behind, is the next to be kept.
-func (w *wheel) add(id, at uint32) {
+func (w *wheel) add(a appointment, at uint32) {
 	at >>= slotBits
 	if w.started && w.isPast(at) {
 		at = w.next
 	}
 	slot := &w.slots[at%wheelSlots]
-	*slot = append(*slot, id)
+	*slot = append(*slot, a)
 }
 
 // slotNumbers: slots are counted modulo this much and one.
@@ -32,8 +36,8 @@ const slotNumbers = 1<<(32-slotBits) - 1
 // isPast tells whether a slot was taken.
 func (w *wheel) isPast(slot uint32) bool { return (slot-w.next)&slotNumbers > slotNumbers/2 }
 
-// take returns the clients whose time has come.
-func (w *wheel) take(now uint32) (due []uint32) {
+// take returns the appointments whose time has come.
+func (w *wheel) take(now uint32) (due []appointment) {
 	now >>= slotBits
 	if !w.started {
 		w.started, w.next = true, now-wheelSlots

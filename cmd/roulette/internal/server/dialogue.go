@@ -3,6 +3,7 @@ package server
 import (
 	"roulette/frame"
 	"roulette/frame/record"
+	"roulette/pairing"
 )
 
 // commands are what a rich client may ask for, each a row: how its record is
@@ -59,7 +60,7 @@ func (t *turn) next(cmd record.Command) {
 	}
 	r.typing = false
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), r.interests)
+	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), &pairing.Wishes{Interests: r.interests})
 	h.apply(c, &change, byNext)
 }
 

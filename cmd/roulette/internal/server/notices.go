@@ -48,7 +48,8 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 	_, paired = pairs.Partner(id)
 	if n := pairs.Number(id); paired && !r.told.begun(n) {
 		r.told.tell(n)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, pairs.Common(id), nil))
+		interests, languages := pairs.Common(id)
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages))
 	}
 	return paired
 }

@@ -181,9 +181,9 @@ var mutations = []mutation{
 	{"an appointment in the past is kept a turn late", "pairing/wheel.go",
 		"	if w.started && w.isPast(at) {\n		at = w.next\n	}\n", ""},
 	{"an appointment that is kept too early is not made again", "pairing/match.go",
-		"		s.due.add(id, now+t.patience-waited)\n", ""},
+		"		s.appoint(t, a.id, e, k, now)\n", ""},
 	{"who waits is not looked for", "pairing/match.go",
-		"	s.await(t, id, e, choosy, now)\n	s.mu.Unlock()\n	return t.match(id, now)", "	s.await(t, id, e, choosy, now)\n	s.mu.Unlock()\n	return Match{}, false"},
+		"	s.await(t, id, e, k, now)\n	s.mu.Unlock()\n	return t.match(id, now)", "	s.await(t, id, e, k, now)\n	s.mu.Unlock()\n	return Match{}, false"},
 }
 
 // TestMutationsStand: who changes a text that a mutation changes has to carry the
