@@ -14,18 +14,22 @@ const (
 	steady       = 10 * time.Second // a connection that lasted this long was a good one
 )
 
-// The code for a connection that broke without one, and ours for too many messages.
+// The code for a connection that broke without one, and the server's own for a seat
+// that was taken elsewhere and for too many messages.
 const (
 	codeLost        = websocket.StatusAbnormalClosure
+	codeElsewhere   = websocket.StatusCode(4409)
 	codeRateLimited = websocket.StatusCode(4429)
 )
 
 // mayReconnect reports whether a connection that ended with this code may be
 // tried again. What passes with time may: the server going (1001), the network,
-// trouble on the server, and 44xx by the server's own rule. All else would only
-// happen again.
+// trouble on the server, and 44xx by the server's own rule, but for a seat that was
+// taken elsewhere (4409). All else would only happen again.
 func mayReconnect(code websocket.StatusCode) bool {
 	switch {
+	case code == codeElsewhere:
+		return false
 	case code == websocket.StatusGoingAway, code == websocket.StatusNoStatusRcvd, code == codeLost:
 		return true
 	case code >= websocket.StatusInternalError && code <= websocket.StatusTLSHandshake: // 1011 to 1015
@@ -34,11 +38,11 @@ func mayReconnect(code websocket.StatusCode) bool {
 	return code >= 4400 && code <= 4499
 }
 
-// retryDelay is how long to wait after the given code and number of attempts that
-// have failed in a row. It is spread evenly, so that clients who lost one server
-// together do not come back together.
-func retryDelay(code websocket.StatusCode, attempts int) time.Duration {
-	least, most := 100*time.Millisecond, longestDelay
+// retryBounds is how long to wait at least and at most after the given code and
+// number of attempts that have failed in a row. (The page follows the same rules: see
+// rules.json in frame/record.)
+func retryBounds(code websocket.StatusCode, attempts int) (least, most time.Duration) {
+	least, most = 100*time.Millisecond, longestDelay
 	if attempts < 5 {
 		most = min(most, firstDelay<<attempts)
 	}
@@ -48,5 +52,12 @@ func retryDelay(code websocket.StatusCode, attempts int) time.Duration {
 	case websocket.StatusGoingAway:
 		most = max(most, drainDelay)
 	}
+	return least, most
+}
+
+// retryDelay is a wait within retryBounds. It is spread evenly, so that clients who
+// lost one server together do not come back together.
+func retryDelay(code websocket.StatusCode, attempts int) time.Duration {
+	least, most := retryBounds(code, attempts)
 	return least + rand.N(most-least)
 }

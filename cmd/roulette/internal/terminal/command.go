@@ -3,6 +3,9 @@ package terminal
 import (
 	"fmt"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // An order is what one line of a user means.
@@ -21,6 +24,7 @@ const (
 	stop
 	setInterests
 	showInterests
+	more
 	help
 	quit
 	wrong
@@ -49,7 +53,7 @@ func parseLine(line string) order {
 		}
 		return order{verb: setInterests, interests: ParseInterests(rest)}
 	}
-	verbs := map[string]verb{"/next": next, "/stop": stop, "/help": help, "/quit": quit}
+	verbs := map[string]verb{"/next": next, "/stop": stop, "/more": more, "/help": help, "/quit": quit}
 	v, known := verbs[name]
 	switch {
 	case !known:
@@ -63,13 +67,54 @@ func parseLine(line string) order {
 // ParseInterests reads a list with commas.
 func ParseInterests(list string) []string {
 	var interests []string
-	for interest := range strings.SplitSeq(list, ",") {
-		if interest = strings.TrimSpace(interest); interest != "" {
+	for text := range strings.SplitSeq(list, ",") {
+		if interest := cleanInterest(text); interest != "" {
 			interests = append(interests, interest)
 		}
 	}
 	return interests
 }
+
+// maxInterest is how many characters of an interest the server takes.
+const maxInterest = 32
+
+// cleanInterest is text as an interest, or "" where nothing that can be seen is left
+// of it. (The page and the server follow the same rules: see rules.json in frame/record.)
+func cleanInterest(text string) string {
+	var kept []rune
+	seen, space := false, false
+	for _, r := range norm.NFC.String(text) {
+		switch {
+		case unicode.IsSpace(r):
+			space = true
+			continue
+		case !isJoiner(r) && unicode.In(r, unicode.Cc, unicode.Cf):
+			continue
+		}
+		if space && len(kept) > 0 {
+			kept = append(kept, ' ')
+		}
+		space = false
+		kept = append(kept, r)
+		seen = seen || !isJoiner(r) && !unicode.Is(unicode.Mn, r)
+	}
+	if !seen {
+		return ""
+	}
+	if len(kept) > maxInterest {
+		// What is cut off takes with it what it is joined to: half a flag is another flag.
+		joined := isAttached(kept[maxInterest]) || kept[maxInterest-1] == '\u200d'
+		for kept = kept[:maxInterest]; joined && len(kept) > 0; {
+			last := kept[len(kept)-1]
+			kept = kept[:len(kept)-1]
+			joined = isAttached(last) || len(kept) > 0 && kept[len(kept)-1] == '\u200d'
+		}
+	}
+	return strings.TrimSpace(string(kept))
+}
+
+// isAttached reports whether r belongs to the character before it.
+func isAttached(r rune) bool { return unicode.Is(unicode.M, r) || isJoiner(r) }
 
 // helpLines are of both modes.
 var helpLines = []string{

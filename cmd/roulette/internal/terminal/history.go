@@ -14,6 +14,12 @@ const (
 	maxHistoryBytes = 2 << 20
 )
 
+// What of a message is laid out at once, and each time that more is asked for.
+const (
+	firstLines, firstBytes = 30, 4 << 10
+	moreLines, moreBytes   = 300, 16 << 10
+)
+
 // history is what was said, oldest first, with the rows that it takes on a screen
 // of some width. The zero value is empty.
 type history struct {
@@ -30,6 +36,7 @@ type entry struct {
 	who    who
 	at     time.Time
 	text   string // clean
+	rest   string // of the text, until it is asked for
 	id     int    // of a message of ours
 	failed bool   // it was not delivered
 	rows   []string
@@ -70,9 +77,12 @@ const (
 
 // add appends an entry. What is seen stays where it is, unless that is the end.
 func (h *history) add(e entry) {
+	if e.who != system {
+		e.text, e.rest = piece(e.text, firstLines, firstBytes)
+	}
 	e.render(h.width)
 	h.entries = append(h.entries, e)
-	h.bytes += len(e.text)
+	h.bytes += len(e.text) + len(e.rest)
 	h.rows += len(e.rows)
 	if h.offset > 0 {
 		h.offset += len(e.rows)
@@ -80,7 +90,7 @@ func (h *history) add(e entry) {
 	}
 	for len(h.entries) > maxEntries || h.bytes > maxHistoryBytes && len(h.entries) > 1 {
 		first := &h.entries[0]
-		h.bytes -= len(first.text)
+		h.bytes -= len(first.text) + len(first.rest)
 		h.rows -= len(first.rows)
 		h.entries = h.entries[1:]
 	}
@@ -98,6 +108,26 @@ func (h *history) fail(id int) bool {
 			before := len(e.rows)
 			e.render(h.width)
 			h.rows += len(e.rows) - before
+		}
+		return true
+	}
+	return false
+}
+
+// more shows the next piece of the last message that has any, and reports whether one has.
+func (h *history) more() bool {
+	for i := len(h.entries) - 1; i >= 0; i-- {
+		e := &h.entries[i]
+		if e.rest == "" {
+			continue
+		}
+		next, rest := piece(e.rest, moreLines, moreBytes)
+		e.text, e.rest = e.text+next, rest
+		if h.width > 0 {
+			h.rows -= len(e.rows)
+			e.rows = e.rows[:len(e.rows)-1] // which said that there is more
+			e.wrap(next, e.margin(h.width), h.width)
+			h.rows += len(e.rows)
 		}
 		return true
 	}
@@ -145,16 +175,14 @@ func (e *entry) render(width int) {
 	if width <= 0 {
 		return
 	}
-	style, text := textStyles[e.who], e.text
+	text, first := e.text, ""
 	if e.failed {
-		style, text = failedStyle, text+failedMark
+		text += failedMark
 	}
-	indent, first := wideIndent, ""
 	if width >= wide {
 		name := strings.Repeat(" ", nameWidth-len(names[e.who])) + names[e.who]
 		first = faint.Render(e.at.Format("15:04")) + "  " + nameStyles[e.who].Render(name) + "  "
 	} else {
-		indent = 2
 		first = nameStyles[e.who].Render(names[e.who]) + " "
 		if e.who != system {
 			// The name has a row of its own: it may be as wide as the screen.
@@ -162,9 +190,28 @@ func (e *entry) render(width int) {
 			first = "  "
 		}
 	}
-	margin := strings.Repeat(" ", indent)
-	for row := range strings.SplitSeq(ansi.Wrap(text, max(width-indent, 1), ""), "\n") {
+	e.wrap(text, first, width)
+}
+
+// margin is what stands before every row but the first.
+func (e *entry) margin(width int) string {
+	if width >= wide {
+		return strings.Repeat(" ", wideIndent)
+	}
+	return "  "
+}
+
+// wrap appends the rows of text, which begin with first, and says whether there is more.
+func (e *entry) wrap(text, first string, width int) {
+	style, margin := textStyles[e.who], e.margin(width)
+	if e.failed {
+		style = failedStyle
+	}
+	for row := range strings.SplitSeq(ansi.Wrap(strings.TrimSuffix(text, "\n"), max(width-len(margin), 1), ""), "\n") {
 		e.rows = append(e.rows, first+style.Render(row))
 		first = margin
+	}
+	if e.rest != "" {
+		e.rows = append(e.rows, ansi.Truncate(margin+faint.Render("… "+sizeText(len(e.rest))+" more: /more"), width, ""))
 	}
 }

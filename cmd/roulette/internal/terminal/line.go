@@ -120,6 +120,8 @@ func (l *lines) obey(o order) {
 		for _, line := range helpLines {
 			l.print("* " + line)
 		}
+	case more:
+		l.print("* Every message is shown as a whole here.")
 	case quit:
 		l.quit()
 	case wrong:

@@ -25,7 +25,7 @@ func TestLines(t *testing.T) {
 		{"nothing", "", nil, ""},
 		{"nothing to say", "\n \n", nil, ""},
 		{"Windows' line ends, no end of the last one", "/interests\r\n/stop\r\n/interests", []string{"* No interests.\n", "* No interests.\n"}, ""},
-		{"interests", "/interests a\x1b, b\n/interests\n/interests -\n", []string{"* Interests: a<U+001B>, b.\n", "* Interests: a<U+001B>, b.\n", "* No interests.\n"}, ""},
+		{"interests", "/interests a\x1b, b\n/interests\n/interests -\n", []string{"* Interests: a, b.\n", "* Interests: a, b.\n", "* No interests.\n"}, ""},
 		{"help", "/help\n", []string{"* /next", "* /stop", "* /interests", "* /quit"}, ""},
 		{"wrong", "/nxt\n", []string{"* There is no command /nxt"}, ""},
 		{"behind quit", "/quit\n/interests\n", nil, ""},

@@ -214,10 +214,15 @@ func (s *screen) enter() tea.Cmd {
 		s.note(interestsText(order.interests))
 	case showInterests:
 		s.note(interestsText(s.interests))
+	case more:
+		if !s.history.more() {
+			s.hint = "no message has more"
+		}
 	case help:
 		for _, line := range helpLines {
 			s.note(line)
 		}
+		s.note("/more              show more of a long message")
 		s.note("Ctrl+N is /next, Ctrl+C is /quit, PgUp and PgDn scroll.")
 	case quit:
 		return tea.Quit

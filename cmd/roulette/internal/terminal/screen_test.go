@@ -315,7 +315,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	bytes := 0
 	for _, e := range h.entries {
 		rows += len(e.rows)
-		bytes += len(e.text)
+		bytes += len(e.text) + len(e.rest)
 	}
 	if len(h.entries) > maxEntries || bytes > maxHistoryBytes || h.rows != rows || h.bytes != bytes {
 		t.Errorf("%d entries, %d bytes (%d), %d rows (%d)", len(h.entries), bytes, h.bytes, rows, h.rows)
