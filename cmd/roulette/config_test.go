@@ -368,8 +368,17 @@ func TestReadmeFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if table := flagTable(settingsOf(t)); !strings.Contains(string(readme), table) {
-		t.Errorf("the README's table of flags should be\n%s", table)
+	table := flagTable(settingsOf(t))
+	if *update { // in place of the one that is there
+		begin := strings.Index(string(readme), table[:strings.Index(table, "\n")])
+		end := begin + strings.Index(string(readme)[begin:], "\n\n") + 1
+		readme = slices.Concat(readme[:begin], []byte(table), readme[end:])
+		if err := os.WriteFile("../../README.md", readme, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(string(readme), table) {
+		t.Errorf("the README's table of flags is not what the flags say; go test -run TestReadmeFlags -update writes it")
 	}
 }
 

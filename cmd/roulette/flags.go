@@ -38,7 +38,7 @@ type serveFlags struct {
 	MaxMessageSize           size     `live:"" group:"limits" placeholder:"SIZE" default:"64KiB" help:"Largest message (default ${default})."`
 	MessageRate              int      `live:"" group:"limits" placeholder:"N" default:"20" help:"Messages a second from one connection; 0 is no limit (default ${default})."`
 	MessageBurst             int      `live:"" group:"limits" placeholder:"N" default:"60" help:"Messages at once from one connection (default ${default})."`
-	AllowedOrigins           []string `live:"" group:"limits" placeholder:"ORIGIN" help:"Pages that may open a chat, such as https://example.org; * is all. The default is the server's own host."`
+	AllowedOrigins           []string `live:"" group:"limits" placeholder:"ORIGIN" help:"Pages that may open a chat, such as https://example.org, or https://*.example.org for all hosts below it; null is a page without a place, * is all. The default is the server's own host."`
 	TrustedProxies           []string `live:"" group:"limits" placeholder:"CIDR" help:"Addresses and networks of the proxies in front, such as 10.0.0.0/8: the client's address is what they say in X-Forwarded-For."`
 	ProxyProtocol            bool     `live:"" group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
 	MemoryShare              int      `live:"" group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
@@ -47,6 +47,7 @@ type serveFlags struct {
 	PingInterval     time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
 	PongTimeout      time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
 	StallTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
+	KeepAlive        time.Duration `group:"time" placeholder:"TIME" default:"75s" help:"How long a connection may be idle between two pages; more than a balancer in front keeps it, which is often 60 s (default ${default})."`
 	DrainTime        time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
 	DrainGrace       time.Duration `live:"" group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
 
@@ -93,6 +94,7 @@ func (c *serveFlags) check(values *config.Values) {
 		{"ping-interval", c.PingInterval, minTime, maxTime},
 		{"pong-timeout", c.PongTimeout, minTime, maxTime},
 		{"stall-timeout", c.StallTimeout, minTime, netpoll.MaxStallTimeout},
+		{"keep-alive", c.KeepAlive, minTime, maxTime},
 		{"drain-time", c.DrainTime, minTime, maxTime},
 		{"drain-grace", c.DrainGrace, 0, maxTime},
 	} {

@@ -58,12 +58,13 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return err
 	}
 	s, err := server.New(server.Config{
-		Settings: c.settings(),
-		Workers:  workers,
-		Version:  build.version,
-		Revision: build.revision,
-		Logger:   logger,
-		Log:      c.log,
+		Settings:  c.settings(),
+		Workers:   workers,
+		KeepAlive: c.KeepAlive,
+		Version:   build.version,
+		Revision:  build.revision,
+		Logger:    logger,
+		Log:       c.log,
 
 		AdminHosts: c.AdminHosts,
 	})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"net/http"
 	"time"
 
@@ -19,6 +20,31 @@ func (s *Server) AdminHandler() http.Handler {
 		Log:          s.config.Log,
 		Hosts:        s.config.AdminHosts,
 	})
+}
+
+// publicHealth is for balancers, who look at the public port: 200 while new clients are
+// welcome and 503 when not, to GET, HEAD and OPTIONS alike. Why not is for operators.
+func (s *Server) publicHealth(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	status, text := http.StatusOK, "ok\n"
+	if s.NotReady() != "" {
+		status, text = http.StatusServiceUnavailable, "unavailable\n"
+	}
+	switch r.Method {
+	case http.MethodGet:
+	case http.MethodHead, http.MethodOptions:
+		text = ""
+	default:
+		status, text = http.StatusMethodNotAllowed, "405 method not allowed\n"
+	}
+	if r.Method == http.MethodOptions || status == http.StatusMethodNotAllowed {
+		header.Set("Allow", "GET, HEAD, OPTIONS")
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text) // the reader is gone if this fails
 }
 
 // Unresponsive are the workers, by their indices, that do not answer in time:

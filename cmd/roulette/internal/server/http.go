@@ -34,6 +34,8 @@ type httpServer struct {
 	done    chan struct{}
 	ended   sync.Once
 
+	idle idleConns
+
 	// Atomic.
 	open atomic.Int32
 }
@@ -46,6 +48,7 @@ func newHTTPServer(s *Server) *httpServer {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
+	mux.HandleFunc(healthPath, s.publicHealth)
 	for _, path := range []string{chatPath, echoPath} {
 		mux.HandleFunc(path, hs.upgrade)
 	}
@@ -53,17 +56,19 @@ func newHTTPServer(s *Server) *httpServer {
 		Handler:        mux,
 		ReadTimeout:    10 * time.Second,
 		WriteTimeout:   30 * time.Second,
-		IdleTimeout:    30 * time.Second,
+		IdleTimeout:    s.config.KeepAlive,
 		MaxHeaderBytes: maxRequest,
+		ConnState:      hs.idle.changed,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	go hs.std.Serve(hs)
 	return hs
 }
 
-// admit takes a place among the connections; serve or release must follow.
+// admit takes a place among the connections, of the one that has been idle for longest
+// if there is no other; serve or release must follow.
 func (hs *httpServer) admit() bool {
-	if hs.open.Add(1) > maxHTTP {
+	if hs.open.Add(1) > maxHTTP && !hs.idle.closeOldest() {
 		hs.release()
 		return false
 	}

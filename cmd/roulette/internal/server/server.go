@@ -30,6 +30,8 @@ type Config struct {
 	Logger   *slog.Logger // default slog.Default()
 	Log      *admin.Log   // the Logger's, for operators to see and steer; nil: they cannot
 
+	KeepAlive time.Duration // how long a connection of pages may be idle; default 75 s
+
 	AdminHosts []string // names of the admin side, besides those that are private anyway
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
@@ -61,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.KeepAlive <= 0 {
+		c.KeepAlive = 75 * time.Second
 	}
 	if c.Kernel == nil {
 		c.Kernel = netpoll.Linux()
@@ -102,8 +107,9 @@ type Server struct {
 
 // The endpoints. On /echo there is no subprotocol to choose.
 const (
-	chatPath = "/ws"
-	echoPath = "/echo"
+	chatPath   = "/ws"
+	echoPath   = "/echo"
+	healthPath = "/healthz"
 )
 
 // sorryText is what the original of 2016 answers, to the letter.

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+// TestPublicHealth: balancers ask on the public port, by any of three methods, and are
+// told whether new clients are welcome, and nothing else.
+func TestPublicHealth(t *testing.T) {
+	s, addr := start(t, Config{Settings: Settings{MaxConnections: 2}})
+	ask := func(method string, status int, body string) {
+		t.Helper()
+		c := servertest.Connect(t, addr)
+		r, got := get(t, c, method, healthPath)
+		if r.StatusCode != status || got != body || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %s, %q, %v", method, r.Status, got, r.Header)
+		}
+		if method == "OPTIONS" && r.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
+			t.Errorf("%s: %v", method, r.Header)
+		}
+		c.TCP.Close()
+		servertest.Await(t, "its place to be free", func() bool { return s.http.open.Load() == 0 })
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		body := map[string]string{"GET": "ok\n"}[method]
+		ask(method, http.StatusOK, body)
+	}
+	ask("POST", http.StatusMethodNotAllowed, "405 method not allowed\n")
+	c := servertest.Connect(t, addr)
+	c.Write([]byte("OPTIONS /healthz HTTP/1.0\r\n\r\n")) // as HAProxy does by itself
+	if r, err := c.Response("OPTIONS"); err != nil || r.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", r, err)
+	}
+	c.TCP.Close()
+
+	kept := servertest.Connect(t, addr)
+	get(t, kept, "GET", healthPath)
+	first, second := couple(t, s, addr)
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		r, body := get(t, kept, method, healthPath)
+		if r.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "full") {
+			t.Errorf("%s of a full server: %s, %q", method, r.Status, body)
+		}
+	}
+	kept.TCP.Close()
+	first.Leave()
+	second.Leave()
+	awaitNobody(t, s)
+}
+
+// TestIdlePagesGiveWay: when all places of pages are taken, the connection that has
+// been idle for longest gives way to one that asks, and one that is being served does
+// not.
+func TestIdlePagesGiveWay(t *testing.T) {
+	s, addr := start(t, Config{})
+	s.http.open.Add(maxHTTP - 2) // as many are being served
+	defer s.http.open.Add(2 - maxHTTP)
+	first, second := servertest.Connect(t, addr), servertest.Connect(t, addr)
+	get(t, first, "HEAD", "/")
+	idle := func(n int) {
+		t.Helper()
+		servertest.Await(t, "connections to be idle", func() bool {
+			s.http.idle.mu.Lock()
+			defer s.http.idle.mu.Unlock()
+			return s.http.idle.order.Len() == n
+		})
+	}
+	idle(1)
+	get(t, second, "HEAD", "/")
+	idle(2)
+	third := servertest.Connect(t, addr)
+	if r, _ := get(t, third, "HEAD", "/"); r.StatusCode != http.StatusOK {
+		t.Errorf("the third: %s", r.Status)
+	}
+	if err := first.ReadEnd(); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if r, _ := get(t, second, "HEAD", "/"); r.StatusCode != http.StatusOK {
+		t.Errorf("the second: %s", r.Status)
+	}
+	second.TCP.Close()
+	third.TCP.Close()
+	servertest.Await(t, "all places to be free", func() bool { return s.http.open.Load() == maxHTTP-2 })
+
+	s.http.open.Add(2) // nobody is idle
+	fourth := servertest.Connect(t, addr)
+	fourth.Write([]byte(pageRequest("GET", "/")))
+	refused(t, fourth, "GET", http.StatusServiceUnavailable)
+	s.http.open.Add(-2)
+}
