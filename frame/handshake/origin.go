@@ -55,6 +55,26 @@ func (o origin) defaultPort() []byte {
 	return nil
 }
 
+// within reports whether the origin is allowed, an entry of the list: the same, or, for
+// an entry such as https://*.example.org, of a host below that name.
+func (o origin) within(allowed origin) bool {
+	below, wild := bytes.CutPrefix(allowed.host, wildcard)
+	if !wild {
+		return o.equal(allowed)
+	}
+	above := len(o.host) - len(below)
+	return above > 0 && isLabels(o.host[:above]) && o.equal(origin{allowed.scheme, o.host, allowed.port}) &&
+		equalFold(o.host[above:], below)
+}
+
+// wildcard stands for one label or more at the beginning of a host.
+var wildcard = []byte("*")
+
+// isLabels reports whether b is the beginning of a name: labels that are not empty.
+func isLabels(b []byte) bool {
+	return b[0] != '.' && !bytes.Contains(b, []byte("..")) && b[len(b)-1] != '.'
+}
+
 func (o origin) equal(other origin) bool {
 	return equalFold(o.scheme, other.scheme) && equalFold(o.host, other.host) && bytes.Equal(o.port, other.port)
 }
@@ -79,35 +99,61 @@ func (u *Upgrader) mayCome(r *request) bool {
 	if r.origins == 0 || u.anyOrigin {
 		return true
 	}
+	if string(r.origin) == nobody {
+		return u.nullOrigin
+	}
 	o, ok := parseOrigin(r.origin)
 	if !ok {
 		return false
 	}
-	if len(u.origins) == 0 {
+	if len(u.origins) == 0 && !u.nullOrigin {
 		return o.isOf(r.host)
 	}
 	for _, allowed := range u.origins {
-		if o.equal(allowed) {
+		if o.within(allowed) {
 			return true
 		}
 	}
 	return false
 }
 
+// nobody is the Origin of a page without a place, such as a file or a frame in a
+// sandbox. It is anybody's, so it may come where the list names it, or has "*".
+const nobody = "null"
+
 // parseOrigins reads Config.AllowedOrigins.
-func parseOrigins(list []string) (origins []origin, anyone bool, err error) {
+func (u *Upgrader) parseOrigins(list []string) error {
 	for _, s := range list {
-		if s == "*" {
-			anyone = true
+		switch s {
+		case "*":
+			u.anyOrigin = true
+			continue
+		case nobody:
+			u.nullOrigin = true
 			continue
 		}
-		o, ok := parseOrigin([]byte(s))
+		o, ok := parseAllowed([]byte(s))
 		if !ok {
-			return nil, false, fmt.Errorf("handshake: %q is not an origin such as https://example.org", s)
+			return fmt.Errorf("handshake: %q is not an origin such as https://example.org", s)
 		}
-		origins = append(origins, o)
+		u.origins = append(u.origins, o)
 	}
-	return origins, anyone, nil
+	return nil
+}
+
+// parseAllowed reads an entry of the list: an origin, whose host may begin with "*.",
+// above a name of two labels at least.
+func parseAllowed(b []byte) (o origin, ok bool) {
+	scheme, host, found := bytes.Cut(b, []byte("://*."))
+	if !found {
+		return parseOrigin(b)
+	}
+	o, ok = parseOrigin(append(append(bytes.Clone(scheme), "://"...), host...))
+	if !ok || !isLabels(o.host) || bytes.Count(o.host, []byte(".")) == 0 || o.host[0] == '[' {
+		return o, false
+	}
+	o.host = append([]byte("*."), o.host...)
+	return o, true
 }
 
 // splitHostPort splits the value of a Host field (RFC 9110, section 7.2). port is

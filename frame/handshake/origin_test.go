@@ -58,6 +58,23 @@ func TestOrigins(t *testing.T) {
 		{"null, with a list", []string{"https://a.org"}, "c.org", "null", false},
 		{"everyone", []string{"*"}, "c.org", "https://evil.net", true},
 		{"everyone, null", []string{"https://a.org", "*"}, "c.org", "null", true},
+
+		{"null, named", []string{"https://a.org", "null"}, "c.org", "null", true},
+		{"null alone is named, and so the same host is not", []string{"null"}, "c.org", "https://c.org", false},
+		{"null in capitals", []string{"null"}, "c.org", "NULL", false},
+		{"below a name", []string{"https://*.a.org"}, "c.org", "https://b.a.org", true},
+		{"two labels below a name", []string{"https://*.a.org"}, "c.org", "https://c.b.a.org", true},
+		{"below a name, other cases", []string{"https://*.A.org"}, "c.org", "https://B.a.ORG", true},
+		{"below a name, with a port", []string{"https://*.a.org:8443"}, "c.org", "https://b.a.org:8443", true},
+		{"the name itself", []string{"https://*.a.org"}, "c.org", "https://a.org", false},
+		{"a name that ends in ours", []string{"https://*.a.org"}, "c.org", "https://ba.org", false},
+		{"below a name, other port", []string{"https://*.a.org"}, "c.org", "https://b.a.org:8443", false},
+		{"below a name, other scheme", []string{"https://*.a.org"}, "c.org", "http://b.a.org", false},
+		{"below a name, no label", []string{"https://*.a.org"}, "c.org", "https://.a.org", false},
+		{"below a name, an empty label", []string{"https://*.a.org"}, "c.org", "https://b..a.org", false},
+		{"below a name, and more behind", []string{"https://*.a.org"}, "c.org", "https://b.a.org.evil.net", false},
+		{"below a name, a user", []string{"https://*.a.org"}, "c.org", "https://evil.net@b.a.org", false},
+		{"the asterisk itself", []string{"https://*.a.org"}, "c.org", "https://*.a.org", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.desc, func(t *testing.T) {
@@ -83,5 +100,20 @@ func TestOriginOfAbsoluteTarget(t *testing.T) {
 	head := strings.Replace(good, "/ws HTTP/1.1\r\nHost: example.org", "http://a.org/ws HTTP/1.1\r\nHost: example.org", 1)
 	if _, _, res := newUpgrader(t).Upgrade(nil, []byte(head)); res != BadOrigin {
 		t.Errorf("%v, want %v", res, BadOrigin)
+	}
+}
+
+// TestAllowedOrigins: an asterisk is all of one label or more, at the beginning, above
+// a name that somebody can own.
+func TestAllowedOrigins(t *testing.T) {
+	for entry, ok := range map[string]bool{
+		"https://*.example.org": true, "https://*.example.org:8443": true, "null": true, "*": true,
+		"https://*": false, "https://*.org": false, "https://*.": false, "https://*.*.org": false,
+		"https://a.*.org": false, "https://a*.example.org": false, "https://*example.org": false,
+		"*.example.org": false, "https://*..example.org": false, "https://*.[::1]": false, "Null": false, "": false,
+	} {
+		if _, err := New(Config{AllowedOrigins: []string{entry}}); (err == nil) != ok {
+			t.Errorf("%q: %v", entry, err)
+		}
 	}
 }

@@ -20,10 +20,11 @@ type Config struct {
 	// offers are ignored, and it is then served without one.
 	Subprotocols []string
 
-	// AllowedOrigins is an exact list, such as "https://example.org", of the
-	// pages that may open a chat. Empty: those of the same host as the Host
-	// field. "*": all. A request without an Origin, which no browser makes,
-	// always may.
+	// AllowedOrigins is a list, such as "https://example.org", of the pages that
+	// may open a chat. "https://*.example.org" is every host below that name, and
+	// not that name; "null" is a page without a place. Empty: those of the same
+	// host as the Host field. "*": all. A request without an Origin, which no
+	// browser makes, always may.
 	AllowedOrigins []string
 }
 
@@ -35,6 +36,7 @@ type Upgrader struct {
 	subprotocols []string
 	origins      []origin
 	anyOrigin    bool
+	nullOrigin   bool
 	gobwas       ws.Upgrader
 	exchanges    sync.Pool // of *exchange
 }
@@ -66,15 +68,12 @@ func New(c Config) (*Upgrader, error) {
 			return nil, fmt.Errorf("handshake: %q is not a subprotocol", s)
 		}
 	}
-	origins, anyone, err := parseOrigins(c.AllowedOrigins)
-	if err != nil {
-		return nil, err
-	}
 	u := &Upgrader{
 		paths:        slices.Clone(c.Paths),
 		subprotocols: slices.Clone(c.Subprotocols),
-		origins:      origins,
-		anyOrigin:    anyone,
+	}
+	if err := u.parseOrigins(c.AllowedOrigins); err != nil {
+		return nil, err
 	}
 	u.gobwas = ws.Upgrader{
 		ReadBufferSize:  512, // for what appendCanonical makes
