@@ -13,7 +13,7 @@ import (
 
 // Config says how a Table works. Zero values mean the defaults.
 type Config struct {
-	// IDs is the exclusive upper bound of all client numbers, at most 1<<24;
+	// IDs is the exclusive upper bound of all client numbers, at most MaxIDs;
 	// default 1<<20.
 	IDs int
 	// Shards: how many locks; rounded up to a power of two; default four for
@@ -28,6 +28,9 @@ type Config struct {
 	// Rand returns a random number in [0, n); default math/rand/v2.
 	Rand func(n uint32) uint32
 }
+
+// MaxIDs is the most that Config.IDs can be.
+const MaxIDs = 1 << 24
 
 // Table is the pairing table. See the package comment for its shape.
 type Table struct {
@@ -57,7 +60,6 @@ type chunkRef struct {
 const (
 	chunkBits = 9
 	chunkSize = 1 << chunkBits
-	maxIDs    = 1 << 24
 )
 
 // entry is one client. Guarded by its shard's lock; what is atomic may be read
@@ -121,7 +123,7 @@ func New(config Config) *Table {
 	if config.IDs <= 0 {
 		config.IDs = 1 << 20
 	}
-	config.IDs = min(config.IDs, maxIDs)
+	config.IDs = min(config.IDs, MaxIDs)
 	if config.Shards <= 0 {
 		config.Shards = min(4*runtime.GOMAXPROCS(0), 64)
 	}

@@ -52,7 +52,7 @@ func (t *turn) refuseRecord(e *record.Error) {
 // another pairing than the last one is a double press, and too late.
 func (t *turn) next(cmd record.Command) {
 	h, c, r := t.h, t.c, t.rich
-	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(c.ID()) {
+	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(seatOf(c)) {
 		return
 	}
 	if cmd.HasInterests {
@@ -60,8 +60,8 @@ func (t *turn) next(cmd record.Command) {
 	}
 	r.typing = false
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(c.ID(), h.worker.Now(), &pairing.Wishes{Interests: r.interests})
-	h.apply(c, &change, byNext)
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), &pairing.Wishes{Interests: r.interests})
+	h.apply(partner{here: c}, &change, byNext)
 }
 
 // stop has c leave its partner or the pool.
@@ -69,8 +69,8 @@ func (t *turn) stop(record.Command) {
 	h, c := t.h, t.c
 	t.rich.typing = false
 	t.writeBack() // before what follows
-	change := h.server.pairs.Stop(c.ID(), h.worker.Now())
-	h.apply(c, &change, byStop)
+	change := h.server.pairs.Stop(seatOf(c), h.worker.Now())
+	h.apply(partner{here: c}, &change, byStop)
 }
 
 // typing passes on whether c is typing, if that is news.

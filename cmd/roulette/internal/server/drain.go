@@ -172,26 +172,26 @@ func (h *handler) sendAwayDue() {
 		if c == nil || !isOpen(c) { // it has gone by itself, or with its partner
 			continue
 		}
-		partner, paired := s.pairs.Partner(id)
+		other, paired := s.pairs.Partner(seatOf(c))
 		h.end(c, draining)
 		d.departed.Add(1)
 		if paired {
 			d.departed.Add(1)
-			h.sendAwayToo(d, partner)
+			h.sendAwayToo(d, other)
 		}
 	}
 }
 
 // sendAwayToo sends away the partner of one who was, and who has been counted as
 // departed, on its own worker.
-func (h *handler) sendAwayToo(d *drain, id uint32) {
-	p := h.server.poller.Conn(id)
+func (h *handler) sendAwayToo(d *drain, place seat) {
+	p := h.server.at(place).here
 	if p == nil {
 		return
 	}
 	w := p.Worker()
 	goodbye := func() {
-		if c := h.server.poller.Conn(id); c != nil && isOpen(c) {
+		if c := h.server.at(place).here; c != nil && isOpen(c) {
 			w.Handler().(*handler).end(c, draining)
 			return
 		}

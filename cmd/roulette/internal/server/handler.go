@@ -105,9 +105,7 @@ func (h *handler) Read(c *netpoll.Conn, b []byte) {
 // Drained implements [netpoll.Handler].
 func (h *handler) Drained(c *netpoll.Conn) {
 	h.counters.WriteStalls[metrics.StallRecovered]++
-	if partner := h.partner(c); partner != nil {
-		partner.Resume()
-	}
+	h.partnerOf(c).resume()
 }
 
 // Stalled implements [netpoll.Handler].
@@ -174,7 +172,7 @@ func (h *handler) Tick() {
 		return
 	}
 	now := h.worker.Now()
-	h.server.pairs.Relax(now, func(m pairing.Match) { h.matched(m, nil) })
+	h.server.pairs.Relax(now, func(m pairing.Match) { h.matched(m, partner{}) })
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
 	h.server.crowd.Look(h.server.poller.Count())
@@ -271,8 +269,8 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 
 // remove takes c, to which nobody can write any more, out of the table.
 func (h *handler) remove(c *netpoll.Conn, why reason) {
-	change := h.server.pairs.Leave(c.ID(), h.worker.Now())
-	h.apply(c, &change, endings[why].pair)
+	change := h.server.pairs.Leave(seatOf(c), h.worker.Now())
+	h.apply(partner{here: c}, &change, endings[why].pair)
 }
 
 // account counts the end of a WebSocket connection, once (I6).

@@ -44,22 +44,30 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 	if r == nil {
 		return false
 	}
-	id, pairs := c.ID(), h.server.pairs
-	_, paired = pairs.Partner(id)
-	if n := pairs.Number(id); paired && !r.told.begun(n) {
+	own, pairs := seatOf(c), h.server.pairs
+	_, paired = pairs.Partner(own)
+	if n := pairs.Number(own); paired && !r.told.begun(n) {
 		r.told.tell(n)
-		interests, languages := pairs.Common(id)
+		interests, languages := pairs.Common(own)
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages))
 	}
 	return paired
 }
 
-// tellLeft tells a client that its n-th pairing has ended, unless it knows.
-func (h *handler) tellLeft(c *netpoll.Conn, life pairing.Life, n uint32, why parting) {
+// tellLeft tells the one who was left in a change that this pairing has ended,
+// unless they know.
+func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting) {
+	c, n := survivor.here, change.Number
+	if survivor.out != nil {
+		survivor.out.left(n, why.told)
+	}
+	if c == nil || !isRich(c) {
+		return
+	}
 	c.Lock()
 	defer c.Unlock()
 	r := richOf(c)
-	if r == nil || r.life != life || r.told.over(n) {
+	if r == nil || r.life != change.Life || r.told.over(n) {
 		return
 	}
 	if !r.told.begun(n) { // parted before anybody came to tell it

@@ -3,7 +3,6 @@ package server
 import (
 	"roulette/frame/record"
 	"roulette/metrics"
-	"roulette/netpoll"
 	"roulette/pairing"
 )
 
@@ -23,51 +22,53 @@ var (
 	kicked  = parting{counted: metrics.EndKicked, told: record.LeftKicked}
 )
 
-// apply does what a change that c has made to the table calls for; why says how
-// c's pair ended, if it had one. This is the one place that does it:
+// apply does what a change to the table calls for that was made by, or for, the
+// one in a seat; why says how their pair ended, if they had one. This is the one
+// place that does it:
 //
-//  1. Nobody writes for the old pair any more. Only c's worker, which runs this,
-//     writes to the partner for c; the partner's worker may be writing to c for
-//     the partner, under c's write lock, so that is taken once (I7).
-//  2. Under it, c is told what it is now.
+//  1. Nobody writes for the old pair any more. The survivor's worker may be
+//     writing to own, under own's write lock, so that is taken once; what own's
+//     worker writes to the survivor, it writes where this runs (I7).
+//  2. Under it, a rich client is told what it is now.
 //  3. Both read on: neither is paused for the other any more (I5).
-//  4. The client that was left is told.
-//  5. Both ends of each new pair are told, but for c, which knows.
-func (h *handler) apply(c *netpoll.Conn, change *pairing.Change, why parting) {
-	rich := isRich(c)
+//  4. The one who was left is told.
+//  5. Both ends of each new pair are told, but for own, who knows.
+func (h *handler) apply(own partner, change *pairing.Change, why parting) {
+	c := own.here
 	switch {
-	case rich:
+	case c != nil && isRich(c):
 		h.tellOwn(c, change, why)
 	case change.Parted:
-		c.Barrier()
+		if own.lock() {
+			own.unlock()
+		}
 	}
 	if change.Parted {
 		h.counters.PairsEnded[why.counted]++
 		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
-		c.Resume()
-		if survivor := h.server.poller.Conn(change.Survivor); survivor != nil {
-			survivor.Resume()
-			if isRich(survivor) {
-				h.tellLeft(survivor, change.Life, change.Number, why)
-			}
-		}
+		own.resume()
+		survivor := h.server.at(change.Survivor)
+		survivor.resume()
+		h.tellLeft(survivor, change, why)
 	}
 	for _, m := range change.Matches() {
-		h.matched(m, c)
+		h.matched(m, own)
 	}
 }
 
-// matched counts a new pair, and tells both ends but the one that knows, if that
-// is not nil.
-func (h *handler) matched(m pairing.Match, knows *netpoll.Conn) {
+// matched counts a new pair, and tells both ends but the one that knows.
+func (h *handler) matched(m pairing.Match, knows partner) {
 	h.counters.PairsCreated++
 	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
 	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
-	for _, id := range [...]uint32{m.A, m.B} {
-		if c := h.server.poller.Conn(id); c != nil && c != knows && isRich(c) {
-			c.Lock()
-			h.announceLocked(c)
-			c.Unlock()
+	for _, place := range [...]seat{m.A, m.B} {
+		switch p := h.server.at(place); {
+		case p.here != nil && p.here != knows.here && isRich(p.here):
+			p.here.Lock()
+			h.announceLocked(p.here)
+			p.here.Unlock()
+		case p.out != nil && p.out != knows.out:
+			p.out.paired()
 		}
 	}
 }

@@ -75,14 +75,20 @@ func (t *turn) relay() netpoll.Outcome {
 		h.stopsTyping(c, t.rich)
 	}
 	p := h.lockPartner(c)
-	if p == nil {
-		return netpoll.Gone
+	switch {
+	case p.here != nil:
+		defer p.here.Unlock()
+		if kindOf(p.here) == richKind {
+			h.announceLocked(p.here)
+		}
+		return p.here.SendTwo(h.worker, out.first, out.frames, c)
+	case p.out != nil:
+		defer p.out.Unlock()
+		if p.out.deliver(out) {
+			return netpoll.Sent
+		}
 	}
-	defer p.Unlock()
-	if kindOf(p) == richKind {
-		h.announceLocked(p)
-	}
-	return p.SendTwo(h.worker, out.first, out.frames, c)
+	return netpoll.Gone
 }
 
 // undelivered tells c that n messages of it have reached nobody.
@@ -94,44 +100,12 @@ func (t *turn) undelivered(n uint64) {
 			t.answer(append(t.back, t.h.server.sorry...))
 		}
 	case richKind:
-		t.answerRecord(record.AppendUndelivered(t.h.notice[:0], t.h.server.pairs.Number(t.c.ID()), n))
+		t.answerRecord(record.AppendUndelivered(t.h.notice[:0], t.h.server.pairs.Number(seatOf(t.c)), n))
 	}
-}
-
-// lockPartner returns the connection that c is paired with, locked, nil if there
-// is none. Until it is unlocked it stays c's partner for whatever is written to
-// it: the table is asked again under the lock, and who ends the pair waits for
-// the lock before anything else reaches either ([netpoll.Conn.Barrier]; I2, I7).
-// Who is just about to end is nobody's partner any more: it is told of nothing, so
-// it must not be sent anything either.
-func (h *handler) lockPartner(c *netpoll.Conn) *netpoll.Conn {
-	s := h.server
-	id, ok := s.pairs.Partner(c.ID())
-	if !ok {
-		return nil
-	}
-	p := s.poller.Conn(id)
-	if p == nil {
-		return nil
-	}
-	p.Lock()
-	if back, ok := s.pairs.Partner(id); !ok || back != c.ID() || stageOf(p) == ended {
-		p.Unlock()
-		return nil
-	}
-	return p
 }
 
 func (h *handler) send(c *netpoll.Conn, b []byte) {
 	c.Lock()
 	c.Send(h.worker, b, c)
 	c.Unlock()
-}
-
-// partner is the connection that c is paired with, nil if none.
-func (h *handler) partner(c *netpoll.Conn) *netpoll.Conn {
-	if id, ok := h.server.pairs.Partner(c.ID()); ok {
-		return h.server.poller.Conn(id)
-	}
-	return nil
 }

@@ -45,7 +45,7 @@ func newRich(life pairing.Life) (r *rich, session string) {
 
 // openRich makes c a rich client, idle.
 func (h *handler) openRich(c *netpoll.Conn) {
-	r, session := newRich(h.server.pairs.Enter(c.ID(), false))
+	r, session := newRich(h.server.pairs.Enter(seatOf(c), false))
 	r.online, r.onlineAt = h.server.poller.Count(), h.worker.Now()
 	c.Lock()
 	c.Attach(r)
@@ -63,14 +63,16 @@ func richOf(c *netpoll.Conn) *rich {
 // tellTyping tells c's partner, if it is a rich client with nothing better to
 // read.
 func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
-	p := h.lockPartner(c)
-	if p == nil {
-		return
-	}
-	defer p.Unlock()
-	if kindOf(p) == richKind && !p.Backlogged() {
-		h.announceLocked(p)
-		h.noticeLocked(p, record.AppendTyping(h.notice[:0], h.server.pairs.Number(p.ID()), on))
+	switch p := h.lockPartner(c); {
+	case p.here != nil:
+		defer p.here.Unlock()
+		if kindOf(p.here) == richKind && !p.here.Backlogged() {
+			h.announceLocked(p.here)
+			h.noticeLocked(p.here, record.AppendTyping(h.notice[:0], h.server.pairs.Number(seatOf(p.here)), on))
+		}
+	case p.out != nil:
+		defer p.out.Unlock()
+		p.out.typing(on)
 	}
 }
 

@@ -82,6 +82,7 @@ type Server struct {
 	most      int // connections that the descriptor limit has room for
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
+	standIns  standIns // locked inside
 	addresses *limit.Addresses
 	http      *httpServer
 	registry  *prometheus.Registry
@@ -153,8 +154,10 @@ func New(config Config) (*Server, error) {
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
 	}
+	ids := min(polling.IDs(), pairing.MaxIDs-maxStandIns)
+	s.standIns.first = seat(ids)
 	s.pairs = pairing.New(pairing.Config{
-		IDs:    polling.IDs(),
+		IDs:    ids + maxStandIns,
 		Shards: min(4*config.Workers, 64),
 		Rand:   config.Rand,
 	})

@@ -149,9 +149,9 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 	case richKind:
 		h.openRich(c)
 	case plain:
-		h.server.pairs.Enter(c.ID(), true)
-		change := h.server.pairs.Seek(c.ID(), h.worker.Now(), nil)
-		h.apply(c, &change, byNext)
+		h.server.pairs.Enter(seatOf(c), true)
+		change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), nil)
+		h.apply(partner{here: c}, &change, byNext)
 	}
 }
 
