@@ -131,6 +131,7 @@ type httpProbe struct {
 func TestKubernetes(t *testing.T) {
 	var d struct {
 		Spec struct {
+			Replicas int
 			Template struct {
 				Spec struct {
 					Grace      int `yaml:"terminationGracePeriodSeconds"`
@@ -167,6 +168,9 @@ func TestKubernetes(t *testing.T) {
 	}
 	readYAML(t, "kubernetes/podmonitor.yaml", &monitor)
 
+	if d.Spec.Replicas != 1 {
+		t.Errorf("%d replicas are as many worlds", d.Spec.Replicas)
+	}
 	pod := d.Spec.Template.Spec
 	container, target, metrics := pod.Containers[0], service.Spec.Ports[0], monitor.Spec.Endpoints[0]
 	c := parse(t, nil, container.Args...)
