@@ -44,7 +44,7 @@
 //
 // Frames are built and masked once for each loop; sending one rewrites four words.
 // Receiving one reads four words and compares the body. Measured on the machine of
-// the README, a loop sends and checks a message in about the time the server needs
+// README.md beside this, a loop sends and checks a message in about the time the server needs
 // to relay it, most of it in the kernel; [Result].Generator says how busy it was,
 // and a figure taken with the generator near 100 % is a lower bound.
 //

@@ -345,7 +345,7 @@ func TestExampleFile(t *testing.T) {
 	}
 }
 
-// flagTable is the README's list of all settings.
+// flagTable is the list of all settings in docs/configure.md.
 func flagTable(flags []*kong.Flag) string {
 	var b strings.Builder
 	b.WriteString("| flag, and key in the file | environment | default | |\n|---|---|---|---|\n")
@@ -363,22 +363,22 @@ func flagTable(flags []*kong.Flag) string {
 	return b.String()
 }
 
-func TestReadmeFlags(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+func TestDocumentedFlags(t *testing.T) {
+	page, err := os.ReadFile("docs/configure.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := flagTable(settingsOf(t))
 	if *update { // in place of the one that is there
-		begin := strings.Index(string(readme), table[:strings.Index(table, "\n")])
-		end := begin + strings.Index(string(readme)[begin:], "\n\n") + 1
-		readme = slices.Concat(readme[:begin], []byte(table), readme[end:])
-		if err := os.WriteFile("../../README.md", readme, 0o644); err != nil {
+		begin := strings.Index(string(page), table[:strings.Index(table, "\n")])
+		end := begin + strings.Index(string(page)[begin:], "\n\n") + 1
+		page = slices.Concat(page[:begin], []byte(table), page[end:])
+		if err := os.WriteFile("docs/configure.md", page, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !strings.Contains(string(readme), table) {
-		t.Errorf("the README's table of flags is not what the flags say; go test -run TestReadmeFlags -update writes it")
+	if !strings.Contains(string(page), table) {
+		t.Errorf("the table in docs/configure.md is not what the flags say; go test -run TestDocumentedFlags -update writes it")
 	}
 }
 

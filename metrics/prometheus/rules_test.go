@@ -77,13 +77,13 @@ func TestEveryAlertSaysWhatToDo(t *testing.T) {
 		if a["summary"] == "" || a["description"] == "" {
 			t.Errorf("%s has no summary or no description", a["alert"])
 		}
-		if want := "README.md#" + strings.ToLower(a["alert"]); a["runbook_url"] != want {
+		if want := "cmd/roulette/docs/runbook.md#" + strings.ToLower(a["alert"]); a["runbook_url"] != want {
 			t.Errorf("%s has the runbook %q, want %q", a["alert"], a["runbook_url"], want)
 		}
 	}
 	for _, want := range strings.Fields(`RouletteDown RoulettePairingWaitHigh RouletteRelayLatencyHigh
 		RouletteAbnormalCloseRatioHigh RouletteMassDisconnect RouletteAcceptFailing RouletteNearConnectionLimit
-		RouletteFileDescriptorsHigh RouletteWorkerSaturated RouletteDrainStuck`) {
+		RouletteFileDescriptorsHigh RouletteWorkerSaturated RouletteRefusing RouletteDrainStuck`) {
 		if !names[want] {
 			t.Errorf("no alert %s", want)
 		}

@@ -1,5 +1,5 @@
 // Command compare builds the relays of this module and the server itself, measures
-// them beside each other and prints the table that stands in the README.
+// them beside each other and prints the table that stands in bench/README.md.
 //
 //	cd bench/peers
 //	go run ./cmd/compare                                       everything, three rounds

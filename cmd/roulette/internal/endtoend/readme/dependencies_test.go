@@ -2,7 +2,6 @@ package readme
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"roulette/cmd/roulette/internal/endtoend/program"
 )
 
-// TestDependencies: the README's table names what go.mod requires, no more and no
+// TestDependencies: the table of CONTRIBUTING.md names what go.mod requires, no more and no
 // less, and says truly what the program itself imports.
 func TestDependencies(t *testing.T) {
 	out, err := exec.Command("go", "mod", "edit", "-json", program.File(t, "go.mod")).Output()
@@ -49,20 +48,16 @@ func TestDependencies(t *testing.T) {
 		want[tool.Path] = "tool"
 	}
 
-	readme, err := os.ReadFile(program.File(t, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(readme), "\n## Dependencies\n")
+	_, section, _ := strings.Cut(document(t, ".github/CONTRIBUTING.md"), "\n## Dependencies\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	rows := regexp.MustCompile("(?m)^\\| `(\\S+)` \\| (\\w+) \\| \\S.* \\|$").FindAllStringSubmatch(section, -1)
 	for _, row := range rows {
 		if want[row[1]] != row[2] {
-			t.Errorf("README: %s is in %q, not in %q", row[1], want[row[1]], row[2])
+			t.Errorf("CONTRIBUTING: %s is in %q, not in %q", row[1], want[row[1]], row[2])
 		}
 		delete(want, row[1])
 	}
 	for path, in := range want {
-		t.Errorf("README: %s, in %s, is missing", path, in)
+		t.Errorf("CONTRIBUTING: %s, in %s, is missing", path, in)
 	}
 }

@@ -21,12 +21,8 @@ import (
 // with the address of a server under test.
 func example(t *testing.T, language, part, addr string) string {
 	t.Helper()
-	readme, err := os.ReadFile(program.File(t, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	block := regexp.MustCompile("(?s)```" + language + "\n(.*?)```")
-	for _, m := range block.FindAllStringSubmatch(string(readme), -1) {
+	for _, m := range block.FindAllStringSubmatch(document(t, "README.md"), -1) {
 		if strings.Contains(m[1], part) {
 			return strings.ReplaceAll(m[1], "localhost:8080", addr)
 		}
@@ -35,25 +31,49 @@ func example(t *testing.T, language, part, addr string) string {
 	return ""
 }
 
+// TestReadmeGo: the example says hello when it has a partner, and prints what the
+// partner says and nothing that the server says.
 func TestReadmeGo(t *testing.T) {
 	p := program.Serve(t)
-	stranger := servertest.Dial(t, p.Addr, "/ws")
 	file := filepath.Join(t.TempDir(), "example.go")
-	if err := os.WriteFile(file, []byte(example(t, "go", "package main", p.Addr)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(`package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+func main() { log.Fatal(talk(context.Background())) }
+
+func talk(ctx context.Context) error {
+`+example(t, "go", "websocket.Dial", p.Addr)+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*servertest.Patience)
+	binary := filepath.Join(t.TempDir(), "example")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "run", file)
-	var out strings.Builder
+	cmd := exec.CommandContext(ctx, binary)
+	var out servertest.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	stranger := servertest.Dial(t, p.Addr, "/ws")
 	stranger.Expect(servertest.OpText, "Hello from Go")
 	stranger.Write(servertest.Encode(servertest.Fin|servertest.OpText, "Hello from a test"))
-	if err := cmd.Wait(); err != nil || out.String() != "Stranger: Hello from a test\n" {
-		t.Errorf("%v, it said %q", err, out.String())
+	servertest.Await(t, "the greeting", func() bool { return strings.Contains(out.String(), "\n") })
+	stranger.Leave()
+	cancel()
+	_ = cmd.Wait() // it was killed
+	if out.String() != "Stranger: Hello from a test\n" {
+		t.Errorf("it said %q", out.String())
 	}
 }
 
@@ -105,14 +125,10 @@ func TestReadmeWebsocat(t *testing.T) {
 	}
 }
 
-// TestReadmeRecords compares the README's list of records with those that the
+// TestRecords compares the protocol page's list of records with those that the
 // package makes and understands.
-func TestReadmeRecords(t *testing.T) {
-	readme, err := os.ReadFile(program.File(t, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := regexp.MustCompile("(?m)^\\| (?:`(.*?)`)? ?\\| (?:`(.*?)`)? ?\\|$").FindAllStringSubmatch(string(readme), -1)
+func TestRecords(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| (?:`(.*?)`)? ?\\| (?:`(.*?)`)? ?\\|$").FindAllStringSubmatch(document(t, "cmd/roulette/docs/protocol.md"), -1)
 	events, commands := 0, 0
 	for _, row := range rows {
 		if row[1] != "" {
@@ -134,48 +150,5 @@ func TestReadmeRecords(t *testing.T) {
 	}
 	if events != 8 || commands != 3 {
 		t.Errorf("%d records of the server and %d of the client, want 8 and 3", events, commands)
-	}
-}
-
-// TestReadmeNames: the tests, the files and the headings that the README points to
-// exist.
-func TestReadmeNames(t *testing.T) {
-	root := program.Root(t)
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme := string(text)
-	grep := exec.Command("git", "grep", "-hoE", `^func (Test|Fuzz)\w+`, "--", "*_test.go")
-	grep.Dir = root
-	tests, err := grep.Output()
-	if err != nil {
-		t.Skipf("skipped: no git repository: %v", err)
-	}
-	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+)(…?)`").FindAllStringSubmatch(readme, -1)
-	if len(names) == 0 {
-		t.Error("the README names no test")
-	}
-	for _, m := range names {
-		if end := map[bool]string{true: "", false: "\n"}[m[2] != ""]; !strings.Contains(string(tests), "func "+m[1]+end) {
-			t.Errorf("there is no %s", m[1])
-		}
-	}
-	headings := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(readme, -1) {
-		anchor := strings.ToLower(strings.ReplaceAll(m[1], " ", "-"))
-		headings[regexp.MustCompile(`[^\w-]`).ReplaceAllString(anchor, "")] = true
-	}
-	for _, m := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(readme, -1) {
-		target, anchor, _ := strings.Cut(m[1], "#")
-		switch {
-		case strings.HasPrefix(target, "http"):
-		case target == "" && !headings[anchor]:
-			t.Errorf("there is no heading for #%s", anchor)
-		case target != "":
-			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
-				t.Error(err)
-			}
-		}
 	}
 }
