@@ -1,0 +1,52 @@
+// Package handover is the conversation in which a serving process hands all it
+// serves to its successor, a new version perhaps, and no client notices. It moves
+// descriptors and bytes; what they mean is the business of [Predecessor] and
+// [Successor].
+//
+//	predecessor                                        successor
+//	── hello{protocol, states, release, settings} ───►  Successor.Hello: may refuse
+//	◄── hello{protocol, states, release} ────────────
+//	── listeners{names} + descriptors ───────────────►  holds them, accepts nothing
+//	── connections{ids} + descriptors ───────────────►  holds them, reads nothing
+//	◄── received{count} ─────────────────────────────   after each of these, so few are in flight
+//	   …  the predecessor serves all the while  …
+//	Freeze: every worker stops between two events
+//	── connections{ids}, gone{ids} ──────────────────►  who came and went meanwhile
+//	── state{size, sums} + memfd, sealed ────────────►  Successor.State: builds everything
+//	◄── ready{sums} ─────────────────────────────────   equal, or it is off
+//	── commit ───────────────────────────────────────►  Successor.Serve: reads and writes from here on
+//	◄── serving ─────────────────────────────────────
+//	Release: closes, never shuts down
+//
+// A descriptor that was sent is the same open file in both processes; the
+// predecessor's epoll would go on reporting it even after the number was closed
+// (epoll(7), question 6), so Freeze takes all registrations away, and a thaw puts
+// them back.
+//
+// # Invariants
+//
+//   - U1: exactly one process reads or writes a socket at any time, decided by
+//     commit: before it the predecessor, behind it the successor.
+//   - U2: before commit nothing of the predecessor has changed that Thaw does not
+//     mend. Whatever fails, or takes too long, ends in Thaw.
+//   - U3: a successor that does not know the state's version, or may not have these
+//     settings, is refused before the freeze.
+//   - U4: the sums of both sides are equal before commit.
+//
+// What each side may still do: until commit is sent the predecessor may end it, and
+// serves on; the successor may end it until it has said ready. Behind ready it waits
+// for commit, and if the predecessor is gone instead it exits: then both are gone, as
+// in any crash. Behind commit the successor owns all, whether or not the predecessor
+// hears "serving"; the predecessor exits all the same.
+//
+// # Limits
+//
+// A message carries 253 descriptors at most (unix(7), SCM_MAX_FD), and as descriptors
+// in flight count for the sender's RLIMIT_NOFILE (ETOOMANYREFS), each message is
+// answered before the next is sent. A receiver without room for them gets fewer
+// (MSG_CTRUNC): that ends it.
+//
+// # Concurrency
+//
+// [Hand] and [Take] run on the caller's goroutine, and call the interfaces on it.
+package handover
