@@ -15,6 +15,7 @@
 //	static/links.js        web addresses in a text, made clickable
 //	static/attention.js    title and sound while the page is in the background
 //	static/hide.js         the empty page, and the key that leads to it
+//	static/popover.js      the menu where browsers know no popover
 //	static/memory.js       settings that the browser remembers
 //	static/words.js        the language of the page, and
 //	static/words/*.json    every sentence it says, one file for each language

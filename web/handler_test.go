@@ -74,6 +74,7 @@ var assets = []struct {
 	{"/old.js", "text/javascript; charset=utf-8", "too old"},
 	{"/memory.js", "text/javascript; charset=utf-8", "localStorage"},
 	{"/picture.js", "text/javascript; charset=utf-8", "createImageBitmap"},
+	{"/popover.js", "text/javascript; charset=utf-8", "popovertarget"},
 	{"/pieces.js", "text/javascript; charset=utf-8", "pieceEnd"},
 	{"/saved.js", "text/javascript; charset=utf-8", "asText"},
 	{"/roulette.js", "text/javascript; charset=utf-8", "export class Roulette"},

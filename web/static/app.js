@@ -7,6 +7,7 @@ import { onPanic, veil } from './hide.js';
 import { Interests } from './interests.js';
 import { recall, remember } from './memory.js';
 import { shrink } from './picture.js';
+import { replacePopovers } from './popover.js';
 import { Roulette } from './roulette.js';
 import { Transcript } from './transcript.js';
 import { format, translate, words } from './words.js';
@@ -17,6 +18,7 @@ const TYPING_PAUSE = 5_000; // milliseconds without a key after which nobody is 
 const $ = (id) => document.getElementById(id);
 
 translate();
+replacePopovers();
 for (const hint of document.querySelectorAll('.keys')) markKeys(hint);
 
 const chat = new Roulette();
@@ -297,7 +299,7 @@ function markKeys(node) {
 addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229) return;
   if (event.repeat || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-  if (!$('cover').hidden || $('menu').matches(':popover-open')) return;
+  if (!$('cover').hidden || menuIsOpen()) return;
   event.preventDefault();
   go();
 });
@@ -317,12 +319,12 @@ for (const setting of ['sound', 'auto']) {
 attention.sound = $('sound').checked;
 
 $('attach').addEventListener('click', () => {
-  $('menu').hidePopover();
+  closeMenu();
   $('chooser').click();
 });
 
 $('save').addEventListener('click', () => {
-  $('menu').hidePopover();
+  closeMenu();
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([transcript.text()], { type: 'text/plain' }));
   link.download = `roulette-${new Date().toISOString().slice(0, 10)}.txt`;
@@ -330,19 +332,31 @@ $('save').addEventListener('click', () => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 });
 
+function menuIsOpen() {
+  try {
+    return $('menu').matches(':popover-open');
+  } catch {
+    return false; // see popover.js
+  }
+}
+
+function closeMenu() {
+  $('menu').hidePopover?.();
+}
+
 $('hide').addEventListener('click', hide);
 onPanic(hide);
 
-/** Leaves, forgets, and shows nothing. */
+/** Shows nothing, leaves, and forgets: in this order, so that nothing can keep the first from happening. */
 function hide() {
+  veil($('cover'), true);
+  document.title = '\u200b';
   chat.close();
   transcript.clear();
   forgetDraft();
   chats = 0;
   lost = false;
-  if ($('menu').matches(':popover-open')) $('menu').hidePopover();
-  veil($('cover'), true);
-  document.title = '\u200b';
+  closeMenu();
   $('uncover').focus();
 }
 

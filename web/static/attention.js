@@ -19,6 +19,7 @@ export class Attention {
   /** Browsers give sound to a page only out of a key or click of its user. */
   unlock() {
     if (!this.sound) return;
+    if (typeof AudioContext !== 'function') return;
     this.#audio ??= new AudioContext();
     if (this.#audio.state === 'suspended') this.#audio.resume().catch(() => {});
   }

@@ -117,7 +117,7 @@ export class Composer {
 
   /** Grows the field with its text, where the style sheet's field-sizing does not. */
   #fit() {
-    if (CSS.supports('field-sizing', 'content')) return;
+    if (window.CSS?.supports?.('field-sizing', 'content')) return;
     this.#field.style.height = 'auto';
     this.#field.style.height = `${this.#field.scrollHeight}px`;
   }

@@ -9,7 +9,7 @@ export function onPanic(hide) {
   addEventListener('keydown', ({ key, repeat, timeStamp }) => {
     if (key !== 'Shift') presses = [];
     else if (!repeat) presses.push(timeStamp);
-    if (presses.length < TIMES || timeStamp - presses.at(-TIMES) > WITHIN) return;
+    if (presses.length < TIMES || timeStamp - presses[presses.length - TIMES] > WITHIN) return;
     presses = [];
     hide();
   }, { capture: true });
@@ -20,6 +20,7 @@ export function onPanic(hide) {
 export function veil(cover, on) {
   for (const part of document.body.children) part.hidden = (part === cover) !== on;
   const icon = document.querySelector('link[rel=icon]');
+  if (!icon) return;
   icon.dataset.href ??= icon.getAttribute('href');
   icon.href = on ? 'data:,' : icon.dataset.href;
 }

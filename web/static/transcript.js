@@ -33,9 +33,13 @@ export class Transcript {
     scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     jump.addEventListener('click', () => this.#toEnd());
     // A phone that is turned, or its keyboard: what was last stays in sight.
-    const observer = new ResizeObserver(() => this.#settle());
-    observer.observe(scroller);
-    observer.observe(log);
+    if (typeof ResizeObserver === 'function') {
+      const observer = new ResizeObserver(() => this.#settle());
+      observer.observe(scroller);
+      observer.observe(log);
+    } else {
+      addEventListener('resize', () => this.#settle());
+    }
     log.addEventListener('copy', (event) => this.#copy(event));
   }
 
@@ -136,8 +140,8 @@ export class Transcript {
 
   /** What is copied out of several messages says, line for line, who said what. */
   #copy(event) {
-    const selection = getSelection();
-    if (selection.isCollapsed) return;
+    const selection = document.getSelection?.();
+    if (!selection || selection.isCollapsed) return;
     const lines = this.#lines.filter(({ element }) => selection.containsNode(element, true));
     if (lines.length < 2) return;
     event.clipboardData.setData('text/plain', asText(lines));

@@ -50,24 +50,33 @@ export function preferred() {
   return [...new Set(wanted.map((tag) => tag.toLowerCase().split('-')[0]))];
 }
 
+/** What make makes, or null in a browser that cannot. */
+function optional(make) {
+  try {
+    return make();
+  } catch {
+    return null;
+  }
+}
+
 /** Sets the words to those of table, which is in language. */
 function use(language, table) {
   const tag = tags([...(navigator.languages ?? [])]).find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
   const number = new Intl.NumberFormat(tag);
   const clock = new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit' });
-  const moment = new Intl.DateTimeFormat(tag, { dateStyle: 'short', timeStyle: 'medium' });
-  const list = new Intl.ListFormat(tag, { style: 'narrow', type: 'conjunction' });
-  const seconds = new Intl.NumberFormat(tag, { style: 'unit', unit: 'second', unitDisplay: 'short' });
-  const plurals = new Intl.PluralRules(tag);
+  const moment = new Intl.DateTimeFormat(tag, { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' });
+  const list = optional(() => new Intl.ListFormat(tag, { style: 'narrow', type: 'conjunction' }));
+  const seconds = optional(() => new Intl.NumberFormat(tag, { style: 'unit', unit: 'second', unitDisplay: 'short' }));
+  const plurals = optional(() => new Intl.PluralRules(tag));
   Object.assign(format, {
     language,
     tag,
     number: (n) => number.format(n),
     time: (date) => clock.format(date),
     moment: (date) => moment.format(date),
-    list: (items) => list.format(items),
-    seconds: (n) => seconds.format(n),
-    plural: (n) => plurals.select(n),
+    list: (items) => list?.format(items) ?? items.join(', '),
+    seconds: (n) => seconds?.format(n) ?? `${n} s`,
+    plural: (n) => plurals?.select(n) ?? 'other',
   });
   Object.assign(words, compile(table));
 }
