@@ -55,7 +55,7 @@ var clients = []struct {
 		"Sec-WebSocket-Version: 13",
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 		"Connection: Upgrade",
-	), Request{Path: 1}},
+	), Request{Endpoint: 1}},
 	{"websocat", lines(
 		"GET /ws HTTP/1.1",
 		"Host: 127.0.0.1:8080",

@@ -21,7 +21,7 @@
 //
 // # What is answered
 //
-//	path is none of Config.Paths        NotChat
+//	no endpoint has the path            NotChat
 //	not HTTP/1.x                        505
 //	malformed head or handshake         400
 //	method other than GET               405

@@ -11,8 +11,10 @@ import (
 // two reads and bring the first frame with them.
 func ExampleUpgrader() {
 	u, err := handshake.New(handshake.Config{
-		Paths:        []string{"/ws", "/echo"},
-		Subprotocols: []string{"roulette.v1"},
+		Endpoints: []handshake.Endpoint{
+			{Path: "/ws", Subprotocols: []string{"roulette.v1"}},
+			{Path: "/echo"},
+		},
 	})
 	if err != nil {
 		panic(err)
@@ -36,12 +38,12 @@ func ExampleUpgrader() {
 			continue // until the deadline
 		}
 		resp, req, res := u.Upgrade(nil, got[:n])
-		fmt.Println(res, req.Path, res.Label())
+		fmt.Println(res, req.Endpoint)
 		fmt.Print(strings.ReplaceAll(string(resp), "\r\n", "\n"))
 		fmt.Printf("first frames: %q\n", got[n:])
 	}
 	// Output:
-	// 101 Switching Protocols 0 ok
+	// 101 Switching Protocols 0
 	// HTTP/1.1 101 Switching Protocols
 	// Upgrade: websocket
 	// Connection: Upgrade

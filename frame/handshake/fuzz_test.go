@@ -78,8 +78,8 @@ func FuzzUpgrade(f *testing.F) {
 		switch {
 		case theirs.Method != "GET" || theirs.ProtoMajor != 1 || theirs.ProtoMinor < 1:
 			t.Fatalf("accepted %s %s", theirs.Method, theirs.Proto)
-		case theirs.URL.Path != u.paths[req.Path]:
-			t.Fatalf("accepted for %q, path is %q", u.paths[req.Path], theirs.URL.Path)
+		case theirs.URL.Path != u.endpoints[req.Endpoint].Path:
+			t.Fatalf("accepted for %q, path is %q", u.endpoints[req.Endpoint].Path, theirs.URL.Path)
 		case theirs.ContentLength != 0 || len(theirs.TransferEncoding) > 0:
 			t.Fatalf("accepted a body of %d bytes, %v", theirs.ContentLength, theirs.TransferEncoding)
 		case !slices.Contains(list("Upgrade"), "websocket") || !slices.Contains(list("Connection"), "upgrade"):

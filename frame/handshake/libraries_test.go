@@ -124,7 +124,7 @@ func TestLibraries(t *testing.T) {
 			if err != nil || text != "welcome" || protocol != "roulette.v1" {
 				t.Errorf("got %q, subprotocol %q, %v", text, protocol, err)
 			}
-			if req := <-served; req.Path != 1 || req.Subprotocol != "roulette.v1" {
+			if req := <-served; req.Endpoint != 1 || req.Subprotocol != "roulette.v1" {
 				t.Errorf("request %+v", req)
 			}
 

@@ -21,28 +21,20 @@ const (
 	BadVersion                     // 505, not HTTP/1.x
 )
 
-var results = [...]struct {
-	label  string
-	status int
-}{
-	OK:               {"ok", http.StatusSwitchingProtocols},
-	NotChat:          {"", 0},
-	BadRequest:       {"bad_request", http.StatusBadRequest},
-	BadOrigin:        {"origin", http.StatusForbidden},
-	NotFound:         {"not_found", http.StatusNotFound},
-	MethodNotAllowed: {"bad_request", http.StatusMethodNotAllowed},
-	Timeout:          {"timeout", http.StatusRequestTimeout},
-	UpgradeRequired:  {"bad_request", http.StatusUpgradeRequired},
-	TooLarge:         {"too_large", http.StatusRequestHeaderFieldsTooLarge},
-	BadVersion:       {"bad_request", http.StatusHTTPVersionNotSupported},
+var statuses = [...]int{
+	OK:               http.StatusSwitchingProtocols,
+	BadRequest:       http.StatusBadRequest,
+	BadOrigin:        http.StatusForbidden,
+	NotFound:         http.StatusNotFound,
+	MethodNotAllowed: http.StatusMethodNotAllowed,
+	Timeout:          http.StatusRequestTimeout,
+	UpgradeRequired:  http.StatusUpgradeRequired,
+	TooLarge:         http.StatusRequestHeaderFieldsTooLarge,
+	BadVersion:       http.StatusHTTPVersionNotSupported,
 }
 
-// Label is the value of a metric's label: ok, bad_request, timeout, too_large,
-// origin or not_found. It is empty for NotChat, which is no handshake.
-func (r Result) Label() string { return results[r].label }
-
 // Status is the status code of the response, 0 for NotChat.
-func (r Result) Status() int { return results[r].status }
+func (r Result) Status() int { return statuses[r] }
 
 func (r Result) String() string {
 	if r == NotChat {

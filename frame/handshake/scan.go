@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"bytes"
+	"slices"
 )
 
 // request is what a scan of a head has understood. The slices lie in the head.
@@ -10,6 +11,7 @@ type request struct {
 	major, minor   byte
 
 	path      []byte // of the target, without the query
+	endpoint  int    // index of the one with this path; -1: none
 	authority []byte // of a target in absolute form
 
 	host, origin, key, version     []byte
@@ -45,6 +47,7 @@ func (u *Upgrader) scan(head []byte) (r request, bad string) {
 	if bad = r.scanRequestLine(line); bad != "" {
 		return r, bad
 	}
+	r.endpoint = slices.IndexFunc(u.endpoints, func(e Endpoint) bool { return e.Path == string(r.path) })
 	for {
 		if line, rest, ok = cutLine(rest); !ok {
 			return r, badLineEnd
@@ -243,15 +246,19 @@ func unquote(b []byte) []byte {
 }
 
 // chooseProtocol takes the first of the client's subprotocols, in the client's
-// order of preference, that the server speaks.
+// order of preference, that is spoken at the endpoint.
 func (u *Upgrader) chooseProtocol(r *request, list []byte) {
+	var spoken []string
+	if r.endpoint >= 0 {
+		spoken = u.endpoints[r.endpoint].Subprotocols
+	}
 	for len(list) > 0 {
 		var offered []byte
 		offered, list = cutElement(list)
 		for _, c := range offered {
 			r.badProtocol = r.badProtocol || !isToken(c)
 		}
-		for _, known := range u.subprotocols {
+		for _, known := range spoken {
 			if r.protocol == "" && string(offered) == known {
 				r.protocol = known
 			}

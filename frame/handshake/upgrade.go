@@ -10,15 +10,10 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Config says which requests become chats. The zero value has no chat path.
+// Config says which requests become chats. The zero value has no endpoint.
 type Config struct {
-	// Paths are the chat paths, such as "/ws". Request.Path is an index into
-	// it.
-	Paths []string
-
-	// Subprotocols may be chosen if the client offers them. Others that it
-	// offers are ignored, and it is then served without one.
-	Subprotocols []string
+	// Endpoints are where chats are. Request.Endpoint is an index into it.
+	Endpoints []Endpoint
 
 	// AllowedOrigins is a list, such as "https://example.org", of the pages that
 	// may open a chat. "https://*.example.org" is every host below that name, and
@@ -28,26 +23,39 @@ type Config struct {
 	AllowedOrigins []string
 }
 
+// Endpoint is a path at which requests become chats.
+type Endpoint struct {
+	// Path is such as "/ws".
+	Path string
+
+	// Subprotocols may be chosen if the client offers them. Others that it
+	// offers are ignored, and it is then served without one.
+	Subprotocols []string
+}
+
 // Upgrader answers handshakes.
 //
 // It is immutable after New, and for all goroutines.
 type Upgrader struct {
-	paths        []string
-	subprotocols []string
-	origins      []origin
-	anyOrigin    bool
-	nullOrigin   bool
-	gobwas       ws.Upgrader
-	exchanges    sync.Pool // of *exchange
+	endpoints  []Endpoint
+	origins    []origin
+	anyOrigin  bool
+	nullOrigin bool
+	gobwas     ws.Upgrader
+	exchanges  sync.Pool // of *exchange
 }
 
-// Request is what is to be known of a request that was accepted.
+// Request is what is to be known of a request that was accepted, or is for
+// somebody else.
 type Request struct {
-	// Path is an index into Config.Paths.
-	Path int
+	// Endpoint is an index into Config.Endpoints.
+	Endpoint int
 
-	// Subprotocol is the chosen one, an element of Config.Subprotocols, or
-	// empty.
+	// Elsewhere, with NotChat, says that the request asks for WebSocket all the
+	// same.
+	Elsewhere bool
+
+	// Subprotocol is the chosen one, an element of the Endpoint's, or empty.
 	Subprotocol string
 
 	// ForwardedFor is the value of X-Forwarded-For, unchecked, several lines
@@ -57,20 +65,18 @@ type Request struct {
 
 // New checks the configuration. An error names the entry that is wrong.
 func New(c Config) (*Upgrader, error) {
-	for _, p := range c.Paths {
-		r := request{target: []byte(p)}
-		if p == "" || p[0] != '/' || r.splitTarget() != "" || string(r.path) != p {
-			return nil, fmt.Errorf("handshake: %q is not a path such as /ws", p)
+	u := new(Upgrader)
+	for _, e := range c.Endpoints {
+		r := request{target: []byte(e.Path)}
+		if e.Path == "" || e.Path[0] != '/' || r.splitTarget() != "" || string(r.path) != e.Path {
+			return nil, fmt.Errorf("handshake: %q is not a path such as /ws", e.Path)
 		}
-	}
-	for _, s := range c.Subprotocols {
-		if s == "" || slices.ContainsFunc([]byte(s), func(c byte) bool { return !isToken(c) }) {
-			return nil, fmt.Errorf("handshake: %q is not a subprotocol", s)
+		for _, s := range e.Subprotocols {
+			if s == "" || slices.ContainsFunc([]byte(s), func(c byte) bool { return !isToken(c) }) {
+				return nil, fmt.Errorf("handshake: %q is not a subprotocol", s)
+			}
 		}
-	}
-	u := &Upgrader{
-		paths:        slices.Clone(c.Paths),
-		subprotocols: slices.Clone(c.Subprotocols),
+		u.endpoints = append(u.endpoints, Endpoint{e.Path, slices.Clone(e.Subprotocols)})
 	}
 	if err := u.parseOrigins(c.AllowedOrigins); err != nil {
 		return nil, err
@@ -95,11 +101,9 @@ func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Resu
 		res, reason = BadRequest, bad
 	case r.major != 1:
 		res, reason = BadVersion, "this server speaks HTTP/1.1"
+	case r.endpoint < 0:
+		return dst, Request{Elsewhere: r.upgrade}, NotChat
 	default:
-		req.Path = slices.IndexFunc(u.paths, func(p string) bool { return p == string(r.path) })
-		if req.Path < 0 {
-			return dst, Request{}, NotChat
-		}
 		res, reason = u.judge(&r)
 	}
 	if res != OK {
@@ -107,15 +111,7 @@ func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Resu
 		body := !bytes.HasPrefix(head, []byte("HEAD "))
 		return appendRefusal(dst, res.Status(), reason, 0, body), Request{}, res
 	}
-	req.Subprotocol, req.ForwardedFor = r.protocol, r.forwarded
-	return u.accept(dst, &r), req, OK
-}
-
-// IsUpgrade tells whether a whole request head, on whatever path, asks for
-// WebSocket.
-func (u *Upgrader) IsUpgrade(head []byte) bool {
-	r, bad := u.scan(head)
-	return bad == "" && r.upgrade
+	return u.accept(dst, &r), Request{Endpoint: r.endpoint, Subprotocol: r.protocol, ForwardedFor: r.forwarded}, OK
 }
 
 // judge decides about a well-formed request for a chat path (RFC 6455, section
@@ -209,9 +205,11 @@ func appendCanonical(b []byte, r *request) []byte {
 
 // intern gives gobwas the one subprotocol that is left, without a new string.
 func (u *Upgrader) intern(name []byte) (string, bool) {
-	for _, s := range u.subprotocols {
-		if string(name) == s {
-			return s, true
+	for i := range u.endpoints {
+		for _, s := range u.endpoints[i].Subprotocols {
+			if string(name) == s {
+				return s, true
+			}
 		}
 	}
 	return "", true

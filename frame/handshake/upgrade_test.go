@@ -18,8 +18,10 @@ const acceptKey = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 func newUpgrader(t testing.TB, origins ...string) *Upgrader {
 	t.Helper()
 	u, err := New(Config{
-		Paths:          []string{"/ws", "/echo"},
-		Subprotocols:   []string{"roulette.v1", "roulette.v2"},
+		Endpoints: []Endpoint{
+			{"/ws", []string{"roulette.v1", "roulette.v2"}},
+			{"/echo", []string{"roulette.v1", "roulette.v2"}},
+		},
 		AllowedOrigins: origins,
 	})
 	if err != nil {
@@ -199,7 +201,7 @@ func TestRefusals(t *testing.T) {
 			if res != tt.res {
 				t.Fatalf("%v, want %v\n%s", res, tt.res, resp)
 			}
-			if !reflect.DeepEqual(req, Request{}) {
+			if !reflect.DeepEqual(req, Request{Elsewhere: res == NotChat}) {
 				t.Errorf("request is %+v", req)
 			}
 			resp = bytes.TrimPrefix(resp, []byte("before"))
@@ -264,13 +266,12 @@ func TestAppendRefusal(t *testing.T) {
 }
 
 func TestResults(t *testing.T) {
-	labels := map[string]bool{"ok": true, "bad_request": true, "timeout": true, "too_large": true, "origin": true, "not_found": true}
 	for r := OK; r <= BadVersion; r++ {
 		if r == NotChat {
 			continue
 		}
-		if !labels[r.Label()] || http.StatusText(r.Status()) == "" || (r == OK) != (r.Label() == "ok") {
-			t.Errorf("%v has label %q, status %d", r, r.Label(), r.Status())
+		if http.StatusText(r.Status()) == "" || (r == OK) != (r.Status() == 101) {
+			t.Errorf("%v has status %d", r, r.Status())
 		}
 	}
 }
@@ -280,11 +281,11 @@ func TestNewRefuses(t *testing.T) {
 		desc   string
 		config Config
 	}{
-		{"empty path", Config{Paths: []string{""}}},
-		{"path without a slash", Config{Paths: []string{"ws"}}},
-		{"path with a query", Config{Paths: []string{"/ws?x"}}},
-		{"empty subprotocol", Config{Subprotocols: []string{""}}},
-		{"subprotocol with a space", Config{Subprotocols: []string{"a b"}}},
+		{"empty path", Config{Endpoints: []Endpoint{{Path: ""}}}},
+		{"path without a slash", Config{Endpoints: []Endpoint{{Path: "ws"}}}},
+		{"path with a query", Config{Endpoints: []Endpoint{{Path: "/ws?x"}}}},
+		{"empty subprotocol", Config{Endpoints: []Endpoint{{"/ws", []string{""}}}}},
+		{"subprotocol with a space", Config{Endpoints: []Endpoint{{"/ws", []string{"a b"}}}}},
 		{"origin without a scheme", Config{AllowedOrigins: []string{"example.org"}}},
 		{"origin with a path", Config{AllowedOrigins: []string{"https://example.org/"}}},
 		{"empty origin", Config{AllowedOrigins: []string{""}}},
@@ -301,13 +302,17 @@ func TestNewRefuses(t *testing.T) {
 
 // No subprotocol is chosen that was not configured.
 func TestNoSubprotocols(t *testing.T) {
-	u, err := New(Config{Paths: []string{"/ws"}})
+	u, err := New(Config{Endpoints: []Endpoint{{"/rich", []string{"roulette.v1"}}, {Path: "/ws"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	head := strings.Replace(good, "Host", "Sec-WebSocket-Protocol: roulette.v1\r\nHost", 1)
 	resp, req, res := u.Upgrade(nil, []byte(head))
-	if res != OK || req.Subprotocol != "" || bytes.Contains(resp, []byte("Protocol:")) {
+	if res != OK || req.Endpoint != 1 || req.Subprotocol != "" || bytes.Contains(resp, []byte("Protocol:")) {
+		t.Errorf("%v %+v %q", res, req, resp)
+	}
+	resp, req, res = u.Upgrade(nil, []byte(strings.Replace(head, "/ws", "/rich", 1)))
+	if res != OK || req.Endpoint != 0 || req.Subprotocol != "roulette.v1" || !bytes.Contains(resp, []byte("Protocol: roulette.v1")) {
 		t.Errorf("%v %+v %q", res, req, resp)
 	}
 }
@@ -330,20 +335,18 @@ func TestUpgradeConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-func TestIsUpgrade(t *testing.T) {
-	u, err := New(Config{Paths: []string{"/ws"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+// A request for no endpoint is told from one that would have liked to chat.
+func TestElsewhere(t *testing.T) {
+	u := newUpgrader(t)
 	for head, want := range map[string]bool{
-		"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":   true,
 		"GET /else HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n": true,
-		"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n":         false,
-		"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n":                         false,
-		"GET /ws HTTP/1.1\r\nHost: a\nUpgrade: websocket\r\n\r\n":     false,
+		"GET /else HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n":       false,
+		"GET /else HTTP/1.1\r\nHost: a\r\n\r\n":                       false,
+		"GET /ws/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n":  true,
 	} {
-		if got := u.IsUpgrade([]byte(head)); got != want {
-			t.Errorf("%q: %v", head, got)
+		resp, req, res := u.Upgrade([]byte("before"), []byte(head))
+		if res != NotChat || string(resp) != "before" || req.Elsewhere != want {
+			t.Errorf("%q: %v %+v %q", head, res, req, resp)
 		}
 	}
 }

@@ -211,7 +211,7 @@ func (h *handler) leave(c *netpoll.Conn) {
 		h.end(c, draining)
 	case stageOf(c) != handshaking:
 	case c.Held() != nil: // it has begun to ask for something
-		h.refuseWith(c, h.shuttingDown())
+		h.refuse(c, goingAway)
 	default:
 		c.Close()
 	}

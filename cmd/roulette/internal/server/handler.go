@@ -83,10 +83,6 @@ func (h *handler) releasePartial(p *partial) {
 func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, _ netpoll.Door) bool {
 	h.counters.Accepted++
 	if h.rules.ProxyProtocol {
-		if !h.rules.TrustedProxies.Contains(peer.Addr()) {
-			h.reject(c, metrics.RejectProxyHeader)
-			return false
-		}
 		setFlag(c, headerDue)
 	}
 	return h.welcome(c, peer.Addr())
@@ -198,7 +194,7 @@ var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
 func (h *handler) Garbled(c *netpoll.Conn, _ error) {
 	if stageOf(c) == handshaking {
 		h.countHandshake(c, handshake.BadRequest)
-		h.refuseWith(c, h.reply[:0])
+		h.dismiss(c, h.reply[:0])
 		return
 	}
 	h.end(c, garbled)
@@ -235,14 +231,14 @@ func (h *handler) releaseHeld(c *netpoll.Conn) {
 	c.Hold(nil)
 }
 
-// releaseAddress uncounts c's address (I6).
+// releaseAddress gives back what c was counted for (I6).
 func (h *handler) releaseAddress(c *netpoll.Conn) {
-	if has(c, counted) {
-		clearFlag(c, counted)
+	if has(c, attributed) {
+		clearFlag(c, attributed)
 		h.server.addresses.Release(c.Addr, h.worker.Now())
 	}
-	if has(c, turnAway) {
-		clearFlag(c, turnAway)
+	if refusalOf(c) != admitted {
+		setRefusal(c, admitted)
 		h.server.turnedAway.Add(-1)
 	}
 }

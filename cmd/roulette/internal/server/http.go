@@ -49,8 +49,8 @@ func newHTTPServer(s *Server) *httpServer {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc(healthPath, s.publicHealth)
-	for _, path := range []string{chatPath, echoPath} {
-		mux.HandleFunc(path, hs.upgrade)
+	for _, e := range endpoints {
+		mux.HandleFunc(e.Path, hs.upgrade)
 	}
 	hs.std = &http.Server{
 		Handler:        mux,
@@ -91,7 +91,7 @@ func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
 	if err != nil {
 		// There is no other descriptor. The socket's buffer is empty, or the
 		// client is to blame for getting no answer.
-		_, _ = unix.Write(fd, handshake.AppendRefusal(nil, http.StatusServiceUnavailable, "too busy for pages", 5))
+		_, _ = unix.Write(fd, pagesFull.append(nil))
 		f.Close()
 		hs.release()
 		hs.server.log.Debug("connection not handed to net/http", "error", err)
@@ -195,8 +195,7 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		hs.server.log.Warn("connection not taken back from net/http", "error", err)
-		response := handshake.AppendRefusal(nil, http.StatusServiceUnavailable, "too busy", 10)
-		_, _ = conn.Write(response)
+		_, _ = conn.Write(notTakenBack.append(nil))
 	}
 }
 
@@ -210,7 +209,7 @@ func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
 			s.config.Kernel.Close(fd)
 			return
 		}
-		h.upgrade(c, fromHTTP, head, rest)
+		h.upgrade(c, afterPages, head, rest)
 	})
 }
 

@@ -224,7 +224,7 @@ func (a *audit) handshakes(t *testing.T) {
 }
 
 func (a *audit) refusals(t *testing.T) {
-	for _, r := range refusals(t) {
+	for _, r := range refusalCases(t) {
 		t.Run(r.why.String(), func(t *testing.T) {
 			_, s, addr := r.start(t, nil)
 			if _, status := ask(t, addr, r.request(addr)); status != r.status {

@@ -3,75 +3,75 @@ package server
 import (
 	"context"
 	"log/slog"
-	"sync"
 
+	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
 
-// refusalPeriod is how often, in milliseconds, refusals for one reason are
-// logged.
-const refusalPeriod = 10_000
+// refusal is how a connection is refused: a row of the table of refusals.
+type refusal uint8
 
-// refusalLog logs refusals, sampled: the first for each reason at once, and
-// while there are more, a line a period with their number. It knows no address:
-// who was refused is nobody's business, except at the level debug.
-type refusalLog struct {
-	log *slog.Logger
+const (
+	admitted refusal = iota
+	serverFull
+	addressFull
+	handshakeRate
+	memoryShort
+	goingAway
+	notFromProxy
+	noProxyHeader
+	pagesFull
+	notTakenBack
 
-	mu      sync.Mutex
-	reasons [len(metrics.Counters{}.Rejected)]struct { // guarded by mu
-		quiet bool   // a line was written at since, and the next has to wait
-		since uint32 // Worker.Now
-		n     uint64 // not logged yet
-	}
+	lastRefusal
+)
+
+// refusals says of each what the client gets, and what it is counted and logged
+// as. Status 0: the connection is closed without a word.
+var refusals = [lastRefusal]struct {
+	status     int
+	text       string
+	retryAfter int // seconds; 0: it does not say
+	why        metrics.RejectReason
+}{
+	serverFull:    {503, "server is full", 10, metrics.RejectMaxConnections},
+	addressFull:   {429, "too many connections from this address", 30, metrics.RejectPerAddress},
+	handshakeRate: {429, "too many handshakes from this address", 10, metrics.RejectHandshakeRate},
+	memoryShort:   {503, "memory is short", 10, metrics.RejectMemory},
+	goingAway:     {503, "shutting down", 10, metrics.RejectDraining},
+	notFromProxy:  {0, "", 0, metrics.RejectProxyHeader},
+	noProxyHeader: {400, "a PROXY protocol header must come first", 0, metrics.RejectProxyHeader},
+	// Not counted: of pages, net/http's own.
+	pagesFull:    {503, "too busy for pages", 5, 0},
+	notTakenBack: {503, "too busy", 10, 0},
 }
 
-// note logs n refusals now or later.
-func (l *refusalLog) note(why metrics.RejectReason, n uint64, now uint32) {
-	l.mu.Lock()
-	r := &l.reasons[why]
-	r.n += n
-	if r.quiet {
-		l.mu.Unlock()
-		return
-	}
-	n, r.n = r.n, 0
-	r.quiet, r.since = true, now
-	l.mu.Unlock()
-	l.write(why, n)
+// append appends the refusal's response.
+func (r refusal) append(dst []byte) []byte {
+	row := &refusals[r]
+	return handshake.AppendRefusal(dst, row.status, row.text, row.retryAfter)
 }
 
-// flush logs what has waited for a period. Called by one worker at each tick.
-func (l *refusalLog) flush(now uint32) {
-	for why := range l.reasons {
-		l.mu.Lock()
-		r := &l.reasons[why]
-		// The workers' clocks differ by a tick.
-		if !r.quiet || int32(now-r.since) < refusalPeriod {
-			l.mu.Unlock()
-			continue
-		}
-		n := r.n
-		r.n, r.since, r.quiet = 0, now, n > 0
-		l.mu.Unlock()
-		if n > 0 {
-			l.write(metrics.RejectReason(why), n)
-		}
+// refuse answers c's request with a refusal, which was noted when it was decided.
+func (h *handler) refuse(c *netpoll.Conn, r refusal) { h.dismiss(c, r.append(h.reply[:0])) }
+
+// keep has c, which is refused, live until its request can be answered so. False:
+// there may be no more of that kind; it is to be closed at once.
+func (h *handler) keep(c *netpoll.Conn, r refusal) bool {
+	if refusals[r].status == 0 {
+		return false
 	}
+	if h.server.turnedAway.Add(1) > maxTurnedAway {
+		h.server.turnedAway.Add(-1)
+		return false
+	}
+	setRefusal(c, r)
+	return true
 }
 
-func (l *refusalLog) write(why metrics.RejectReason, n uint64) {
-	level := slog.LevelInfo
-	switch why {
-	case metrics.RejectMaxConnections, metrics.RejectDescriptorLimit, metrics.RejectMemory:
-		level = slog.LevelWarn // there is not enough of something
-	}
-	l.log.Log(context.Background(), level, "connections refused", "reason", why.String(), "number", n)
-}
-
-// reject counts and logs that c is refused.
-func (h *handler) reject(c *netpoll.Conn, why metrics.RejectReason) {
+// note counts and logs that c is refused.
+func (h *handler) note(c *netpoll.Conn, why metrics.RejectReason) {
 	h.counters.Rejected[why]++
 	s := h.server
 	s.refusals.note(why, 1, h.worker.Now())
@@ -88,4 +88,40 @@ func (h *handler) Refused(why netpoll.Refusal) {
 	}
 	h.counters.Rejected[reason]++
 	h.server.refusals.note(reason, 1, h.worker.Now())
+}
+
+// fail answers a request that went wrong.
+func (h *handler) fail(c *netpoll.Conn, result handshake.Result) {
+	h.countHandshake(c, result)
+	h.dismiss(c, handshake.AppendRefusal(h.reply[:0], result.Status(), result.String(), 0))
+}
+
+func (h *handler) countHandshake(c *netpoll.Conn, result handshake.Result) {
+	h.counters.Handshakes[handshakeResults[result]]++
+	if result == handshake.BadOrigin {
+		h.note(c, metrics.RejectOrigin)
+	}
+}
+
+// handshakeResults is what each is counted as.
+var handshakeResults = [...]metrics.HandshakeResult{
+	handshake.OK:               metrics.HandshakeOK,
+	handshake.BadRequest:       metrics.HandshakeBadRequest,
+	handshake.BadOrigin:        metrics.HandshakeOrigin,
+	handshake.NotFound:         metrics.HandshakeNotFound,
+	handshake.MethodNotAllowed: metrics.HandshakeBadRequest,
+	handshake.Timeout:          metrics.HandshakeTimeout,
+	handshake.UpgradeRequired:  metrics.HandshakeBadRequest,
+	handshake.TooLarge:         metrics.HandshakeTooLarge,
+	handshake.BadVersion:       metrics.HandshakeBadRequest,
+}
+
+// dismiss ends a connection that was never a chat with an HTTP response.
+func (h *handler) dismiss(c *netpoll.Conn, response []byte) {
+	h.reply = response[:0]
+	h.releaseHeld(c)
+	setEnded(c)
+	h.counters.Connections[metrics.ConnectionHandshaking]--
+	h.counters.Connections[metrics.ConnectionClosing]++
+	c.Finish(response)
 }

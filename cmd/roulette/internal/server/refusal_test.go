@@ -34,8 +34,8 @@ func (l *logged) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
 }
 
-// refusal is a reason for which a chat is refused, and how it comes to that.
-type refusal struct {
+// refusalCase is a reason for which a chat is refused, and how it comes to that.
+type refusalCase struct {
 	why      metrics.RejectReason
 	status   int
 	level    string
@@ -46,7 +46,7 @@ type refusal struct {
 }
 
 // start starts a server that refuses for the reason.
-func (r *refusal) start(t *testing.T, log *slog.Logger) (*fromAfar, *Server, string) {
+func (r *refusalCase) start(t *testing.T, log *slog.Logger) (*fromAfar, *Server, string) {
 	k := &fromAfar{stoppedClock: newStoppedClock()}
 	k.set(refusedClient)
 	s, addr := start(t, Config{Kernel: k, Settings: r.settings, Logger: log, memory: r.memory})
@@ -65,15 +65,15 @@ func (r *refusal) start(t *testing.T, log *slog.Logger) (*fromAfar, *Server, str
 const refusedClient = "192.0.2.1"
 
 // request is what is refused.
-func (r *refusal) request(addr string) string {
+func (r *refusalCase) request(addr string) string {
 	if r.origin != "" {
 		return servertest.Request(addr, "/ws", "Origin: "+r.origin)
 	}
 	return servertest.Request(addr, "/ws")
 }
 
-func refusals(t *testing.T) []refusal {
-	return []refusal{
+func refusalCases(t *testing.T) []refusalCase {
+	return []refusalCase{
 		{why: metrics.RejectMaxConnections, status: 503, level: "WARN", settings: Settings{MaxConnections: 1},
 			before: func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }},
 		{why: metrics.RejectPerAddress, status: 429, level: "INFO", settings: Settings{MaxConnectionsPerAddress: 1},
@@ -97,7 +97,7 @@ func refusals(t *testing.T) []refusal {
 // TestRefusals: each reason is answered, counted, and logged: the first refusal
 // at once, the others as a number after a while, and without an address.
 func TestRefusals(t *testing.T) {
-	for _, tc := range refusals(t) {
+	for _, tc := range refusalCases(t) {
 		t.Run(tc.why.String(), func(t *testing.T) {
 			var log logged
 			k, s, addr := tc.start(t, log.logger(slog.LevelInfo))

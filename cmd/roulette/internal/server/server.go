@@ -16,6 +16,8 @@ import (
 	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame"
+	"roulette/frame/handshake"
+	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -103,13 +105,19 @@ type Server struct {
 	phase      atomic.Int32
 	drain      atomic.Pointer[drain]     // when people are sent away
 	awaited    atomic.Pointer[condition] // what Shutdown waits for
-	turnedAway atomic.Int32              // connections with the flag turnAway
+	turnedAway atomic.Int32              // connections that are kept to be refused
 }
 
-// The endpoints. On /echo there is no subprotocol to choose.
+// endpoints are the chats'; on /echo there is no subprotocol to choose.
+var endpoints = [...]handshake.Endpoint{
+	chatEndpoint: {Path: "/ws", Subprotocols: []string{record.Subprotocol}},
+	echoEndpoint: {Path: "/echo"},
+}
+
 const (
-	chatPath   = "/ws"
-	echoPath   = "/echo"
+	chatEndpoint = iota
+	echoEndpoint
+
 	healthPath = "/healthz"
 )
 

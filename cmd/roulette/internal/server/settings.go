@@ -11,7 +11,6 @@ import (
 	"roulette/cmd/roulette/internal/proxy"
 	"roulette/frame"
 	"roulette/frame/handshake"
-	"roulette/frame/record"
 	"roulette/netpoll"
 )
 
@@ -70,8 +69,7 @@ func (s Settings) withDefaults(most int) Settings {
 type rules struct {
 	Settings
 	messages limit.Rate          // of one connection
-	chat     *handshake.Upgrader // for chatPath
-	echo     *handshake.Upgrader // for echoPath
+	upgrader *handshake.Upgrader // for the endpoints
 }
 
 func (s *Server) newRules(settings Settings) (*rules, error) {
@@ -84,15 +82,8 @@ func (s *Server) newRules(settings Settings) (*rules, error) {
 		messages: limit.NewRate(settings.MessageRate, settings.MessageBurst),
 	}
 	var err error
-	if r.chat, err = handshake.New(handshake.Config{
-		Paths:          []string{chatPath},
-		Subprotocols:   []string{record.Subprotocol},
-		AllowedOrigins: settings.AllowedOrigins,
-	}); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	if r.echo, err = handshake.New(handshake.Config{
-		Paths:          []string{echoPath},
+	if r.upgrader, err = handshake.New(handshake.Config{
+		Endpoints:      endpoints[:],
 		AllowedOrigins: settings.AllowedOrigins,
 	}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)

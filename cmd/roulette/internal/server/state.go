@@ -6,7 +6,8 @@ import "roulette/netpoll"
 //
 //	bits 0–1   kind
 //	bits 2–3   stage
-//	bits 4–    flags
+//	bits 4–11  flags
+//	bits 12–15 refusal that its request gets
 
 // kind is what a connection was upgraded to; it keeps it to the end.
 type kind uint16
@@ -33,14 +34,20 @@ const (
 
 // Flags in the state.
 const (
-	pinged      = 1 << (4 + iota) // a ping is out and nothing has come since
-	rateWarned                    // the rate limit was exceeded
-	counted                       // Conn.Addr is counted in the address table
-	turnAway                      // over a limit: its request gets 503
-	turnAwayFor                   // with turnAway: it is the limit per address, 429
-	proxied                       // from a trusted proxy, whose request says for whom
-	headerDue                     // a PROXY protocol header must come first
+	pinged     = 1 << (4 + iota) // a ping is out and nothing has come since
+	rateWarned                   // the rate limit was exceeded
+	attributed                   // Conn.Addr is counted in the address table
+	proxied                      // from a trusted proxy, whose request says for whom
+	headerDue                    // a PROXY protocol header must come first
 )
+
+const (
+	refusalShift = 12
+	refusalMask  = 0xf << refusalShift
+)
+
+// The refusals fit, or this does not compile.
+var _ [16 - lastRefusal]struct{}
 
 func kindOf(c *netpoll.Conn) kind { return kind(c.State() & kindMask) }
 
@@ -58,6 +65,11 @@ func isRich(c *netpoll.Conn) bool {
 func setOpen(c *netpoll.Conn, k kind) { c.SetState(uint16(k)|uint16(open), kindMask|stageMask) }
 
 func setEnded(c *netpoll.Conn) { c.SetState(uint16(ended), stageMask) }
+
+// refusalOf is what c's request is to be refused with; admitted: it is not.
+func refusalOf(c *netpoll.Conn) refusal { return refusal(c.State() >> refusalShift) }
+
+func setRefusal(c *netpoll.Conn, r refusal) { c.SetState(uint16(r)<<refusalShift, refusalMask) }
 
 func has(c *netpoll.Conn, flag uint16) bool { return c.State()&flag != 0 }
 

@@ -45,9 +45,9 @@ func (h *handler) handshake(c *netpoll.Conn, b []byte) {
 	n, err := handshake.HeadEnd(head, from)
 	switch {
 	case err != nil:
-		h.refuse(c, handshake.BadRequest)
+		h.fail(c, handshake.BadRequest)
 	case n > maxRequest || n == 0 && len(head) > maxRequest:
-		h.refuse(c, handshake.TooLarge)
+		h.fail(c, handshake.TooLarge)
 	case n == 0:
 		if held == nil {
 			held = requests.Get().(*request)
@@ -55,87 +55,78 @@ func (h *handler) handshake(c *netpoll.Conn, b []byte) {
 			c.Hold(held)
 		}
 	case held == nil:
-		h.upgrade(c, accepted, b[:n], b[n:])
+		h.upgrade(c, direct, b[:n], b[n:])
 	default:
 		// What stands behind the head came with this read.
 		if n < len(head) {
 			rest = b[n-from:]
 		}
-		h.upgrade(c, accepted, head[:n], rest)
+		h.upgrade(c, direct, head[:n], rest)
 	}
 }
 
-// origin is where a request comes from.
-type origin uint8
+// arrival is how a request comes.
+type arrival uint8
 
 const (
-	accepted origin = iota // the first one of its connection
-	fromHTTP               // after others, which net/http has served
+	direct     arrival = iota // the first one of its connection
+	afterPages                // after others, which net/http has served
 )
 
 // upgrade answers a whole request head; rest has come behind it.
-func (h *handler) upgrade(c *netpoll.Conn, from origin, head, rest []byte) {
-	s := h.server
-	if has(c, turnAway) {
-		h.turnAway(c)
+func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
+	if r := refusalOf(c); r != admitted {
+		h.refuse(c, r)
 		return
 	}
-	response, r, k, result := h.rules.answerUpgrade(h.reply[:0], head)
+	response, req, result := h.rules.upgrader.Upgrade(h.reply[:0], head)
 	h.reply = response[:0]
-	switch {
-	case result == handshake.NotChat && from == accepted && s.phaseNow() == phaseDraining:
-		h.refuseWith(c, h.shuttingDown())
+	switch result {
+	case handshake.OK:
+	case handshake.NotChat:
+		h.visitPages(c, how, req, head, rest)
 		return
-	case result == handshake.NotChat && from == accepted:
-		if h.rules.chat.IsUpgrade(head) {
-			h.countHandshake(c, handshake.NotFound) // net/http says so, on a page
-		}
-		h.toHTTP(c, head, rest)
-		return
-	case result == handshake.NotChat: // net/http would send it back
-		h.refuse(c, handshake.NotFound)
-		return
-	case result != handshake.OK:
+	default:
 		h.countHandshake(c, result)
-		h.refuseWith(c, response)
+		h.dismiss(c, response)
 		return
-	case s.phaseNow() == phaseDraining:
-		h.reject(c, metrics.RejectDraining)
-		h.refuseWith(c, h.shuttingDown())
-		return
-	case s.pressure.Short():
-		h.reject(c, metrics.RejectMemory)
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "memory is short", 10))
-		return
-	case has(c, proxied) && !h.forwarded(c, r.ForwardedFor):
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
-		return
-	case has(c, counted) && !s.addresses.Handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken():
-		h.reject(c, metrics.RejectHandshakeRate)
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, "too many handshakes from this address", 10))
+	}
+	if r := h.admit(atRequest, c, &visitor{request: req}); r != admitted {
+		h.refuse(c, r)
 		return
 	}
 	h.send(c, response)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.open(c, k)
+	h.open(c, kindFor(req))
 	if len(rest) > 0 {
 		h.messages(c, rest)
 	}
 }
 
-// answerUpgrade is the response to a request head, and which kind of chat it
-// opens if it is OK.
-func (r *rules) answerUpgrade(dst, head []byte) (response []byte, req handshake.Request, k kind, result handshake.Result) {
-	response, req, result = r.chat.Upgrade(dst, head)
-	k = plain
-	if req.Subprotocol != "" {
-		k = richKind
+// kindFor is what a request makes of its connection.
+func kindFor(req handshake.Request) kind {
+	switch {
+	case req.Endpoint == echoEndpoint:
+		return echo
+	case req.Subprotocol != "":
+		return richKind
 	}
-	if result == handshake.NotChat {
-		response, req, result = r.echo.Upgrade(dst, head)
-		k = echo
+	return plain
+}
+
+// visitPages deals with a request that is for no chat.
+func (h *handler) visitPages(c *netpoll.Conn, how arrival, req handshake.Request, head, rest []byte) {
+	switch {
+	case how == afterPages: // net/http would send it back
+		h.fail(c, handshake.NotFound)
+	case h.server.phaseNow() == phaseDraining:
+		h.refuse(c, goingAway)
+	default:
+		if req.Elsewhere {
+			h.countHandshake(c, handshake.NotFound) // net/http says so, on a page
+		}
+		h.toPages(c, head, rest)
 	}
-	return response, req, k, result
 }
 
 // open makes c, whose upgrade has been answered, a chat.
@@ -155,54 +146,6 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 	}
 }
 
-// refuse answers a request that has gone wrong before it was whole.
-func (h *handler) refuse(c *netpoll.Conn, result handshake.Result) {
-	h.countHandshake(c, result)
-	h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], result.Status(), result.String(), 0))
-}
-
-func (h *handler) countHandshake(c *netpoll.Conn, result handshake.Result) {
-	switch result {
-	case handshake.Timeout:
-		h.counters.Handshakes[metrics.HandshakeTimeout]++
-	case handshake.TooLarge:
-		h.counters.Handshakes[metrics.HandshakeTooLarge]++
-	case handshake.BadOrigin:
-		h.counters.Handshakes[metrics.HandshakeOrigin]++
-		h.reject(c, metrics.RejectOrigin)
-	case handshake.NotFound:
-		h.counters.Handshakes[metrics.HandshakeNotFound]++
-	default:
-		h.counters.Handshakes[metrics.HandshakeBadRequest]++
-	}
-}
-
-const tooManyConnections = "too many connections from this address"
-
-// turnAway answers a request on a connection that was one too many.
-func (h *handler) turnAway(c *netpoll.Conn) {
-	if has(c, turnAwayFor) {
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 429, tooManyConnections, 30))
-		return
-	}
-	h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "server is full", 10))
-}
-
-// shuttingDown is the answer to who comes too late.
-func (h *handler) shuttingDown() []byte {
-	return handshake.AppendRefusal(h.reply[:0], 503, "shutting down", 10)
-}
-
-// refuseWith ends a connection that was never a chat with an HTTP response.
-func (h *handler) refuseWith(c *netpoll.Conn, response []byte) {
-	h.reply = response[:0]
-	h.releaseHeld(c)
-	setEnded(c)
-	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.counters.Connections[metrics.ConnectionClosing]++
-	c.Finish(response)
-}
-
 // handshakeTimeout ends a handshake that takes too long. Who has said nothing
 // at all, as a browser that opened a connection in advance, gets no answer.
 func (h *handler) handshakeTimeout(c *netpoll.Conn) {
@@ -211,14 +154,14 @@ func (h *handler) handshakeTimeout(c *netpoll.Conn) {
 		c.Close()
 		return
 	}
-	h.refuse(c, handshake.Timeout)
+	h.fail(c, handshake.Timeout)
 }
 
-// toHTTP gives a connection whose request is for no chat, with the bytes that
+// toPages gives a connection whose request is for no chat, with the bytes that
 // were read, to net/http.
-func (h *handler) toHTTP(c *netpoll.Conn, head, rest []byte) {
+func (h *handler) toPages(c *netpoll.Conn, head, rest []byte) {
 	if !h.server.http.admit() {
-		h.refuseWith(c, handshake.AppendRefusal(h.reply[:0], 503, "too busy for pages", 5))
+		h.refuse(c, pagesFull)
 		return
 	}
 	var client netip.Addr

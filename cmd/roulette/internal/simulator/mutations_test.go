@@ -128,8 +128,6 @@ var mutations = []mutation{
 		"		survivor.resume()\n", ""},
 	{"who leaves a partner stays paused for him", "cmd/roulette/internal/server/parting.go",
 		"		own.resume()\n", ""},
-	{"who is left reads on while somebody still writes for it", "cmd/roulette/internal/server/parting.go",
-		"		if own.lock() {\n			own.unlock()\n		}\n", ""},
 	{"undelivered messages are not reported", "cmd/roulette/internal/server/relay.go",
 		"	if outcome == netpoll.Gone {\n		t.undelivered(n)\n	} else {", "	if outcome == netpoll.Gone {\n		_ = n\n	} else {"},
 	{"a plain client hears of one of its messages only", "cmd/roulette/internal/server/relay.go",

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+
+	"roulette/frame/handshake"
+	"roulette/metrics"
+	"roulette/netpoll"
+)
+
+// occasion is when a gate is looked at.
+type occasion uint8
+
+const (
+	atAccept  occasion = iota // a connection has come, or come back from net/http
+	atName                    // a header of the PROXY protocol has named its client
+	atRequest                 // its request would be answered with 101
+)
+
+// visitor is what is known at an occasion of the client that wants to come in.
+type visitor struct {
+	addr    netip.Addr        // at atAccept the socket's, at atName the header's
+	request handshake.Request // at atRequest
+}
+
+// gates is where it is decided who may come in, in this order. A gate that is
+// shut refuses; one that is open may have counted the connection for what it
+// limits.
+var gates = [...]struct {
+	at      occasion
+	shut    func(h *handler, c *netpoll.Conn, v *visitor) bool
+	refusal refusal
+}{
+	{atAccept, (*handler).isNoProxy, notFromProxy},
+	{atAccept, (*handler).isFull, serverFull},
+	{atAccept, (*handler).isCrowded, addressFull},
+	{atName, (*handler).isCrowdedByName, addressFull},
+	{atRequest, (*handler).isDraining, goingAway},
+	{atRequest, (*handler).isShortOfMemory, memoryShort},
+	{atRequest, (*handler).isCrowdedByRequest, addressFull},
+	{atRequest, (*handler).isHasty, handshakeRate},
+}
+
+// admit looks at the gates of an occasion, and notes which of them is shut.
+func (h *handler) admit(at occasion, c *netpoll.Conn, v *visitor) refusal {
+	for i := range gates {
+		if g := &gates[i]; g.at == at && g.shut(h, c, v) {
+			h.note(c, refusals[g.refusal].why)
+			return g.refusal
+		}
+	}
+	return admitted
+}
+
+// welcome finds a place for c, which comes from addr; or else keeps it until its
+// request is answered with a refusal. False: it is to be closed at once.
+func (h *handler) welcome(c *netpoll.Conn, addr netip.Addr) bool {
+	if r := h.admit(atAccept, c, &visitor{addr: addr}); r != admitted && !h.keep(c, r) {
+		return false
+	}
+	h.counters.Connections[metrics.ConnectionHandshaking]++
+	return true
+}
+
+// named finds a place for c, whose client a header of the PROXY protocol has
+// named. False: it is to be closed at once.
+func (h *handler) named(c *netpoll.Conn, client netip.Addr) bool {
+	if refusalOf(c) != admitted { // already
+		return true
+	}
+	r := h.admit(atName, c, &visitor{addr: client})
+	return r == admitted || h.keep(c, r)
+}
+
+// isNoProxy: where a PROXY protocol header is due, only proxies may come.
+func (h *handler) isNoProxy(c *netpoll.Conn, v *visitor) bool {
+	return has(c, headerDue) && !h.rules.TrustedProxies.Contains(v.addr)
+}
+
+func (h *handler) isFull(*netpoll.Conn, *visitor) bool {
+	return h.server.poller.Count() > h.rules.MaxConnections
+}
+
+// isCrowded attributes c to the address that it comes from; a proxy will say for
+// whom it comes.
+func (h *handler) isCrowded(c *netpoll.Conn, v *visitor) bool {
+	if h.rules.TrustedProxies.Contains(v.addr) {
+		setFlag(c, proxied)
+		return false
+	}
+	return !h.attribute(c, v.addr, "socket")
+}
+
+// isCrowdedByName attributes c to the client that is named, unless that is one
+// more proxy.
+func (h *handler) isCrowdedByName(c *netpoll.Conn, v *visitor) bool {
+	if h.rules.TrustedProxies.Contains(v.addr) {
+		return false
+	}
+	clearFlag(c, proxied)
+	return !h.attribute(c, v.addr, "PROXY protocol")
+}
+
+// isCrowdedByRequest attributes c to the client that a trusted proxy's request
+// names. If it names none, or only proxies, no limit per address applies.
+func (h *handler) isCrowdedByRequest(c *netpoll.Conn, v *visitor) bool {
+	if !has(c, proxied) {
+		return false
+	}
+	clearFlag(c, proxied)
+	trusted := h.rules.TrustedProxies
+	client := trusted.Client(v.request.ForwardedFor)
+	return client.IsValid() && !trusted.Contains(client) && !h.attribute(c, client, "X-Forwarded-For")
+}
+
+func (h *handler) isDraining(*netpoll.Conn, *visitor) bool {
+	return h.server.phaseNow() == phaseDraining
+}
+
+func (h *handler) isShortOfMemory(*netpoll.Conn, *visitor) bool { return h.server.pressure.Short() }
+
+// isHasty takes one handshake from what c's address may make. After a gap of the
+// worker it takes none: those that come at once may have come one by one.
+func (h *handler) isHasty(c *netpoll.Conn, _ *visitor) bool {
+	return has(c, attributed) && !h.server.addresses.Handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken()
+}
+
+// attribute counts c for the client at addr, if its limit allows. source says how
+// the address is known.
+func (h *handler) attribute(c *netpoll.Conn, addr netip.Addr, source string) bool {
+	s := h.server
+	if s.log.Enabled(context.Background(), slog.LevelDebug) {
+		s.log.Debug("client", "conn", c.ID(), "address", addr, "source", source)
+	}
+	key, ok := s.addresses.Key(addr)
+	if !ok {
+		return true
+	}
+	if !s.addresses.Enter(key) {
+		return false
+	}
+	c.Addr = key
+	setFlag(c, attributed)
+	return true
+}
