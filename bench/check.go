@@ -123,7 +123,7 @@ func (l *loop) message(c *client, h head, ok bool, now int64) {
 			l.faults.Misrouted++
 			return
 		}
-		// Who lost a partner without noticing talks to the next one unannounced.
+		// A plain client is not told of a new partner: this is the first message of one.
 		l.join(c, h.id)
 		c.want, c.seen, c.missing = anySequence, 0, 0
 	}

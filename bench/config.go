@@ -44,8 +44,8 @@ const (
 // Modes lists every mode.
 var Modes = []Mode{PingPong, Rate, Stream, Handshakes, Idle, Churn, Slow, Drain, Dribble}
 
-// MinSize is the smallest message, in bytes: its head.
-const MinSize = headSize
+// minSize is the smallest message, in bytes: its head.
+const minSize = headSize
 
 // Config says what to do to which server. The zero value of each field but URL
 // means the default beside it.
@@ -162,8 +162,8 @@ func (c Config) withDefaults() (Config, target, error) {
 	}
 
 	switch {
-	case c.Size < MinSize || c.Size > maxSize:
-		return c, to, fmt.Errorf("bench: size %d is not in %d to %d", c.Size, MinSize, maxSize)
+	case c.Size < minSize || c.Size > maxSize:
+		return c, to, fmt.Errorf("bench: size %d is not in %d to %d", c.Size, minSize, maxSize)
 	case !slices.Contains(Texts, c.Text):
 		return c, to, fmt.Errorf("bench: unknown text %q", c.Text)
 	case c.Connections < 0 || c.Idle < 0 || c.Rate < 0 || c.InFlight < 0 || c.Threads < 0:

@@ -32,7 +32,7 @@ func TestFrames(t *testing.T) {
 }
 
 func testFrames(t *testing.T, text Text) {
-	for _, size := range []int{MinSize, 33, 64, 125, 126, 1000, 16 << 10, 65535, 65536, 100000} {
+	for _, size := range []int{minSize, 33, 64, 125, 126, 1000, 16 << 10, 65535, 65536, 100000} {
 		s := newStencil(size, text, rand.Uint64())
 		other := newStencil(size, text, rand.Uint64())
 		for _, seq := range []uint64{0, 1, 5, 62, 63, 64, 1 << 40} {

@@ -170,7 +170,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 func (r *run) open(ctx context.Context, res *Result) error {
 	c := &r.config
 	if c.PID != 0 {
-		s, err := ReadSample(c.PID)
+		s, err := readSample(c.PID)
 		if err != nil {
 			return err
 		}
@@ -244,7 +244,7 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 		return nil
 	}
 	settle(ctx, r.config.PID)
-	s, err := ReadSample(r.config.PID)
+	s, err := readSample(r.config.PID)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 func (r *run) forget(ctx context.Context, res *Result) {
 	for range 10 {
 		settle(ctx, r.config.PID)
-		s, err := ReadSample(r.config.PID)
+		s, err := readSample(r.config.PID)
 		if err != nil {
 			return
 		}
@@ -317,7 +317,7 @@ func (r *run) sample() Sample {
 	if r.config.PID == 0 {
 		return Sample{}
 	}
-	s, err := ReadSample(r.config.PID)
+	s, err := readSample(r.config.PID)
 	if err != nil {
 		return Sample{} // it died; the connections say so
 	}

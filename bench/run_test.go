@@ -203,12 +203,12 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ReadSample(p.PID)
+	s, err := readSample(p.PID)
 	if p.Addr != "127.0.0.1:4711" || err != nil || s.RSS == 0 || s.Descriptors < 3 {
 		t.Errorf("%+v, %+v, %v", p, s, err)
 	}
 	p.Stop()
-	if _, err := ReadSample(p.PID); err == nil {
+	if _, err := readSample(p.PID); err == nil {
 		t.Error("still there")
 	}
 	if _, err := Start(t.Context(), nil, "sh", "-c", "echo out of paper; exit 1"); err == nil || !strings.Contains(err.Error(), "paper") {

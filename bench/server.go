@@ -23,9 +23,9 @@ type Sample struct {
 // clockTick is the unit of /proc/PID/stat on Linux, USER_HZ.
 const clockTick = 10 * time.Millisecond
 
-// ReadSample reads /proc/PID: stat for the CPU time, smaps_rollup or, where that
+// readSample reads /proc/PID: stat for the CPU time, smaps_rollup or, where that
 // cannot be read, status for the memory.
-func ReadSample(pid int) (Sample, error) {
+func readSample(pid int) (Sample, error) {
 	var s Sample
 	cpu, err := readCPU(pid)
 	if err != nil {

@@ -58,7 +58,7 @@ type SoakResult struct {
 	Faults   Faults        `json:"faults"`
 }
 
-// What the heap may have grown by: two hundredths, and not less than what the
+// Bounds of the heap's growth: two hundredths, and not less than what the
 // collector's own bookkeeping and a scrape's buffers vary by.
 const (
 	heapShare = 50
@@ -227,8 +227,8 @@ func (s *soak) rest(ctx context.Context, r *SoakResult) (f Footprint, err error)
 		case clients == 0 && r != nil && r.Err() == nil:
 			return f, nil
 		case clients == 0 && r == nil:
-			// What is in the middle of ending, such as the goroutine of a page, is
-			// gone the next time.
+			// Something may be about to end, the goroutine of a page for instance:
+			// the next look does not find it.
 			pause(ctx, time.Second)
 			f, _, err = s.footprint(ctx)
 			return f, err

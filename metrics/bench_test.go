@@ -21,7 +21,8 @@ func onBytePath(c *Counters, i int) {
 	c.BacklogBytes -= 64
 	c.LimitsExceeded[LimitMessageRate]++
 	c.RelayLatency.Observe(int64(i))
-	c.MoveConnection(ConnectionWaiting, ConnectionPaired)
+	c.Connections[ConnectionWaiting]--
+	c.Connections[ConnectionPaired]++
 	c.Closed[CloseCodeOf(uint16(1000+i&15))][ByClient]++
 }
 

@@ -26,7 +26,7 @@ type collector struct {
 type scrape struct {
 	workers  []Counters // each worker's youngest copy
 	answered []bool     // false where the copy is an old one
-	sum      Counters   // over the workers and Shared
+	sum      Counters   // over the workers, and Config.Shared
 	status   Status
 }
 
@@ -96,7 +96,7 @@ func (c *collector) askWorkers() (answered []bool) {
 			continue
 		case <-timeout.C:
 		}
-		// What is here by now counts, however late this goroutine came to look.
+		// Copies that have come by now count, however late this goroutine looks.
 		for len(done) > 0 {
 			take(<-done)
 		}

@@ -41,7 +41,7 @@ type Counters struct {
 	BacklogBytes       int64
 	BacklogConnections int64
 
-	// Connections. The gauge is like those above; see MoveConnection.
+	// Connections. The gauge is like those above.
 	Connections        [connectionStates]int64
 	Accepted           uint64
 	Rejected           [rejectReasons]uint64
@@ -85,12 +85,6 @@ func (c *Counters) SetLoad(events uint64, busy time.Duration, wakeups []float64)
 	c.BusyNanoseconds = uint64(busy)
 	c.EventsPerWakeup.set(wakeups, float64(events))
 	c.Wakeups = c.EventsPerWakeup.Count()
-}
-
-// MoveConnection counts a connection's step from one state to another.
-func (c *Counters) MoveConnection(from, to ConnectionState) {
-	c.Connections[from]--
-	c.Connections[to]++
 }
 
 // Add adds every field of other.

@@ -102,18 +102,6 @@ func TestWorkersShareNoCacheLine(t *testing.T) {
 	})
 }
 
-func TestMoveConnectionKeepsTheTotal(t *testing.T) {
-	c := NewCounters()
-	c.Connections[ConnectionHandshaking]++
-	path := []ConnectionState{ConnectionHandshaking, ConnectionIdle, ConnectionWaiting, ConnectionPaired, ConnectionClosing}
-	for i := range path[1:] {
-		c.MoveConnection(path[i], path[i+1])
-	}
-	if want := ([connectionStates]int64{ConnectionClosing: 1}); c.Connections != want {
-		t.Errorf("%v, want %v", c.Connections, want)
-	}
-}
-
 func TestSetLoad(t *testing.T) {
 	c := NewCounters()
 	wakeups := []float64{11: 2.9}

@@ -15,7 +15,7 @@ const (
 	// up by itself.
 	scrapeTimeout = 8 * time.Second
 	// scrapesAtOnce is enough for a redundant pair of Prometheus and a curious
-	// person, each of which waits at most DefaultAnswerTimeout for the one before;
+	// person, each of which waits at most defaultAnswerTimeout for the one before;
 	// more get 503.
 	scrapesAtOnce = 3
 )

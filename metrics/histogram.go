@@ -61,7 +61,7 @@ var (
 		250*time.Millisecond, 500*time.Millisecond, time.Second,
 		2500*time.Millisecond, 5*time.Second)
 
-	// Who finds a partner at once is in the first bucket. After 5 s the
+	// A client that finds a partner at once is in the first bucket. After 5 s the
 	// preferences for interests and against the last partner are relaxed; 10 s is
 	// the alert.
 	pairingWaitLayout = durations(

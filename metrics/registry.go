@@ -13,8 +13,8 @@ import (
 // subsystems cluster_, handover_ and tls_ are kept free for later.
 const namespace = "roulette"
 
-// DefaultAnswerTimeout is how long a scrape waits for the workers' copies.
-const DefaultAnswerTimeout = 2 * time.Second
+// defaultAnswerTimeout is how long a scrape waits for the workers' copies.
+const defaultAnswerTimeout = 2 * time.Second
 
 // Config says where a scrape finds its values.
 type Config struct {
@@ -37,7 +37,7 @@ type Config struct {
 	Status func() Status
 
 	// AnswerTimeout bounds the wait for the workers; 0 means
-	// DefaultAnswerTimeout.
+	// defaultAnswerTimeout.
 	AnswerTimeout time.Duration
 
 	// Version and Revision are the labels of build_info. Empty means "unknown".
@@ -79,7 +79,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Status = func() Status { return Status{} }
 	}
 	if cfg.AnswerTimeout == 0 {
-		cfg.AnswerTimeout = DefaultAnswerTimeout
+		cfg.AnswerTimeout = defaultAnswerTimeout
 	}
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	cfg.Revision = cmp.Or(cfg.Revision, "unknown")

@@ -111,8 +111,7 @@ func sourceHash(content string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// What a module may say to others. These forms are all there are: whatever else
-// begins a line with import or export is refused when the site is loaded.
+// Forms of import and export that a module may have. Whatever else begins a line with import or export is refused when the site is loaded.
 var (
 	importLine  = regexp.MustCompile(`(?m)^import \{([^}]*)\} from '\./([\w.]+)';\n`)
 	exportWord  = regexp.MustCompile(`(?m)^export ((?:const|class|function|async function) ([\w$]+))`)

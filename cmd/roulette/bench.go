@@ -69,7 +69,8 @@ var errFaults = errors.New("messages were lost, or were not what they should hav
 // is no mistake of the server's.
 var errLimited = errors.New("the load was above the server's message rate limit, which ended connections: see roulette serve --message-rate")
 
-// errDrain is what it says when somebody was not sent away as he should be.
+// errDrain is the result of a drain in which a client was not sent away as it
+// should be.
 var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
 // Run loads the server until the time is over or the first Ctrl-C.

@@ -123,9 +123,9 @@ func read(args []string, stdout, stderr io.Writer) (call, []error) {
 	return call, call.values.Errors()
 }
 
-// help prints kong's help; that of a command with others below it, the program
-// itself included, goes on with the flags of the one that is meant when none is
-// named, which is what most people want of it.
+// help prints kong's help. For a command that has others below it, as the program
+// itself has, it goes on with the flags of the one that is meant when none is named:
+// they are what most people look for.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// What a build may set with -ldflags "-X main.release=1.2.3". The Go toolchain
-// stamps what it sees of the repository by itself; revision and revisionTime
-// (RFC 3339) are for builds without one, such as that of a container's image.
+// release, revision and revisionTime may be set by a build, with -ldflags
+// "-X main.release=1.2.3". The Go toolchain stamps what it sees of the repository by
+// itself; revision and revisionTime (RFC 3339) are for builds without one, such as
+// that of a container's image.
 var release, revision, revisionTime string
 
 // build is what is known about how this program was built; what is not is empty.

@@ -79,8 +79,8 @@ func (l *Loader) parse(v *Values, path string, data []byte) {
 			reject(line, key, err)
 		}
 	})
-	// What the entries are not looked at for: the text after one that is no
-	// TOML, and forms that no value of ours has.
+	// Entries above were looked at one by one. This finds text behind them that is
+	// no TOML, and forms that no value of ours has.
 	var all map[string]any
 	var wrong *toml.DecodeError
 	if err := toml.Unmarshal(data, &all); errors.As(err, &wrong) {

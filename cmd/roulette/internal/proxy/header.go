@@ -20,9 +20,9 @@ const (
 	prefix2    = 16  // of version 2: what comes before the length counts
 )
 
-// ErrNoHeader says that bytes cannot become a header of the PROXY protocol,
+// errNoHeader says that bytes cannot become a header of the PROXY protocol,
 // however they go on.
-var ErrNoHeader = errors.New("proxy: not a PROXY protocol header")
+var errNoHeader = errors.New("proxy: not a PROXY protocol header")
 
 // HeaderEnd returns the length of the PROXY protocol header, version 1 or 2, at
 // the beginning of b, or 0 if b does not hold all of it yet. Only what is needed
@@ -36,7 +36,7 @@ func HeaderEnd(b []byte) (n int, err error) {
 			return end + 1, nil
 		}
 		if len(line) == maxHeader1 {
-			return 0, ErrNoHeader
+			return 0, errNoHeader
 		}
 	case startsLike(b, proxyproto.SIGV2):
 		if len(b) < prefix2 {
@@ -44,13 +44,13 @@ func HeaderEnd(b []byte) (n int, err error) {
 		}
 		n = prefix2 + int(binary.BigEndian.Uint16(b[prefix2-2:]))
 		if n > MaxHeader {
-			return 0, ErrNoHeader
+			return 0, errNoHeader
 		}
 		if n <= len(b) {
 			return n, nil
 		}
 	default:
-		return 0, ErrNoHeader
+		return 0, errNoHeader
 	}
 	return 0, nil
 }

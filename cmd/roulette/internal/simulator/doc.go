@@ -22,7 +22,7 @@
 // so any part of a list of steps can be run, and a failure is shrunk to few of
 // them, which are printed with what each did.
 //
-// The goroutines of net/http, of a drain and of the memory's keeper are not
+// The goroutines of net/http, of a drain and of package host are not
 // simulated: a request for a page is handed to the simulator, which brings some of
 // them home as chats.
 //
@@ -48,8 +48,8 @@
 //
 // # Checks
 //
-// When a system call is made (the numbers are those of the invariants in package
-// netpoll and DESIGN):
+// When a system call is made (the numbers are those of the invariants in
+// .github/CONTRIBUTING.md):
 //
 //   - I1: read, shutdown and close by the worker that owns the descriptor; closed
 //     once, after Del
@@ -75,11 +75,12 @@
 //   - messages sent are those delivered, reported as undelivered, or lost with a
 //     receiver; an echo is complete
 //   - [pairing.Table.ConsistencyCheck]: I5, and no two compatible clients wait, and
-//     those wait who should; who is paired or not was told so
-//   - nobody who was said goodbye to keeps his descriptor; every worker listens
+//     those wait who should; a rich client was told whether it is paired
+//   - a connection that was sent away has given its descriptor back; every worker
+//     listens
 //   - I4: backlogs are within their bound
-//   - I6: ends, gauges and descriptors are what they should be; at the end nothing
-//     is open
+//   - I6: gauges and descriptors are what they should be; at the end nothing is open
+//   - I8: the ends of connections and of pairs that are counted are those that were
 //
 // # Limitations
 //

@@ -149,10 +149,10 @@ func (c *client) closed() {
 	c.deadAt = w.now
 }
 
-// checkRefused sees to it that connections are refused at accept only for a
-// reason: too many wait for a refusal in good order, or there was a want of
-// descriptors, of which each time may cost one connection then and one more when
-// there are some again.
+// checkRefused fails if a connection was refused at accept without a reason. There
+// are two: too many wait for their refusal in good order, or descriptors ran out.
+// Each time that they do, one connection is refused with the spare, and one more to
+// get the spare back.
 func (w *world) checkRefused() {
 	turnedAway := 0
 	for _, c := range w.byID {

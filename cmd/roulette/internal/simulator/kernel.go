@@ -22,11 +22,11 @@ type kernel struct {
 	epolls     []*epoll
 	workers    []*worker
 	running    *worker   // nil: the simulator itself
-	owed       []*socket // an event that has nothing to do with room
-	backlogged []*socket // that have refused something
+	owed       []*socket // get an event at the next wait, whether there is room or not
+	backlogged []*socket // have refused bytes of a write
 	timers     []int     // descriptors
 	inline     bool      // what is asked of a worker from outside is done at once
-	acceptBad  int       // accepts that failed for want of descriptors or memory
+	acceptBad  int       // accepts that failed, as descriptors or memory had run out
 	spares     int       // open ones
 
 	acceptBadAt time.Duration // the last of them
@@ -256,7 +256,7 @@ func (k *kernel) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	return conn, s.client.address, 0
 }
 
-// acceptFails notes a want of descriptors or memory.
+// acceptFails notes that descriptors or memory have run out.
 func (k *kernel) acceptFails() {
 	k.acceptBad++
 	k.acceptBadAt = k.now

@@ -248,7 +248,7 @@ func (c *client) checkTold(partner *client) {
 // spareFree tells whether there are descriptors for one more connection.
 func (w *world) spareFree() bool { return w.open+2 < w.plan.descriptors }
 
-// checkCounters compares the server's counters with what has happened (I6).
+// checkCounters compares the server's counters with what has happened (I6, I8).
 func (w *world) checkCounters() {
 	sum := w.inside.Counters()
 	ends := uint64(0)
@@ -280,7 +280,7 @@ func (w *world) checkCounters() {
 		}
 	}
 	if ends != uint64(ended) {
-		w.failf("%d ends of connections were counted, there were %d (I6)", ends, ended)
+		w.failf("%d ends of connections were counted, there were %d (I8)", ends, ended)
 	}
 	for _, g := range []struct {
 		what       string
@@ -303,7 +303,7 @@ func (w *world) checkCounters() {
 		parted += n
 	}
 	if have := sum.PairsCreated - parted; have != uint64(w.pairs.Pairs()) {
-		w.failf("%d pairs were made and %d ended, there are %d (I6)", sum.PairsCreated, parted, w.pairs.Pairs())
+		w.failf("%d pairs were made and %d ended, there are %d (I8)", sum.PairsCreated, parted, w.pairs.Pairs())
 	}
 }
 

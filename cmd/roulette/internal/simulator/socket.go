@@ -28,7 +28,7 @@ type socket struct {
 	refused  []byte // what the server has, and must try again before anything else
 	full     bool   // a write was refused: an event follows when there is room
 	listed   bool   // in kernel.backlogged
-	scarce   bool   // a write was refused for want of memory: no event follows
+	scarce   bool   // a write was refused, as memory had run out: no event follows
 	shut     bool   // the server has ended its side
 
 	// A reset: the error is reported once.

@@ -150,7 +150,7 @@ func (w *world) handOver(fd int, read []byte) {
 	w.handed = append(w.handed, c)
 }
 
-// page lets net/http answer somebody, or bring him home as a chat.
+// page lets net/http answer a client, or bring its connection home as a chat.
 func (w *world) page() {
 	if len(w.handed) == 0 {
 		return

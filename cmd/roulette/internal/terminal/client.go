@@ -19,7 +19,7 @@ type Config struct {
 	URL       string
 	Interests []string
 	RetryFor  time.Duration // of failed attempts after a loss; 0: for ever
-	Patient   bool          // what is said while a stranger is looked for waits for him
+	Patient   bool          // what is said before there is a stranger waits for one
 }
 
 const (

@@ -51,7 +51,7 @@ func parseLine(line string) order {
 		case "-":
 			return order{verb: setInterests}
 		}
-		return order{verb: setInterests, interests: ParseInterests(rest)}
+		return order{verb: setInterests, interests: parseInterests(rest)}
 	}
 	verbs := map[string]verb{"/next": next, "/stop": stop, "/more": more, "/help": help, "/quit": quit}
 	v, known := verbs[name]
@@ -64,8 +64,8 @@ func parseLine(line string) order {
 	return order{verb: v}
 }
 
-// ParseInterests reads a list with commas.
-func ParseInterests(list string) []string {
+// parseInterests reads a list with commas.
+func parseInterests(list string) []string {
 	var interests []string
 	for text := range strings.SplitSeq(list, ",") {
 		if interest := cleanInterest(text); interest != "" {

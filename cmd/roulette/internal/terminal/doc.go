@@ -18,8 +18,8 @@
 //	all of these ── connection lost ──► Reconnecting ──► Looking, Left or Idle
 //	all of these ── a close that forbids more, Close ──► Ended
 //
-// Who was in a chat when the connection was lost is in the state Left
-// afterwards: what was written for one stranger never reaches another.
+// A client whose connection is lost in a chat is in the state Left afterwards: what
+// was written for one stranger never reaches another.
 //
 // On top of it are the two ways to use it: [Lines], where each line of input is a
 // message and each line of output is one event, for scripts, and [Screen], for

@@ -14,7 +14,7 @@ const (
 	Idle
 	Looking
 	Chatting
-	Left // the stranger is gone, or the connection to him was
+	Left // the stranger is gone, or the connection was lost in between
 	Reconnecting
 	Ended
 )

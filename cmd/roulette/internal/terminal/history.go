@@ -8,13 +8,14 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// What is kept of a conversation, and only in memory.
+// Bounds of what is kept of a conversation, in memory only (I4).
 const (
 	maxEntries      = 2000
 	maxHistoryBytes = 2 << 20
 )
 
-// What of a message is laid out at once, and each time that more is asked for.
+// Parts of a long message that are laid out at once, and each time that the person
+// asks for more.
 const (
 	firstLines, firstBytes = 30, 4 << 10
 	moreLines, moreBytes   = 300, 16 << 10

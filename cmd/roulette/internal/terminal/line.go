@@ -18,8 +18,8 @@ const maxLine = 1 << 20
 // returns why it could not go on, or that messages reached nobody.
 //
 // Lines are taken one after the other. With [Config].Patient, which is for this, a
-// message that is read while a stranger is looked for waits for him, and all behind
-// it wait too.
+// message that is read while the client looks for a stranger waits until there is
+// one, and so does all behind it.
 func Lines(client *Client, in io.Reader, out io.Writer) error {
 	ended := make(chan struct{})
 	defer close(ended)

@@ -53,7 +53,7 @@ func TestRules(t *testing.T) {
 		}
 	}
 	for _, i := range rules.Interests {
-		if got := strings.Join(ParseInterests(i.Text), "|"); got != i.Typed {
+		if got := strings.Join(parseInterests(i.Text), "|"); got != i.Typed {
 			t.Errorf("%s: %+q, want %+q", i.Description, got, i.Typed)
 		}
 	}

@@ -35,7 +35,8 @@ func Screen(client *Client, in io.Reader, out io.Writer) error {
 
 const (
 	partingTime = 2 * time.Second // for the connection to close
-	// nextPause: the key for the next stranger, pressed twice, must not skip him.
+	// nextPause is how long a second press of the key for the next stranger does not
+	// count, so that it does not skip the one who has just come.
 	nextPause = time.Second
 )
 
