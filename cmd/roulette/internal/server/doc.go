@@ -27,9 +27,10 @@
 // table first and passes through the same lock after it, so nothing is written
 // for a pair that is over, and no sender stays paused for one (I5).
 //
-// I6: a connection ends once, for one reason, a row of the table in reason.go:
-// [handler.end] counts it, takes it out of the pairing table and wakes who
-// waited for it. The descriptor lives on until the closing handshake is through.
+// I8: a connection ends once, for one reason, a row of the table in reason.go:
+// [handler.end] counts it, takes it out of the pairing table and wakes those who
+// waited for that. The descriptor lives on until the closing handshake is through,
+// and what the connection was counted for is given back when it is closed (I6).
 //
 // # Concurrency
 //

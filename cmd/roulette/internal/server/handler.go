@@ -269,7 +269,7 @@ func (h *handler) remove(c *netpoll.Conn, why reason) {
 	h.apply(partner{here: c}, &change, endings[why].pair)
 }
 
-// account counts the end of a WebSocket connection, once (I6).
+// account counts the end of a WebSocket connection, once (I8).
 func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) {
 	h.chats--
 	h.counters.Connections[metrics.ConnectionClosing]++
