@@ -51,8 +51,8 @@ function trimmed(address) {
     }
   }
   let end = address.length;
-  for (; end > 0; end--) {
-    const last = address[end - 1];
+  for (let last; end > 0; end -= last.length) {
+    last = /[\udc00-\udfff]/.test(address[end - 1]) ? address.slice(end - 2, end) : address[end - 1];
     if (surplus[last] > 0) surplus[last]--;
     else if (!TRAILING.test(last)) break;
   }

@@ -25,7 +25,7 @@ export function pieceEnd(text, from, most) {
     if (character > '\u024f') kinds.add(character);
     pile = ATTACHED.test(character) ? pile + 1 : 0;
     if (pile > FEW) unseen++;
-    if (at - from >= most.characters || lines > most.lines || kinds.size > most.kinds || unseen > most.unseen) break;
+    if (at + character.length - from > most.characters || lines > most.lines || kinds.size > most.kinds || unseen > most.unseen) break;
     at += character.length;
     if (/\s/.test(character)) word = at;
   }

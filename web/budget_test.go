@@ -1,0 +1,199 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/performance"
+	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
+
+	"roulette/web/browsertest"
+	"roulette/web/stranger"
+)
+
+// Bounds of what one message of a stranger costs before somebody asks for more.
+const (
+	mostCharacters = 1500 + 1000 // a host that is shown in ASCII is longer than it was
+	mostNodes      = 60
+	mostAtOnce     = 6000 + mostCharacters // characters laid out between two ticks of a timer
+	mostWork       = 40                    // times that of plain prose of the same size
+)
+
+// TestStrangersTextHasABudget sends the page texts of the largest size that are as hard
+// as they can be (package stranger). It fails on what is counted: characters, nodes, and
+// the work of the page's main thread, in processor time of that thread and as a multiple
+// of what plain prose costs in the same run; so another program that keeps the machine
+// busy does not make it fail. The longest gap between two ticks of a timer, which is what
+// a user would feel, is printed.
+func TestStrangersTextHasABudget(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	chat := newFakeChat(t, false)
+	anna := person{t, browsertest.Start(t)}
+	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	ben := talkTo(t, chat.url)
+	anna.press()
+	ben.until("paired")
+	anna.see(chatting)
+	anna.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
+		return err
+	}))
+	anna.run(`const log = document.getElementById('log');
+		let last = performance.now(), before = 0;
+		window.gap = window.burst = 0;
+		setInterval(() => {
+			const now = performance.now(), length = log.textContent.length;
+			window.gap = Math.max(window.gap, now - last);
+			window.burst = Math.max(window.burst, length - before);
+			last = now;
+			before = length;
+		}, 4);`)
+
+	prose := make([]time.Duration, 5)
+	for i := range prose {
+		prose[i], _ = anna.cost(ben, stranger.Plain())
+	}
+	slices.Sort(prose)
+	plain := max(prose[2], time.Millisecond)
+	var worst []measured
+	for _, text := range stranger.Texts(seed) {
+		work, gap := anna.cost(ben, text)
+		for n := 0; work > mostWork*plain && n < 2; n++ { // the least is what the text needs, the rest was something else
+			again, gapAgain := anna.cost(ben, text)
+			work, gap = min(work, again), min(gap, gapAgain)
+		}
+		if work > mostWork*plain {
+			t.Errorf("%s: %v, plain prose %v", text.Description, work, plain)
+		}
+		worst = append(worst, measured{work, gap, text.Description})
+		anna.run(`const said = [...document.querySelectorAll('.stranger .text')].at(-2);
+			window.characters = said.textContent.length;
+			window.nodes = said.querySelectorAll('*').length`)
+		if characters, nodes := anna.number("characters"), anna.number("nodes"); characters > mostCharacters || nodes > mostNodes {
+			t.Errorf("%s: %v characters and %v nodes are laid out", text.Description, characters, nodes)
+		}
+	}
+	slices.SortFunc(worst, func(a, b measured) int { return int(b.work - a.work) })
+	t.Logf("plain prose: %v of the main thread; the worst: %v", plain, worst[:5])
+	slices.SortFunc(worst, func(a, b measured) int { return int(b.gap - a.gap) })
+	t.Logf("the longest gaps: %v", worst[:5])
+
+	// As many as the server lets through at once, and the page has time in between.
+	anna.run(`window.gap = window.burst = 0`)
+	texts := stranger.Texts(seed)
+	for i := range 60 {
+		ben.say(texts[i%len(texts)].Text)
+	}
+	ben.say("the end of the burst")
+	anna.see(last("stranger", "the end of the burst"))
+	burst, gap := anna.number("burst"), anna.number("gap")
+	t.Logf("60 at once: %v characters between two ticks, the longest gap %v ms", burst, gap)
+	if burst > mostAtOnce {
+		t.Errorf("%v characters were laid out between two ticks", burst)
+	}
+}
+
+// measured is what a text cost.
+type measured struct {
+	work, gap time.Duration
+	name      string
+}
+
+func (m measured) String() string {
+	return fmt.Sprintf("%v (gap %v) %s", m.work, m.gap, m.name)
+}
+
+// cost sends text and returns how much work of p's main thread it was, and the longest gap.
+func (p person) cost(ben talker, text stranger.Text) (work, gap time.Duration) {
+	p.t.Helper()
+	before := p.work()
+	p.run(`window.gap = 0`)
+	ben.say(text.Text)
+	ben.say("and so on")
+	p.see(last("stranger", "and so on"))
+	p.run(`await new Promise(requestAnimationFrame); await new Promise((frame) => setTimeout(frame, 5)); document.getElementById('log').lastElementChild.className = ''`)
+	return (p.work() - before).Round(100 * time.Microsecond), time.Duration(p.number("gap") * float64(time.Millisecond)).Round(time.Millisecond)
+}
+
+// work is the processor time that the main thread of p's page has used for tasks.
+func (p person) work() (work time.Duration) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		all, err := cdp.Call(ctx, tab, performance.GetMetrics, cdp.Empty{})
+		if err != nil {
+			return err
+		}
+		for _, metric := range all.Metrics {
+			if metric.Name == "TaskDuration" {
+				work = time.Duration(metric.Value * float64(time.Second))
+			}
+		}
+		return nil
+	}))
+	return work
+}
+
+// number is a number among the globals of p's page.
+func (p person) number(name string) (n float64) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
+		n, err = chromedp.Evaluate[float64]("window."+name)(ctx, tab)
+		return err
+	}))
+	return n
+}
+
+// TestPunctuationEndsAddresses of every script, behind and inside of the text around it.
+func TestPunctuationEndsAddresses(t *testing.T) {
+	t.Parallel()
+	all := make([]string, 0, 900)
+	for _, r := range stranger.Punctuation() {
+		all = append(all, string(r))
+	}
+	list, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat := newFakeChat(t, false)
+	p := person{t, browsertest.Start(t)}
+	p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	p.run(strings.ReplaceAll(`const { linked } = await import('/links.js');
+		const wrong = [];
+		for (const mark of LIST) {
+			const inside = /^[\p{Pd}\p{Pc}·・]$/u.test(mark); // of names
+			for (const text of ['https://example.com/a' + mark, '看https://example.com/a' + mark + ' x', '(https://example.com/a' + mark + ')', 'https://example.com/a' + mark.repeat(9)]
+				.concat(inside ? [] : ['https://example.com/a' + mark + '很好', 'https://example.com/a' + mark + 'https://example.com/a' + mark])) {
+				const links = linked(text).filter((node) => node.href);
+				if (links.length < 1 || links.some((link) => link.href !== 'https://example.com/a')) wrong.push(text);
+			}
+		}
+		if (wrong.length > 0) throw new Error(wrong.length + ': ' + wrong.slice(0, 20).join(' | '))`, "LIST", string(list)))
+}
+
+// TestLargestRecordsHaveABudget: what else of a stranger comes to the page is bounded too.
+func TestLargestRecordsHaveABudget(t *testing.T) {
+	t.Parallel()
+	chat := newFakeChat(t, false)
+	p := person{t, browsertest.Start(t)}
+	p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	ben := talkTo(t, chat.url)
+	p.press()
+	ben.until("paired")
+	p.see(chatting)
+	for range 100 {
+		if err := ben.conn.Write(context.Background(), websocket.MessageBinary, make([]byte, maxMessage)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ben.say("behind them")
+	p.see(last("stranger", "behind them"))
+	p.check(`document.querySelectorAll('#log > *').length <= 110`, `document.querySelectorAll('#log img').length === 0`)
+}
