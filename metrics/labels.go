@@ -185,13 +185,14 @@ type EndReason uint8
 const (
 	EndNext         EndReason = iota // one of the two went on to the next partner
 	EndStop                          // one of the two stopped chatting
-	EndDisconnected                  // one of the two is gone
+	EndDisconnected                  // the connection of one of the two was lost
 	EndStalled                       // one of the two did not read
 	EndKicked                        // one of the two broke a rule
+	EndClosed                        // one of the two closed their connection
 	endReasons
 )
 
-var endReasonLabels = [endReasons]string{"next", "stop", "disconnected", "stalled", "kicked"}
+var endReasonLabels = [endReasons]string{"next", "stop", "disconnected", "stalled", "kicked", "closed"}
 
 func (r EndReason) String() string { return endReasonLabels[r] }
 

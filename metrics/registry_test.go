@@ -102,7 +102,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header"},
 		"accept_errors_total":        {"errno", "EMFILE ENFILE ECONNABORTED ENOBUFS ENOMEM EPERM network other"},
 		"handshakes_total":           {"result", "ok bad_request timeout too_large origin not_found"},
-		"pairs_ended_total":          {"reason", "next stop disconnected stalled kicked"},
+		"pairs_ended_total":          {"reason", "next stop disconnected stalled kicked closed"},
 		"relayed_messages_total":     {"opcode", "text binary"},
 		"write_stalls_total":         {"result", "recovered closed"},
 		"limits_exceeded_total":      {"limit", "message_size message_rate control_rate"},

@@ -7,9 +7,10 @@ type Reunion struct {
 	Possible bool
 	Partner  uint32
 	Life     Life
-	News     bool  // the client has not wished for it before
-	Met      bool  // both have: they are paired
-	Match    Match // then
+	Number   uint32 // how many pairings the partner has had
+	News     bool   // the client has not wished for it before
+	Met      bool   // both have: they are paired
+	Match    Match  // then
 }
 
 // Again has a client, which is idle or waits, wish its last partner back; w is
@@ -41,6 +42,7 @@ func (t *Table) Again(id, now uint32, w *Wishes) (r Reunion) {
 		s.keep(mine)
 	}
 	r.Possible, r.News, mine.again = true, !mine.again, true
+	r.Number = other.number.Load()
 	if partner == nil || !partner.again {
 		unlockBoth(s, theirs)
 		return r

@@ -131,11 +131,21 @@ func (t *Table) Common(id uint32) (interests, languages []string) {
 	return nil, nil
 }
 
-// Patience is in how many milliseconds a client with these wishes takes anybody,
-// if it begins to wait now.
-func (t *Table) Patience(w *Wishes) (milliseconds uint32) {
-	for n := t.needsAt(w, 0); n != 0; n = t.needsAt(w, milliseconds) {
-		milliseconds = t.patienceOf(n)
+// Patience is in how many milliseconds a client that waits takes anybody.
+func (t *Table) Patience(id, now uint32) (milliseconds uint32) {
+	e, s := t.entry(id), t.shardOf(id)
+	if e == nil {
+		return 0
 	}
-	return milliseconds
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.seekers[id]
+	if e.state != waiting || k == nil {
+		return 0
+	}
+	until := uint32(0)
+	for n := k.needs; n != 0; n = t.needsAt(k.wishes, until) {
+		until = t.patienceOf(n)
+	}
+	return elapsed(min(e.age(now), until), until)
 }

@@ -94,7 +94,6 @@ func TestWaitAtATable(t *testing.T) {
 }
 
 func TestPatience(t *testing.T) {
-	table := New(Config{IDs: 100})
 	for _, test := range []struct {
 		wishes *Wishes
 		want   uint32
@@ -102,8 +101,18 @@ func TestPatience(t *testing.T) {
 		{nil, 0}, {&Wishes{}, 0}, {likes("go"), 5000}, {&Wishes{Languages: []string{"de"}}, 8000},
 		{&Wishes{[]string{"go"}, []string{"de"}, ""}, 8000}, {&Wishes{[]string{"go"}, []string{"de"}, "Ada's"}, 0},
 	} {
-		if got := table.Patience(test.wishes); got != test.want {
-			t.Errorf("%+v: %d ms, want %d", test.wishes, got, test.want)
+		table := New(Config{IDs: 100})
+		table.Enter(1, false)
+		table.Seek(1, 1000, test.wishes)
+		for now, want := range map[uint32]uint32{1000: test.want, 2000: test.want - min(test.want, 1000), 60_000: 0} {
+			if got := table.Patience(1, now); got != want {
+				t.Errorf("%+v: %d ms at %d, want %d", test.wishes, got, now, want)
+			}
+		}
+		enter(table, 2, 60_000)
+		table.Relax(60_000, func(Match) {})
+		if got := table.Patience(1, 60_000) + table.Patience(2, 60_000) + table.Patience(90, 0); got != 0 {
+			t.Errorf("%+v: patience of who does not wait: %d", test.wishes, got)
 		}
 	}
 }

@@ -46,6 +46,7 @@ type serveFlags struct {
 	HandshakeTimeout time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
 	PingInterval     time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
 	PongTimeout      time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
+	HiddenTimeout    time.Duration `live:"" group:"time" placeholder:"TIME" default:"5m" help:"How long a page in the background, which may be frozen, may say nothing (default ${default})."`
 	StallTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
 	KeepAlive        time.Duration `group:"time" placeholder:"TIME" default:"75s" help:"How long a connection may be idle between two pages; more than a balancer in front keeps it, which is often 60 s (default ${default})."`
 	DrainTime        time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
@@ -93,6 +94,7 @@ func (c *serveFlags) check(values *config.Values) {
 		{"handshake-timeout", c.HandshakeTimeout, minTime, maxTime},
 		{"ping-interval", c.PingInterval, minTime, maxTime},
 		{"pong-timeout", c.PongTimeout, minTime, maxTime},
+		{"hidden-timeout", c.HiddenTimeout, minTime, maxTime},
 		{"stall-timeout", c.StallTimeout, minTime, netpoll.MaxStallTimeout},
 		{"keep-alive", c.KeepAlive, minTime, maxTime},
 		{"drain-time", c.DrainTime, minTime, maxTime},
@@ -184,6 +186,7 @@ func (c *serveFlags) settings() server.Settings {
 		HandshakeTimeout:         c.HandshakeTimeout,
 		PingInterval:             c.PingInterval,
 		PongTimeout:              c.PongTimeout,
+		HiddenTimeout:            c.HiddenTimeout,
 		StallTimeout:             c.StallTimeout,
 		AllowedOrigins:           c.AllowedOrigins,
 		TrustedProxies:           trusted,

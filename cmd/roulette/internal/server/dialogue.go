@@ -6,33 +6,45 @@ import (
 	"roulette/pairing"
 )
 
-// commands are what a rich client may ask for, each a row: how its record is
-// obeyed, in the turn that read it. What is answered goes through
-// [turn.answerRecord]; what changes the table goes through [handler.apply], after
-// the answers so far.
-var commands = [record.Kinds]func(*turn, record.Command){
-	record.Next:   (*turn).next,
-	record.Stop:   (*turn).stop,
-	record.Typing: (*turn).typing,
+// command is what a rich client may ask for: what it must have agreed on with the
+// server before, and how its record is obeyed, in the turn that read it.
+type command struct {
+	needs record.Can
+	obey  func(*turn, record.Command)
+}
+
+// commands are all of them. What is answered goes through [turn.answerRecord];
+// what changes the table goes through [handler.apply], after the answers so far.
+var commands = [record.Kinds]command{
+	record.Next:   {obey: (*turn).next},
+	record.Stop:   {obey: (*turn).stop},
+	record.Typing: {obey: (*turn).typing},
+	record.Hello:  {obey: (*turn).hello},
+	record.Ping:   {record.CanHeartbeat, (*turn).ping},
+	record.Hiding: {record.CanAway, (*turn).hiding},
+	record.Shown:  {record.CanAway, (*turn).shown},
+	record.Again:  {record.CanAgain, (*turn).again},
 }
 
 // control obeys the records of one control message of a rich client. False: c
 // is to end.
 func (t *turn) control(payload []byte) bool {
 	first := true
+	t.rich.spoke = t.h.worker.Now()
 	record.Parse(payload, func(cmd record.Command, refused *record.Error) bool {
 		if !first && !t.withinRate(opText, 1) { // the first was counted as the message
 			return false
 		}
 		first = false
-		switch {
+		switch row := commands[cmd.Kind]; {
 		case refused != nil:
 			t.refuseRecord(refused)
-		case commands[cmd.Kind] == nil:
+		case row.obey == nil || t.rich.can&row.needs != row.needs:
 			t.refuseRecord(record.ErrUnknownType)
 		default:
-			commands[cmd.Kind](t, cmd)
+			row.obey(t, cmd)
 		}
+		t.rich.begun = true
 		return true
 	})
 	return t.end.why == goesOn
@@ -55,13 +67,35 @@ func (t *turn) next(cmd record.Command) {
 	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(seatOf(c)) {
 		return
 	}
-	if cmd.HasInterests {
-		r.interests = cmd.Interests
-	}
+	r.wish(cmd)
 	r.typing = false
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), &pairing.Wishes{Interests: r.interests})
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes)
 	h.apply(partner{here: c}, &change, byNext)
+}
+
+// wish takes over the wishes of a next; those that it does not name stay.
+func (r *rich) wish(cmd record.Command) {
+	if !cmd.HasInterests && !cmd.HasLanguages && !cmd.HasTable {
+		return
+	}
+	var w pairing.Wishes // another one: the table holds the last
+	if r.wishes != nil {
+		w = *r.wishes
+	}
+	if cmd.HasInterests {
+		w.Interests = cmd.Interests
+	}
+	if cmd.HasLanguages {
+		w.Languages = cmd.Languages
+	}
+	if cmd.HasTable {
+		w.Table = cmd.Table
+	}
+	r.wishes = nil
+	if len(w.Interests) > 0 || len(w.Languages) > 0 || w.Table != "" {
+		r.wishes = &w
+	}
 }
 
 // stop has c leave its partner or the pool.

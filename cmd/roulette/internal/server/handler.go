@@ -126,22 +126,11 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	case ended:
 		return
 	}
-	silence := now - c.Heard()
-	ping := milliseconds(rules.PingInterval)
-	// Up to a quarter earlier, each connection by its own amount, so that the
-	// pings of those that came together spread out.
-	ping -= uint32(place(c.ID()) * float64(ping) / 4)
-	switch {
-	case silence < ping:
-		if has(c, pinged) {
-			clearFlag(c, pinged)
-		}
-	case !has(c, pinged):
-		// The time for the pong begins now, however late this look may be.
-		c.Silent(ping)
-		setFlag(c, pinged)
-		h.send(c, pingFrame)
-	case silence >= ping+milliseconds(rules.PongTimeout):
+	switch promised := h.listens(c); {
+	case promised && !h.keepsPromise(c) || h.isForgotten(c):
+		h.end(c, noHeartbeat)
+		return
+	case !promised && !h.answersPings(c):
 		h.end(c, noPong)
 		return
 	}
@@ -157,6 +146,30 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	if kindOf(c) == richKind {
 		h.sweepRich(c)
 	}
+}
+
+// answersPings pings c if nothing has been heard of it for a while. False: that
+// was so, and still nothing has been heard.
+func (h *handler) answersPings(c *netpoll.Conn) bool {
+	silence, rules := h.worker.Now()-c.Heard(), h.rules
+	ping := milliseconds(rules.PingInterval)
+	// Up to a quarter earlier, each connection by its own amount, so that the
+	// pings of those that came together spread out.
+	ping -= uint32(place(c.ID()) * float64(ping) / 4)
+	switch {
+	case silence < ping:
+		if has(c, pinged) {
+			clearFlag(c, pinged)
+		}
+	case !has(c, pinged):
+		// The time for the pong begins now, however late this look may be.
+		c.Silent(ping)
+		setFlag(c, pinged)
+		h.send(c, pingFrame)
+	case silence >= ping+milliseconds(rules.PongTimeout):
+		return false
+	}
+	return true
 }
 
 // Tick implements [netpoll.Ticker]: what has a deadline of its own, apart from
@@ -183,6 +196,9 @@ func (h *handler) Paused(missed uint32) {
 	h.worker.Each(func(c *netpoll.Conn) {
 		if p, ok := c.Held().(*partial); ok {
 			p.since += missed
+		}
+		if isRich(c) {
+			richOf(c).spoke += missed
 		}
 	})
 }

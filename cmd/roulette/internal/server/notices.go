@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"roulette/frame"
 	"roulette/frame/record"
 	"roulette/netpoll"
@@ -48,6 +50,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 	_, paired = pairs.Partner(own)
 	if n := pairs.Number(own); paired && !r.told.begun(n) {
 		r.told.tell(n)
+		h.tellPeopleLocked(c, r)
 		interests, languages := pairs.Common(own)
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages))
 	}
@@ -74,7 +77,12 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil))
 	}
 	r.told.end(n)
-	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))
+	r.part(why, h.worker.Now())
+	reason := why.told
+	if reason == record.LeftClosed && !r.greeted {
+		reason = record.LeftDisconnected
+	}
+	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, reason))
 }
 
 // tellOwn tells a rich client, which has just changed the table itself, what has
@@ -85,7 +93,53 @@ func (h *handler) tellOwn(c *netpoll.Conn, change *pairing.Change, why parting) 
 	defer c.Unlock()
 	r := richOf(c)
 	r.told.end(change.Own)
+	if change.Parted {
+		r.part(why, h.worker.Now())
+	}
 	if !h.announceLocked(c) && why.seeks && !r.told.begun(change.Own+1) {
-		h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))
+		h.tellWaitingLocked(c, r)
+	}
+}
+
+// tellWanted tells somebody that the partner of their n-th pairing wants them
+// back, if that is news. False: they cannot come back.
+func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) bool {
+	c := p.here
+	if c == nil {
+		return false
+	}
+	c.Lock()
+	defer c.Unlock()
+	r := richOf(c)
+	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
+		return false
+	}
+	if news {
+		h.noticeLocked(c, record.AppendAgain(h.notice[:0], n))
+	}
+	return true
+}
+
+// tellWaitingLocked tells a rich client, which is locked, that it waits.
+func (h *handler) tellWaitingLocked(c *netpoll.Conn, r *rich) {
+	var alone bool
+	var patience time.Duration
+	if r.greeted {
+		h.tellPeopleLocked(c, r)
+		alone = h.server.pairs.Clients() == 1
+		patience = time.Duration(h.server.pairs.Patience(seatOf(c), h.worker.Now())) * time.Millisecond
+	}
+	h.noticeLocked(c, record.AppendWaiting(h.notice[:0], alone, patience))
+}
+
+// tellPeopleLocked tells a rich client, which is locked and to whom online means
+// people, how many there are, if it does not know.
+func (h *handler) tellPeopleLocked(c *netpoll.Conn, r *rich) {
+	if r.can&record.CanPeople == 0 {
+		return
+	}
+	n := uint32(h.server.pairs.Clients())
+	if r.online.Swap(n) != n {
+		h.noticeLocked(c, record.AppendOnline(h.notice[:0], int(n)))
 	}
 }

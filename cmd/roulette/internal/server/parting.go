@@ -12,11 +12,13 @@ type parting struct {
 	counted metrics.EndReason
 	told    record.Reason
 	seeks   bool // the client that leaves waits for another partner
+	again   bool // both are there still, and may want each other back
 }
 
 var (
-	byNext  = parting{counted: metrics.EndNext, told: record.LeftNext, seeks: true}
-	byStop  = parting{counted: metrics.EndStop, told: record.LeftStop}
+	byNext  = parting{counted: metrics.EndNext, told: record.LeftNext, seeks: true, again: true}
+	byStop  = parting{counted: metrics.EndStop, told: record.LeftStop, again: true}
+	closed  = parting{counted: metrics.EndClosed, told: record.LeftClosed}
 	lost    = parting{counted: metrics.EndDisconnected, told: record.LeftDisconnected}
 	byStall = parting{counted: metrics.EndStalled, told: record.LeftStalled}
 	kicked  = parting{counted: metrics.EndKicked, told: record.LeftKicked}
@@ -59,8 +61,10 @@ func (h *handler) apply(own partner, change *pairing.Change, why parting) {
 // matched counts a new pair, and tells both ends but the one that knows.
 func (h *handler) matched(m pairing.Match, knows partner) {
 	h.counters.PairsCreated++
-	h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
-	h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+	if !m.Arranged { // else they waited for each other
+		h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
+		h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+	}
 	for _, place := range [...]seat{m.A, m.B} {
 		switch p := h.server.at(place); {
 		case p.here != nil && p.here != knows.here && isRich(p.here):
@@ -69,6 +73,11 @@ func (h *handler) matched(m pairing.Match, knows partner) {
 			p.here.Unlock()
 		case p.out != nil && p.out != knows.out:
 			p.out.paired()
+		}
+	}
+	for _, place := range [...]seat{m.A, m.B} {
+		if c := h.server.at(place).here; c != nil && has(c, hiding) {
+			h.tellHiding(c)
 		}
 	}
 }

@@ -20,6 +20,7 @@ const (
 	messageTooBig
 	draining
 	noPong
+	noHeartbeat
 	stalled
 	messageLate
 	rateExceeded
@@ -38,13 +39,14 @@ type ending struct {
 }
 
 var endings = [reasons]ending{
-	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, lost},
+	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, closed},
 	clientVanished: {ws.StatusAbnormalClosure, "connection lost", metrics.CloseAbnormal, metrics.ByClient, lost},
 	protocolError:  {ws.StatusProtocolError, "protocol error", metrics.CloseProtocolError, metrics.ByServer, kicked},
 	invalidUTF8:    {ws.StatusInvalidFramePayloadData, "text is not UTF-8", metrics.CloseInvalidPayload, metrics.ByServer, kicked},
 	messageTooBig:  {ws.StatusMessageTooBig, "message is too big", metrics.CloseTooBig, metrics.ByServer, kicked},
 	draining:       {ws.StatusGoingAway, "server is going away", metrics.CloseGoingAway, metrics.ByServer, lost},
 	noPong:         {4408, "no pong in time", metrics.CloseTimeout, metrics.ByServer, lost},
+	noHeartbeat:    {4408, "no heartbeat in time", metrics.CloseTimeout, metrics.ByServer, lost},
 	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, byStall},
 	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, byStall},
 	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked},

@@ -72,6 +72,7 @@ func (t *turn) deliver() {
 func (t *turn) relay() netpoll.Outcome {
 	h, c, out := t.h, t.c, &t.out
 	if t.rich != nil {
+		t.rich.spoke = h.worker.Now()
 		h.stopsTyping(c, t.rich)
 	}
 	p := h.lockPartner(c)

@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"sync/atomic"
 
 	"roulette/frame/record"
 	"roulette/netpoll"
@@ -12,22 +13,32 @@ import (
 // rich is what is kept of a client that speaks roulette.v1, attached to its
 // connection.
 type rich struct {
-	// Immutable.
-	life pairing.Life
-
 	// Guarded by the connection's write lock.
-	told told
+	told   told
+	parted uint32 // Worker.Now when its last pairing ended so that again is possible; 0: it is not
+
+	// Atomic: the number online that it was told last.
+	online atomic.Uint32
 
 	// Owned by the worker.
-	interests   []string
-	typing      bool   // the partner was told that this client is typing
-	typingSince uint32 // Worker.Now
-	online      int    // the number it was told last
-	onlineAt    uint32 // Worker.Now then
+	wishes      *pairing.Wishes // nil: none
+	typingSince uint32          // Worker.Now
+	onlineAt    uint32          // Worker.Now when it was told the number
+	spoke       uint32          // Worker.Now when its page last sent anything
+	typing      bool            // the partner was told that this client is typing
+	begun       bool            // there was a record, so hello is too late
+
+	// Set by the worker under the write lock.
+	can     record.Can
+	greeted bool // it has said hello
+
+	// Immutable.
+	life pairing.Life
 }
 
 const (
 	typingExpires = 10_000 // milliseconds
+	againWithin   = 5_000  // milliseconds after the end of a pairing
 	// onlineEvery is the shortest time between two online records to a client.
 	// It grows with their number, so that all of them together cost no more
 	// than onlinePerSecond.
@@ -46,10 +57,12 @@ func newRich(life pairing.Life) (r *rich, session string) {
 // openRich makes c a rich client, idle.
 func (h *handler) openRich(c *netpoll.Conn) {
 	r, session := newRich(h.server.pairs.Enter(seatOf(c), false))
-	r.online, r.onlineAt = h.server.poller.Count(), h.worker.Now()
+	online := h.server.poller.Count()
+	r.online.Store(uint32(online))
+	r.onlineAt = h.worker.Now()
 	c.Lock()
 	c.Attach(r)
-	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, r.online, h.rules.MaxMessageSize))
+	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, online, h.rules.MaxMessageSize))
 	c.Unlock()
 }
 
@@ -68,7 +81,7 @@ func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
 		defer p.here.Unlock()
 		if kindOf(p.here) == richKind && !p.here.Backlogged() {
 			h.announceLocked(p.here)
-			h.noticeLocked(p.here, record.AppendTyping(h.notice[:0], h.server.pairs.Number(seatOf(p.here)), on))
+			h.noticeLocked(p.here, record.AppendTyping(h.notice[:0], p.pair, on))
 		}
 	case p.out != nil:
 		defer p.out.Unlock()
@@ -92,15 +105,28 @@ func (h *handler) sweepRich(c *netpoll.Conn) {
 		r.typing = false
 		h.tellTyping(c, false)
 	}
-	n := h.server.poller.Count()
-	every := max(onlineEvery, uint32(n)*1000/onlinePerSecond)
-	if n == r.online || now-r.onlineAt < every {
+	connections := uint32(h.server.poller.Count())
+	n := connections
+	if r.can&record.CanPeople != 0 {
+		n = uint32(h.server.pairs.Clients())
+	}
+	every := max(onlineEvery, connections*1000/onlinePerSecond)
+	if n == r.online.Load() || now-r.onlineAt < every {
 		return
 	}
 	c.Lock()
 	if !c.Backlogged() {
-		r.online, r.onlineAt = n, now
-		h.noticeLocked(c, record.AppendOnline(h.notice[:0], n))
+		r.onlineAt = now
+		r.online.Store(n)
+		h.noticeLocked(c, record.AppendOnline(h.notice[:0], int(n)))
 	}
 	c.Unlock()
+}
+
+// part notes how a pairing has ended. The connection is locked.
+func (r *rich) part(why parting, now uint32) {
+	r.parted = 0
+	if why.again {
+		r.parted = max(now, 1)
+	}
 }

@@ -21,6 +21,7 @@ func seatOf(c *netpoll.Conn) seat { return c.ID() }
 type partner struct {
 	here *netpoll.Conn
 	out  outlet
+	pair uint32 // by lockPartner: the number that this pairing has for them
 }
 
 // outlet is the way to a person who is not here: to their connection on another
@@ -36,6 +37,9 @@ type outlet interface {
 	deliver(out *batch) bool
 	// typing: their partner types, or no longer. The caller holds the lock.
 	typing(on bool)
+	// away: their partner's page is in the background, or no longer. The caller
+	// holds the lock.
+	away(on bool)
 	// paired: they have a partner now. No lock is held.
 	paired()
 	// left: their partner in the n-th pairing has left. No lock is held.
@@ -71,7 +75,9 @@ func (h *handler) lockPartner(c *netpoll.Conn) partner {
 		if !ok {
 			return partner{}
 		}
-		if p := s.at(place); p.lock() {
+		p := s.at(place)
+		p.pair = s.pairs.Number(place) // of this pairing, if it is still there below
+		if p.lock() {
 			if back, ok := s.pairs.Partner(place); ok && back == own {
 				return p
 			}

@@ -48,6 +48,7 @@ func (o *standIn) deliver(out *batch) bool {
 }
 
 func (o *standIn) typing(on bool)                   { o.note("typing %v", on) }
+func (o *standIn) away(on bool)                     { o.note("away %v", on) }
 func (o *standIn) paired()                          { o.note("paired") }
 func (o *standIn) left(n uint32, why record.Reason) { o.note("left %d %s", n, why) }
 

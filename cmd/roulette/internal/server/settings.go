@@ -27,6 +27,7 @@ type Settings struct {
 	HandshakeTimeout         time.Duration // default 5 s
 	PingInterval             time.Duration // default 25 s
 	PongTimeout              time.Duration // default 10 s
+	HiddenTimeout            time.Duration // of a page in the background; default 5 min
 	StallTimeout             time.Duration // default 15 s
 	AllowedOrigins           []string      // default: the same host as the request's
 	TrustedProxies           proxy.Trusted // are believed when they say who the client is
@@ -53,6 +54,7 @@ func (s Settings) withDefaults(most int) Settings {
 		{&s.HandshakeTimeout, 5 * time.Second},
 		{&s.PingInterval, 25 * time.Second},
 		{&s.PongTimeout, 10 * time.Second},
+		{&s.HiddenTimeout, 5 * time.Minute},
 		{&s.StallTimeout, 15 * time.Second},
 	} {
 		if *d.value <= 0 {
@@ -95,7 +97,7 @@ func (s *Server) newRules(settings Settings) (*rules, error) {
 // fourth tick, so four times within the shortest deadline, and once a second at
 // the least.
 func (s Settings) tick() time.Duration {
-	shortest := min(s.HandshakeTimeout, s.PingInterval, s.PongTimeout, s.StallTimeout)
+	shortest := min(s.HandshakeTimeout, s.PingInterval, s.PongTimeout, s.StallTimeout, s.HiddenTimeout)
 	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
 }
 
@@ -141,10 +143,14 @@ func (h *handler) obey(next *rules) {
 	last := h.rules
 	h.rules = next
 	h.decoder.Limit = next.MaxMessageSize
-	if next.MaxMessageSize == last.MaxMessageSize && next.PingInterval == last.PingInterval {
+	newTerms := next.PingInterval != last.PingInterval || next.HiddenTimeout != last.HiddenTimeout
+	if next.MaxMessageSize == last.MaxMessageSize && !newTerms {
 		return
 	}
 	h.worker.Each(func(c *netpoll.Conn) {
+		if newTerms && isRich(c) {
+			h.renewTerms(c)
+		}
 		if has(c, pinged) && next.PingInterval != last.PingInterval {
 			// When the ping went out is known by the last interval only: there
 			// is another, with all its time.

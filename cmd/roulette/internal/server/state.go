@@ -39,6 +39,7 @@ const (
 	attributed                   // Conn.Addr is counted in the address table
 	proxied                      // from a trusted proxy, whose request says for whom
 	headerDue                    // a PROXY protocol header must come first
+	hiding                       // the page is in the background
 )
 
 const (

@@ -159,6 +159,7 @@ func settingsInForce(r Settings) []admin.Setting {
 		{Name: "handshake-timeout", Value: r.HandshakeTimeout.String()},
 		{Name: "ping-interval", Value: r.PingInterval.String()},
 		{Name: "pong-timeout", Value: r.PongTimeout.String()},
+		{Name: "hidden-timeout", Value: r.HiddenTimeout.String()},
 		{Name: "stall-timeout", Value: r.StallTimeout.String()},
 		{Name: "allowed-origins", Value: origins},
 		{Name: "trusted-proxies", Value: proxies},

@@ -151,15 +151,15 @@ var mutations = []mutation{
 
 	// server: records.
 	{"left is sent twice", "cmd/roulette/internal/server/notices.go",
-		"	r.told.end(n)\n", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n"},
+		"	r.told.end(n)\n	r.part", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	r.part"},
 	{"left is not sent", "cmd/roulette/internal/server/notices.go",
-		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n", ""},
+		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, reason))\n", ""},
 	{"paired comes after the first message", "cmd/roulette/internal/server/relay.go",
 		"		if kindOf(p.here) == richKind {\n			h.announceLocked(p.here)\n		}\n", ""},
 	{"who leaves is told that its partner has left", "cmd/roulette/internal/server/notices.go",
 		"	r.told.end(change.Own)\n", ""},
 	{"waiting is not sent", "cmd/roulette/internal/server/notices.go",
-		"		h.noticeLocked(c, record.AppendWaiting(h.notice[:0], false, 0))\n", ""},
+		"		h.tellWaitingLocked(c, r)\n", ""},
 	{"typing reaches somebody else", "cmd/roulette/internal/server/rich.go",
 		"			h.announceLocked(p.here)\n			h.noticeLocked(p.here, record.AppendTyping", "			h.noticeLocked(p.here, record.AppendTyping"},
 
