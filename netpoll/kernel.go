@@ -19,7 +19,8 @@ type Kernel interface {
 	// Listen opens, binds and listens on a non-blocking TCP socket whose
 	// accepted connections inherit TCP_NODELAY and TCP_USER_TIMEOUT (tcp(7)).
 	Listen(addr netip.AddrPort) (fd int, err error)
-	// LocalAddr is getsockname(2).
+	// LocalAddr is getsockname(2); of a Unix socket it is the zero value, as is the
+	// peer of what Accept returns of one.
 	LocalAddr(fd int) (netip.AddrPort, error)
 	// Accept is accept4(2) with SOCK_NONBLOCK|SOCK_CLOEXEC.
 	Accept(fd int) (conn int, peer netip.AddrPort, errno unix.Errno)

@@ -85,7 +85,11 @@ func PrepareListener(fd int) error {
 		return fmt.Errorf("netpoll: descriptor %d: %w", fd, os.NewSyscallError("fcntl", err))
 	}
 	unix.CloseOnExec(fd)
-	// Multipath TCP does not know all of them, and is served all the same.
+	// Multipath TCP does not know all of them, and is served all the same; a Unix
+	// socket has none.
+	if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_UNIX {
+		return nil
+	}
 	if err := setListenerOptions(fd); err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
 		return fmt.Errorf("netpoll: descriptor %d: %w", fd, err)
 	}
@@ -126,6 +130,8 @@ func (linux) LocalAddr(fd int) (netip.AddrPort, error) {
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), nil
 	case *unix.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)), nil
+	case *unix.SockaddrUnix:
+		return netip.AddrPort{}, nil
 	}
 	return netip.AddrPort{}, fmt.Errorf("not an internet socket: %T", sa)
 }

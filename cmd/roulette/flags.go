@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -26,8 +27,9 @@ var flagGroups = []kong.Group{
 type serveFlags struct {
 	Config string `group:"file" placeholder:"FILE" help:"TOML file of settings, whose keys are the names of these flags. Flags and the environment stand above it."`
 
-	Listen []string `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo. May be given several times (default ${default})."`
-	Admin  string   `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
+	Listen     []string    `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo; unix: and a path is a Unix socket, whose clients are trusted proxies. May be given several times (default ${default})."`
+	SocketMode permissions `group:"where" placeholder:"MODE" default:"0660" help:"Permissions of Unix sockets, in octal: who may write may connect (default ${default})."`
+	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
 	AdminHosts []string `group:"where" placeholder:"HOST" help:"Names under which browsers may ask the admin side, such as admin.example.org, besides addresses and names that are private anyway."`
 
@@ -141,7 +143,18 @@ func (c *serveFlags) checkAddresses(values *config.Values) {
 		port            uint16
 	}
 	var all []taken
+	paths := make(map[string]bool)
 	check := func(key, addr string) {
+		if path, ok := unixPath(addr); ok && key == "listen" {
+			if err := checkUnixPath(path); err != nil {
+				values.Reject(key, "%w", err)
+			} else if path = filepath.Clean(path); paths[path] {
+				values.Reject(key, "%s is an address of %s already", addr, key)
+			} else {
+				paths[path] = true
+			}
+			return
+		}
 		host, port, err := splitAddress(addr)
 		if err != nil {
 			values.Reject(key, "%w", err)

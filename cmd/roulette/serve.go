@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -45,13 +45,9 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		workers = runtime.GOMAXPROCS(0)
 	}
 	tuneRuntime(workers)
-	var listen []netip.AddrPort
-	for _, l := range c.Listen {
-		addr, err := parseAddress(l)
-		if err != nil {
-			return usageError{fmt.Errorf("--listen: %w", err)}
-		}
-		listen = append(listen, addr)
+	listen, err := parseListen(c.Listen)
+	if err != nil {
+		return usageError{fmt.Errorf("--listen: %w", err)}
 	}
 	sockets, err := inheritSockets()
 	if err != nil {
@@ -75,17 +71,18 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	bound, err := listenOn(s, sockets.public, listen)
-	if err != nil {
+	public := publicSide{server: s, mode: fs.FileMode(c.SocketMode)}
+	defer public.remove()
+	if err := public.open(sockets.public, listen); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	for _, addr := range bound {
-		fmt.Fprintf(stdout, "roulette: listening on http://%s\n", forHumans(addr))
+	s.Started()
+	for _, url := range public.urls {
+		fmt.Fprintf(stdout, "roulette: listening on %s\n", url)
 	}
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/\n", admin.Addr())
 	}
-	s.Started()
 	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
 
 	manager, err := supervise(s, logger)
@@ -125,28 +122,6 @@ func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.
 	case sig := <-signals:
 		return fmt.Errorf("%v while draining: stopped at once", sig)
 	}
-}
-
-// listenOn opens the public port: on the sockets that were inherited, or else on
-// the addresses.
-func listenOn(s *server.Server, sockets []int, addrs []netip.AddrPort) (bound []netip.AddrPort, err error) {
-	var addr netip.AddrPort
-	for _, fd := range sockets {
-		if addr, err = s.ListenOn(fd); err != nil {
-			return nil, err
-		}
-		bound = append(bound, addr)
-	}
-	if len(bound) > 0 {
-		return bound, nil
-	}
-	for _, a := range addrs {
-		if addr, err = s.Listen(a); err != nil {
-			return nil, err
-		}
-		bound = append(bound, addr)
-	}
-	return bound, nil
 }
 
 // serveAdmin serves the admin side on l, a socket that was inherited, or else on

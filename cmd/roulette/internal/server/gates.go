@@ -76,7 +76,13 @@ func (h *handler) named(c *netpoll.Conn, client netip.Addr) bool {
 
 // isNoProxy: where a PROXY protocol header is due, only proxies may come.
 func (h *handler) isNoProxy(c *netpoll.Conn, v *visitor) bool {
-	return has(c, headerDue) && !h.rules.TrustedProxies.Contains(v.addr)
+	return has(c, headerDue) && !h.trusts(v.addr)
+}
+
+// trusts says whether a connection's peer is a proxy that is believed. A peer without
+// an address is at a Unix socket, and whoever may open that is one.
+func (h *handler) trusts(peer netip.Addr) bool {
+	return !peer.IsValid() || h.rules.TrustedProxies.Contains(peer)
 }
 
 func (h *handler) isFull(*netpoll.Conn, *visitor) bool {
@@ -86,7 +92,7 @@ func (h *handler) isFull(*netpoll.Conn, *visitor) bool {
 // isCrowded attributes c to the address that it comes from; a proxy will say for
 // whom it comes.
 func (h *handler) isCrowded(c *netpoll.Conn, v *visitor) bool {
-	if h.rules.TrustedProxies.Contains(v.addr) {
+	if h.trusts(v.addr) {
 		setFlag(c, proxied)
 		return false
 	}

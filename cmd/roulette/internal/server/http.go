@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -99,15 +100,17 @@ func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
 	}
 	f.Close()
 	if !client.IsValid() {
-		peer, ok := conn.RemoteAddr().(*net.TCPAddr)
-		if !ok { // it was reset meanwhile
+		switch peer := conn.RemoteAddr().(type) {
+		case *net.TCPAddr:
+			client = peer.AddrPort().Addr()
+		case *net.UnixAddr: // has none
+		default: // it was reset meanwhile
 			conn.Close()
 			hs.release()
 			return
 		}
-		client = peer.AddrPort().Addr()
 	}
-	hs.arrived <- &httpConn{TCPConn: conn.(*net.TCPConn), server: hs, read: read, client: client}
+	hs.arrived <- &httpConn{stream: conn.(stream), server: hs, read: read, client: client}
 }
 
 // Accept, Close and Addr implement [net.Listener]. Who has arrived is served, also
@@ -148,9 +151,16 @@ func (hs *httpServer) close() error {
 	}
 }
 
+// stream is what TCP and Unix sockets have in common.
+type stream interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error
+}
+
 // httpConn is a connection that net/http serves.
 type httpConn struct {
-	*net.TCPConn
+	stream
 	server *httpServer
 	read   []byte // what comes before the socket's bytes
 	client netip.Addr
@@ -165,14 +175,14 @@ func (c *httpConn) Read(b []byte) (int, error) {
 		}
 		return n, nil
 	}
-	return c.TCPConn.Read(b)
+	return c.stream.Read(b)
 }
 
 func (c *httpConn) Close() error {
 	if !c.closed.Swap(true) {
 		c.server.release()
 	}
-	return c.TCPConn.Close()
+	return c.stream.Close()
 }
 
 // upgrade takes a request for a chat path that came through net/http, on a
@@ -187,11 +197,11 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 	defer conn.Close()
 	head := handshake.HeadFromRequest(nil, r)
 	rest, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	tcp := conn.(*httpConn)
-	rest = append(append([]byte(nil), rest...), tcp.read...)
-	fd, err := duplicate(tcp.TCPConn)
+	served := conn.(*httpConn)
+	rest = append(append([]byte(nil), rest...), served.read...)
+	fd, err := duplicate(served.stream)
 	if err == nil {
-		err = hs.server.adopt(fd, tcp.client, head, rest)
+		err = hs.server.adopt(fd, served.client, head, rest)
 	}
 	if err != nil {
 		hs.server.log.Warn("connection not taken back from net/http", "error", err)
@@ -215,7 +225,7 @@ func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
 
 // duplicate returns a descriptor of its own for conn's socket. (TCPConn.File
 // would put the socket into blocking mode.)
-func duplicate(conn *net.TCPConn) (fd int, err error) {
+func duplicate(conn syscall.Conn) (fd int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return -1, err

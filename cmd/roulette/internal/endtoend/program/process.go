@@ -116,7 +116,7 @@ func Environment() (env []string) {
 
 // Listening and AdminOn are the lines of stdout that say where.
 var (
-	Listening = regexp.MustCompile(`listening on http://(\S+?)/?$`)
+	Listening = regexp.MustCompile(`listening on (?:http://)?(\S+?)/?$`)
 	AdminOn   = regexp.MustCompile(`admin on http://(\S+?)/$`)
 )
 

@@ -38,6 +38,7 @@ type reverseProxy struct {
 	name     string
 	config   string // the example, below deploy
 	flags    []string
+	socket   string                 // how it names a Unix socket, before the path
 	replace  func(e *edge) []string // old, new, …: as little as possible
 	validate func(e *edge) []string
 	run      func(e *edge) []string
@@ -51,6 +52,7 @@ type edge struct {
 	server         *program.Process
 	dir, config    string
 	port, redirect string // https and http
+	upstream       string // the server, as the proxy calls it
 	cmd            *exec.Cmd
 	out            servertest.Buffer
 	done           chan struct{}
@@ -66,12 +68,13 @@ var reverseProxies = []reverseProxy{
 	{
 		name:   "nginx",
 		config: "nginx/nginx.conf",
+		socket: "unix:",
 		flags:  []string{"--trusted-proxies=127.0.0.1," + outer},
 		replace: func(e *edge) []string {
 			return []string{
 				"listen 80;", "listen 127.0.0.1:" + e.redirect + ";",
 				"listen 443", "listen 127.0.0.1:" + e.port,
-				"127.0.0.1:8080", e.server.Addr,
+				"127.0.0.1:8080", e.upstream,
 				"/etc/nginx/tls", e.dir,
 				"http {", "http {\n" +
 					"client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;" +
@@ -85,14 +88,15 @@ var reverseProxies = []reverseProxy{
 	{
 		name:   "haproxy",
 		config: "haproxy/haproxy.cfg",
+		socket: "unix@",
 		flags:  []string{"--trusted-proxies=127.0.0.1," + outer, "--proxy-protocol"},
 		replace: func(e *edge) []string {
 			_, admin, _ := net.SplitHostPort(e.server.Admin)
 			return []string{
 				"bind :80", "bind 127.0.0.1:" + e.redirect,
 				"bind :443", "bind 127.0.0.1:" + e.port,
-				"127.0.0.1:8080", e.server.Addr,
-				"port 8081", "port " + admin,
+				"127.0.0.1:8080", e.upstream,
+				"check port 8081", "check addr 127.0.0.1 port " + admin,
 				"maxconn 100000", "maxconn 1000",
 				"/etc/haproxy/tls", e.dir,
 			}
@@ -104,12 +108,13 @@ var reverseProxies = []reverseProxy{
 	{
 		name:   "caddy",
 		config: "caddy/Caddyfile",
+		socket: "unix/",
 		flags:  []string{"--trusted-proxies=127.0.0.1," + outer},
 		replace: func(e *edge) []string {
 			return []string{
 				"{\n\tservers {", "{\n\tadmin off\n\thttp_port " + e.redirect + "\n\tdefault_bind 127.0.0.1\n\tservers {",
 				"roulette.example {", "https://127.0.0.1:" + e.port + " {\n\ttls " + e.path("roulette.crt") + " " + e.path("roulette.key"),
-				"127.0.0.1:8080", e.server.Addr,
+				"127.0.0.1:8080", e.upstream,
 				"# trusted_proxies 192.0.2.1", "trusted_proxies " + outer,
 			}
 		},
@@ -128,12 +133,29 @@ func nginx(e *edge, more ...string) []string {
 }
 
 // start starts the server and the proxy in front of it.
-func (r reverseProxy) start(t *testing.T) *edge {
+func (r reverseProxy) start(t *testing.T, overUnix bool) *edge {
 	t.Helper()
 	program.Installed(t, r.name)
 	servertest.CheckLeaks(t)
+	e := &edge{dir: t.TempDir(), done: make(chan struct{})}
 	flags := append([]string{"--log-level=debug", "--max-connections-per-address=2"}, r.flags...)
-	e := &edge{server: program.Serve(t, flags...), dir: t.TempDir(), done: make(chan struct{})}
+	if overUnix { // and nobody at 127.0.0.1 is trusted
+		for i, f := range flags {
+			flags[i] = strings.Replace(f, "=127.0.0.1,"+outer, "="+outer, 1)
+		}
+		flags = append(flags, "--listen=unix:"+e.path("socket"), "--socket-mode=0666")
+		// nginx's workers are nobody.
+		for _, dir := range []string{filepath.Dir(e.dir), e.dir} {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e.server = program.Serve(t, flags...)
+	e.upstream = e.server.Addr
+	if overUnix {
+		e.upstream = r.socket + e.path("socket")
+	}
 	e.port, e.redirect = program.FreePort(t), program.FreePort(t)
 	e.certificate(t)
 	example, err := os.ReadFile(program.File(t, "cmd/roulette/deploy/"+r.config))
@@ -313,26 +335,31 @@ func (e *edge) couple(t *testing.T) (a, b *websocket.Conn) {
 
 func TestBehindProxies(t *testing.T) {
 	for _, r := range reverseProxies {
-		t.Run(r.name, func(t *testing.T) {
-			e := r.start(t)
-			t.Run("page", e.page)
-			t.Run("origin", e.origin)
-			t.Run("addresses", e.addresses)
-			t.Run("limit", e.limit)
-			a, b := e.couple(t)
-			tell(t, a, b, websocket.MessageText, "hello")
-			tell(t, b, a, websocket.MessageText, "good day")
-			large := strings.Repeat("\x00\xffbinary", 8<<10)
-			tell(t, a, b, websocket.MessageBinary, large)
-			tell(t, b, a, websocket.MessageBinary, large)
-			if r.reload != 0 {
-				e.reload(t, r.reload)
-				tell(t, a, b, websocket.MessageText, "still here?")
-				tell(t, b, a, websocket.MessageText, "of course")
-			}
-			e.drain(t, a, b)
-		})
+		t.Run(r.name, func(t *testing.T) { r.behind(t, false) })
+		t.Run(r.name+" over a Unix socket", func(t *testing.T) { r.behind(t, true) })
 	}
+}
+
+// behind has people meet through the proxy, which finds the server at an address or at
+// a Unix socket.
+func (r reverseProxy) behind(t *testing.T, overUnix bool) {
+	e := r.start(t, overUnix)
+	t.Run("page", e.page)
+	t.Run("origin", e.origin)
+	t.Run("addresses", e.addresses)
+	t.Run("limit", e.limit)
+	a, b := e.couple(t)
+	tell(t, a, b, websocket.MessageText, "hello")
+	tell(t, b, a, websocket.MessageText, "good day")
+	large := strings.Repeat("\x00\xffbinary", 8<<10)
+	tell(t, a, b, websocket.MessageBinary, large)
+	tell(t, b, a, websocket.MessageBinary, large)
+	if r.reload != 0 {
+		e.reload(t, r.reload)
+		tell(t, a, b, websocket.MessageText, "still here?")
+		tell(t, b, a, websocket.MessageText, "of course")
+	}
+	e.drain(t, a, b)
 }
 
 func (e *edge) page(t *testing.T) {
@@ -350,6 +377,9 @@ func (e *edge) page(t *testing.T) {
 	}
 	if r, body := get("https://127.0.0.1:" + e.port + "/"); r.StatusCode != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("GET /: %s, %.80q", r.Status, body)
+	}
+	if r, body := get("https://127.0.0.1:" + e.port + "/healthz"); r.StatusCode != http.StatusOK || body != "ok\n" {
+		t.Errorf("GET /healthz: %s, %q", r.Status, body)
 	}
 	if r, _ := get("https://127.0.0.1:" + e.port + "/nowhere"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("GET /nowhere: %s", r.Status)
