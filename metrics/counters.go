@@ -54,6 +54,8 @@ type Counters struct {
 	// Pairing. A pair is counted once, not once per side.
 	PairsCreated uint64
 	PairsEnded   [endReasons]uint64
+	PairsSkipped uint64 // by next, within 5 s
+	WaitsGivenUp uint64
 	PairingWait  Histogram // one value per client paired, that is two per pair
 	PairDuration Histogram
 
@@ -120,6 +122,8 @@ func (c *Counters) Add(other *Counters) {
 
 	c.PairsCreated += other.PairsCreated
 	addAll(c.PairsEnded[:], other.PairsEnded[:])
+	c.PairsSkipped += other.PairsSkipped
+	c.WaitsGivenUp += other.WaitsGivenUp
 	c.PairingWait.Add(&other.PairingWait)
 	c.PairDuration.Add(&other.PairDuration)
 }

@@ -115,7 +115,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
-		workers worker_events_per_wakeup draining`)
+		workers worker_events_per_wakeup draining pairs_skipped_total waits_given_up_total`)
 
 	var want []string
 	want = append(want, plain...)
@@ -196,6 +196,8 @@ func TestEveryCounterIsShown(t *testing.T) {
 		"send_backlog_bytes":                    float64(c.BacklogBytes),
 		"send_backlog_connections":              float64(c.BacklogConnections),
 		"pairs_created_total":                   float64(c.PairsCreated),
+		"pairs_skipped_total":                   float64(c.PairsSkipped),
+		"waits_given_up_total":                  float64(c.WaitsGivenUp),
 		`worker_busy_seconds_total{worker="0"}`: float64(c.BusyNanoseconds) / 1e9,
 		`worker_wakeups_total{worker="0"}`:      float64(c.Wakeups),
 		`worker_events_total{worker="0"}`:       float64(c.Events),

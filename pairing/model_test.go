@@ -87,6 +87,7 @@ func (m *model) step(what, who, with byte) {
 		had = p.partner
 	}
 	var c Change
+	waited, gaveUp := p != nil && p.waits, false
 	switch what &= 7; {
 	case p == nil:
 		p = &person{id: id, auto: what%2 == 0}
@@ -100,6 +101,7 @@ func (m *model) step(what, who, with byte) {
 		m.abandon(p)
 		delete(m.in, id)
 		delete(m.at, who)
+		gaveUp = waited
 		c = m.table.Leave(id, m.now)
 	case what == 7:
 		had = nil
@@ -111,12 +113,16 @@ func (m *model) step(what, who, with byte) {
 		had = nil
 	case what < 4:
 		m.abandon(p)
+		gaveUp = waited
 		c = m.table.Stop(id, m.now)
 	default:
 		m.abandon(p)
 		mine := wishesOf(with)
 		m.waits(p, mine)
 		c = m.table.Seek(id, m.now, &mine)
+	}
+	if c.GaveUp != gaveUp {
+		m.t.Fatalf("%+v gave up: %v", p, c.GaveUp)
 	}
 	if c.Parted != (had != nil) || c.Parted && (c.Survivor != had.id || c.Number != had.number) {
 		m.t.Fatalf("%+v had %+v, got %+v", p, had, c)

@@ -170,6 +170,9 @@ type Change struct {
 	Number   uint32
 	Lasted   uint32
 
+	// GaveUp: the client had waited, and by Stop or Leave waits no longer.
+	GaveUp bool
+
 	// Own is how many pairings the caller's client has had when it was alone.
 	Own uint32
 
@@ -221,7 +224,7 @@ func (t *Table) Seek(id, now uint32, w *Wishes) (c Change) {
 // Stop has a client leave its partner or the pool.
 func (t *Table) Stop(id, now uint32) (c Change) {
 	if e := t.entry(id); e != nil {
-		t.abandon(id, e, idle, now, &c)
+		c.GaveUp = t.abandon(id, e, idle, now, &c) == waiting
 		t.reseat(&c, now)
 	}
 	return c
@@ -230,9 +233,14 @@ func (t *Table) Stop(id, now uint32) (c Change) {
 // Leave takes a client out of the table, whatever it was doing.
 func (t *Table) Leave(id, now uint32) (c Change) {
 	e := t.entry(id)
-	if e == nil || t.abandon(id, e, absent, now, &c) == absent {
+	if e == nil {
 		return c
 	}
+	was := t.abandon(id, e, absent, now, &c)
+	if was == absent {
+		return c
+	}
+	c.GaveUp = was == waiting
 	t.clients.Add(-1)
 	t.release(id)
 	t.reseat(&c, now)

@@ -24,6 +24,10 @@ var (
 	kicked  = parting{counted: metrics.EndKicked, told: record.LeftKicked}
 )
 
+// skipTime is how soon a next is a look at somebody and not the end of a chat, in
+// milliseconds.
+const skipTime = 5_000
+
 // apply does what a change to the table calls for that was made by, or for, the
 // one in a seat; why says how their pair ended, if they had one. This is the one
 // place that does it:
@@ -45,8 +49,14 @@ func (h *handler) apply(own partner, change *pairing.Change, why parting) {
 			own.unlock()
 		}
 	}
+	if change.GaveUp {
+		h.counters.WaitsGivenUp++
+	}
 	if change.Parted {
 		h.counters.PairsEnded[why.counted]++
+		if why.counted == metrics.EndNext && change.Lasted < skipTime {
+			h.counters.PairsSkipped++
+		}
 		h.counters.PairDuration.Observe(int64(change.Lasted) * 1e6)
 		own.resume()
 		survivor := h.server.at(change.Survivor)
