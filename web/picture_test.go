@@ -2,7 +2,10 @@ package web_test
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -76,11 +79,34 @@ func decode(text string) []byte {
 	return picture
 }
 
+// moving is a GIF of so many frames of one pixel each, on a screen of this width and height.
+func moving(frames, side int) []byte {
+	picture := []byte("GIF89a\x00\x00\x00\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff")
+	binary.LittleEndian.PutUint16(picture[6:], uint16(side))
+	binary.LittleEndian.PutUint16(picture[8:], uint16(side))
+	for range frames {
+		picture = append(picture, "\x21\xf9\x04\x04\x02\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x4c\x01\x00"...)
+	}
+	return append(picture, 0x3b)
+}
+
+// chunked is a PNG with one more chunk behind its header.
+func chunked(png []byte, name string, data []byte) []byte {
+	const header = 8 + 25
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(data)))
+	chunk = append(append(chunk, name...), data...)
+	chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
+	return slices.Concat(png[:header], chunk, png[header:])
+}
+
 func testHostilePictures(t *testing.T, chat *fakeChat, enter func() person) {
 	gif := decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
 	png := decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 	huge := append([]byte(nil), png...)
 	huge[18], huge[22] = 0x7f, 0x7f // 32513 pixels a side
+	// What the first bytes promise is not what comes: a frame is larger than the screen.
+	larger := append([]byte(nil), gif...)
+	copy(larger[19+5:], []byte{0xff, 0x7f, 0xff, 0x7f})
 	anna, ben := enter(), enter()
 	meet(anna, ben)
 	for _, test := range []struct {
@@ -92,6 +118,11 @@ func testHostilePictures(t *testing.T, chat *fakeChat, enter func() person) {
 		{"GIF", gif, true, true},
 		{"PNG", png, true, true},
 		{"a PNG of a billion pixels", huge, false, false},
+		{"a GIF with a frame of a billion pixels", larger, false, false},
+		{"a GIF of a thousand frames", moving(1000, 1), false, false},
+		{"a large GIF that moves", moving(2, 2000), false, false},
+		{"a GIF that moves", moving(30, 1), true, true},
+		{"a PNG that moves without end", chunked(png, "acTL", []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}), false, false},
 		{"half a PNG", png[:40], true, false},
 		{"the first bytes of a PNG", png[:12], false, false},
 		{"SVG", []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`), false, false},
@@ -107,7 +138,7 @@ func testHostilePictures(t *testing.T, chat *fakeChat, enter func() person) {
 		ben.say(test.description)
 		anna.see(last("stranger", test.description))
 		if !test.picture {
-			anna.check(fmt.Sprintf(`document.getElementById('log').children[document.getElementById('log').childElementCount - 2].innerText.startsWith('Stranger sent a file of %d bytes')`, len(test.data)))
+			anna.check(fmt.Sprintf(`document.getElementById('log').children[document.getElementById('log').childElementCount - 2].innerText.replaceAll(',', '').startsWith('Stranger sent a file of %d bytes')`, len(test.data)))
 			continue
 		}
 		anna.run(`document.querySelector('.message:nth-last-child(2) .picture button').click()`)

@@ -3,7 +3,9 @@
 // guess, and never sees SVG, which could hold scripts.
 
 const LARGEST_SIDE = 8192; // of what is shown: a few bytes can ask for gigabytes of pixels
-const MOST_PIXELS = 24e6;
+const MOST_PIXELS = 12e6;
+const MOST_MOVING = 1e6; // pixels of one that moves: they are drawn again and again
+const MOST_FRAMES = 600;
 
 const SIDES = [1600, 1200, 900, 640, 480, 320, 200]; // tried in this order
 const QUALITIES = [0.85, 0.7, 0.5];
@@ -15,8 +17,9 @@ const QUALITIES = [0.85, 0.7, 0.5];
 export function recognise(bytes) {
   const found = png(bytes) ?? gif(bytes) ?? webp(bytes) ?? jpeg(bytes);
   if (!found) return null;
-  const { width, height } = found;
-  if (width < 1 || height < 1 || width > LARGEST_SIDE || height > LARGEST_SIDE || width * height > MOST_PIXELS) return null;
+  const { width, height, frames = 1 } = found;
+  if (width < 1 || height < 1 || width > LARGEST_SIDE || height > LARGEST_SIDE) return null;
+  if (frames > MOST_FRAMES || width * height > (frames > 1 ? MOST_MOVING : MOST_PIXELS)) return null;
   return found;
 }
 
@@ -86,12 +89,36 @@ function begins(bytes, at, text) {
 
 function png(bytes) {
   if (!begins(bytes, 0, '\x89PNG\r\n\x1a\n') || !begins(bytes, 12, 'IHDR') || bytes.length < 24) return null;
-  return { type: 'image/png', width: view(bytes).getUint32(16), height: view(bytes).getUint32(20) };
+  const v = view(bytes);
+  const found = { type: 'image/png', width: v.getUint32(16), height: v.getUint32(20), frames: 1 };
+  // One that moves says so in a chunk before its first picture.
+  for (let at = 8; at + 12 <= bytes.length && !begins(bytes, at + 4, 'IDAT'); at += 12 + v.getUint32(at)) {
+    if (begins(bytes, at + 4, 'acTL')) found.frames = Math.max(found.frames, v.getUint32(at + 8));
+  }
+  return found;
 }
 
+/** Frames may be larger than the screen they are for, and some browsers then show them whole. */
 function gif(bytes) {
-  if (!(begins(bytes, 0, 'GIF87a') || begins(bytes, 0, 'GIF89a')) || bytes.length < 10) return null;
-  return { type: 'image/gif', width: view(bytes).getUint16(6, true), height: view(bytes).getUint16(8, true) };
+  if (!(begins(bytes, 0, 'GIF87a') || begins(bytes, 0, 'GIF89a')) || bytes.length < 13) return null;
+  const v = view(bytes);
+  const found = { type: 'image/gif', width: v.getUint16(6, true), height: v.getUint16(8, true), frames: 0 };
+  const colours = (flags) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
+  for (let at = 13 + colours(bytes[10]); at < bytes.length;) {
+    if (bytes[at] === 0x21) { // an extension
+      at += 2;
+    } else if (bytes[at] === 0x2c && at + 11 <= bytes.length) { // a frame
+      found.frames++;
+      found.width = Math.max(found.width, v.getUint16(at + 1, true) + v.getUint16(at + 5, true));
+      found.height = Math.max(found.height, v.getUint16(at + 3, true) + v.getUint16(at + 7, true));
+      at += 11 + colours(bytes[at + 9]);
+    } else {
+      break; // its end, or no GIF any more
+    }
+    while (at < bytes.length && bytes[at] !== 0) at += 1 + bytes[at]; // blocks of data
+    at++;
+  }
+  return found;
 }
 
 function webp(bytes) {
@@ -99,7 +126,13 @@ function webp(bytes) {
   const v = view(bytes);
   const type = 'image/webp';
   if (begins(bytes, 12, 'VP8X')) {
-    return { type, width: (v.getUint32(24, true) & 0xffffff) + 1, height: (v.getUint32(26, true) >>> 8) + 1 };
+    let frames = 0;
+    for (let at = 12; at + 8 <= bytes.length;) {
+      if (begins(bytes, at, 'ANMF')) frames++;
+      const length = v.getUint32(at + 4, true);
+      at += 8 + length + length % 2;
+    }
+    return { type, width: (v.getUint32(24, true) & 0xffffff) + 1, height: (v.getUint32(26, true) >>> 8) + 1, frames: Math.max(1, frames) };
   }
   if (begins(bytes, 12, 'VP8L')) {
     const bits = v.getUint32(21, true);
