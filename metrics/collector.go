@@ -26,7 +26,7 @@ type collector struct {
 type scrape struct {
 	workers  []Counters // each worker's youngest copy
 	answered []bool     // false where the copy is an old one
-	sum      Counters   // over the workers, and Config.Shared
+	sum      Counters   // over the workers
 	status   Status
 }
 
@@ -55,9 +55,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	s.sum.Init()
 	for i := range s.workers {
 		s.sum.Add(&s.workers[i])
-	}
-	if c.cfg.Shared != nil {
-		c.cfg.Shared.addTo(&s.sum)
 	}
 	for _, f := range c.families {
 		f.emit(ch, f.desc, &s)

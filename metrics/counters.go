@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"sync"
 	"time"
 )
 
@@ -41,7 +40,8 @@ type Counters struct {
 	BacklogBytes       int64
 	BacklogConnections int64
 
-	// Connections. The gauge is like those above.
+	// Connections. The gauge is like those above: a step from one state to
+	// another takes one off here and adds one there.
 	Connections        [connectionStates]int64
 	Accepted           uint64
 	Rejected           [rejectReasons]uint64
@@ -132,33 +132,4 @@ func addAll[T int64 | uint64](dst, src []T) {
 	for i, v := range src {
 		dst[i] += v
 	}
-}
-
-// Shared is a Counters for goroutines that are no worker: the HTTP pages, a
-// signal handler. The zero value is ready. It costs a lock: never on the byte
-// path.
-type Shared struct {
-	mu sync.Mutex
-
-	// Guarded by mu.
-	counters Counters
-	ready    bool
-}
-
-// Update calls f with the counters. f must not keep them.
-func (s *Shared) Update(f func(*Counters)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.ready {
-		s.counters.Init()
-		s.ready = true
-	}
-	f(&s.counters)
-}
-
-// addTo adds the counters to dst.
-func (s *Shared) addTo(dst *Counters) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	dst.Add(&s.counters)
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"reflect"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -162,26 +161,5 @@ func TestAcceptErrorOf(t *testing.T) {
 		if got := AcceptErrorOf(tt.err).String(); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.description, got, tt.want)
 		}
-	}
-}
-
-func TestSharedFromManyGoroutines(t *testing.T) {
-	var s Shared
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 1000 {
-				s.Update(func(c *Counters) {
-					c.Handshakes[HandshakeNotFound]++
-					c.HandshakeDuration.Observe(1)
-				})
-			}
-		})
-	}
-	wg.Wait()
-	var sum Counters
-	s.addTo(&sum)
-	if sum.Handshakes[HandshakeNotFound] != 8000 || sum.HandshakeDuration.Count() != 8000 {
-		t.Errorf("%d and %d, want 8000", sum.Handshakes[HandshakeNotFound], sum.HandshakeDuration.Count())
 	}
 }

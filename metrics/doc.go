@@ -11,16 +11,14 @@
 //	worker 1 ──plain adds──► Counters 1 ──copy, when asked──┤
 //	   …                                                    ├─► collector ─► registry ─► /metrics
 //	worker N ──plain adds──► Counters N ──copy, when asked──┤    sums, one
-//	other goroutines ──────► Shared (a mutex) ──copy────────┤    sample per
-//	the server's Status (limit, pairs, draining, …) ────────┘    label value
+//	the server's Status (limit, pairs, draining, …) ────────┘    sample per
+//	                                                             label value
 //
 // # Who may call what
 //
 //   - A [Counters] belongs to one goroutine, its worker. Nobody else reads or
 //     writes it, also not at a scrape: [Config.Ask] brings the question to the
 //     worker.
-//   - [Shared] is for goroutines that are no worker (HTTP pages, say). Any
-//     goroutine may call it. Never on the byte path.
 //   - [NewRegistry] and [Handler] are for start-up. What they return is safe
 //     for any number of goroutines; scrapes are taken one at a time.
 //   - Config.Ask and Config.Status are called on the goroutine of a scrape.

@@ -28,16 +28,12 @@ type Config struct {
 	// the goroutine of a scrape. Needed when Workers is not 0.
 	Ask func(worker int, take func(*Counters))
 
-	// Shared, if not nil, is added to the workers' sum.
-	Shared *Shared
-
 	// Status tells what is the server's and no worker's. Called once per scrape,
 	// on its goroutine; it must not take a lock of the byte path for long. Nil
 	// means a zero Status.
 	Status func() Status
 
-	// AnswerTimeout bounds the wait for the workers; 0 means
-	// defaultAnswerTimeout.
+	// AnswerTimeout bounds the wait for the workers; 0 means 2 s.
 	AnswerTimeout time.Duration
 
 	// Version and Revision are the labels of build_info. Empty means "unknown".

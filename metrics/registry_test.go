@@ -245,21 +245,18 @@ func TestEveryCounterIsShown(t *testing.T) {
 	}
 }
 
-func TestSumsOverWorkersAndShared(t *testing.T) {
+func TestSumsOverWorkers(t *testing.T) {
 	a, b := NewCounters(), NewCounters()
-	var shared Shared
 	a.Accepted = 3
-	b.Accepted = 4
-	shared.Update(func(c *Counters) { c.Accepted = 5; c.Handshakes[HandshakeNotFound] = 6 })
+	b.Accepted = 9
+	b.Handshakes[HandshakeNotFound] = 6
 	// Accepted by a, paired and then half ended on b: only the sum means something.
 	a.Connections[ConnectionPaired] = -2
 	b.Connections[ConnectionPaired] = 9
 	b.Connections[ConnectionIdle] = -1 // copies of two instants
 	a.SetLoad(2, time.Second, []float64{1: 1, 11: 0})
 	b.SetLoad(3, 2*time.Second, []float64{2: 1, 11: 0})
-	cfg := direct(a, b)
-	cfg.Shared = &shared
-	families := gather(t, NewRegistry(cfg))
+	families := gather(t, NewRegistry(direct(a, b)))
 	for name, want := range map[string]float64{
 		"connections_accepted_total":            12,
 		`handshakes_total{result="not_found"}`:  6,

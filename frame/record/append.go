@@ -161,7 +161,7 @@ func AppendCommand(dst []byte, cmd *Command) []byte {
 }
 
 func begin(dst []byte, typ string) []byte {
-	dst = append(dst, Separator)
+	dst = append(dst, separator)
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, typ...)
 	return append(dst, '"')

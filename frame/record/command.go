@@ -107,7 +107,7 @@ func Parse(payload []byte, do func(cmd Command, refused *Error) (goOn bool)) {
 // returns its text without it.
 func cut(payload []byte) (text, rest []byte) {
 	payload = payload[1:]
-	if i := bytes.IndexByte(payload, Separator); i >= 0 {
+	if i := bytes.IndexByte(payload, separator); i >= 0 {
 		return payload[:i], payload[i:]
 	}
 	return payload, nil

@@ -392,7 +392,7 @@ func TestParsePrefixes(t *testing.T) {
 		}
 		for i := range len(text) {
 			for c := range 256 {
-				if c == Separator {
+				if c == separator {
 					continue
 				}
 				changed := text[:i] + string([]byte{byte(c)}) + text[i+1:]
@@ -504,7 +504,7 @@ func FuzzParse(f *testing.F) {
 		before := bytes.Clone(payload)
 		var texts [][]byte
 		if IsControl(payload) {
-			texts = bytes.Split(payload[1:], []byte{Separator})
+			texts = bytes.Split(payload[1:], []byte{separator})
 		}
 		all := parseAll(string(payload))
 		if n := max(1, min(len(texts), maxRecords+1)); len(all) != n {

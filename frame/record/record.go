@@ -3,10 +3,10 @@ package record
 // Subprotocol is what a rich client offers in Sec-WebSocket-Protocol.
 const Subprotocol = "roulette.v1"
 
-// Separator, the character U+001E, begins every record and so every control
+// separator, the character U+001E, begins every record and so every control
 // message. JSON has no place for it but in escaped form, so inside of a message
 // it can be nothing but the beginning of a record.
-const Separator = 0x1E
+const separator = 0x1E
 
 // What one control message may bring.
 const (
@@ -28,7 +28,7 @@ const (
 // beginning if that is not empty: an empty fragment says nothing. Binary
 // messages are always chat; the opcode is the caller's to check.
 func IsControl(payload []byte) bool {
-	return len(payload) > 0 && payload[0] == Separator
+	return len(payload) > 0 && payload[0] == separator
 }
 
 // Error is why a record was refused, as [AppendError] tells the client. Errors

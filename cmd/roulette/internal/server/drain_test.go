@@ -118,7 +118,7 @@ func TestDrainIsEven(t *testing.T) {
 func TestDrainGrace(t *testing.T) {
 	k := newStoppedClock()
 	s, addr := start(t, Config{Kernel: k})
-	if !s.Ready() {
+	if s.NotReady() != "" {
 		t.Error("not ready")
 	}
 	answer := shutdown(t, s, 10*time.Second)

@@ -218,12 +218,12 @@ func TestMaxConnections(t *testing.T) {
 	s, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MaxConnections: limit}})
 	var all []*servertest.Conn
 	for range limit {
-		if !s.Ready() {
+		if s.NotReady() != "" {
 			t.Error("full too early")
 		}
 		all = append(all, servertest.Dial(t, addr, "/echo"))
 	}
-	if s.Ready() {
+	if s.NotReady() == "" {
 		t.Error("ready though it is full")
 	}
 	for range 3 {
@@ -247,7 +247,7 @@ func TestMaxConnections(t *testing.T) {
 	turnedAway(t, addr, 503)
 
 	all[0].Leave()
-	servertest.Await(t, "there is room", s.Ready)
+	servertest.Await(t, "there is room", func() bool { return s.NotReady() == "" })
 	all[0] = servertest.Dial(t, addr, "/echo")
 	for _, c := range all {
 		c.Leave()

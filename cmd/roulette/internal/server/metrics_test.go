@@ -23,7 +23,7 @@ type audit struct {
 // seriesOf gathers all of a server's own series, histograms as their count.
 func seriesOf(t *testing.T, s *Server) map[string]float64 {
 	t.Helper()
-	families, err := s.Registry().Gather()
+	families, err := s.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func (a *audit) end(t *testing.T) {
 			case <-over:
 				return
 			default:
-				_, _ = s.Registry().Gather() // what it says is not of interest here
+				_, _ = s.registry.Gather() // what it says is not of interest here
 			}
 		}
 	})

@@ -192,12 +192,6 @@ func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.List
 // Population is how many connections and pairs there are.
 func (s *Server) Population() (connections, pairs int) { return s.poller.Count(), s.pairs.Pairs() }
 
-// Ready tells whether new clients are welcome.
-func (s *Server) Ready() bool { return s.NotReady() == "" }
-
-// Registry holds the server's metrics.
-func (s *Server) Registry() *prometheus.Registry { return s.registry }
-
 // place spreads consecutive ids evenly over (0, 1].
 func place(id uint32) float64 {
 	return float64(id*2654435769+1<<31) / (1 << 32) // Fibonacci hashing

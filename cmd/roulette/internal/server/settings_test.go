@@ -171,7 +171,7 @@ func TestApplyLimits(t *testing.T) {
 	turnedAway(t, addr, 503)
 
 	apply(t, s, func(s *Settings) { s.MaxConnections = 1 })
-	if s.Ready() {
+	if s.NotReady() == "" {
 		t.Error("ready, with more than there may be")
 	}
 	a.Write(text("still here"))
@@ -180,7 +180,7 @@ func TestApplyLimits(t *testing.T) {
 	if n := s.Settings().MaxConnections; n != s.most {
 		t.Errorf("%d connections, want what the descriptors allow, %d", n, s.most)
 	}
-	servertest.Await(t, "a place", s.Ready)
+	servertest.Await(t, "a place", func() bool { return s.NotReady() == "" })
 	c := servertest.Dial(t, addr, "/echo") // those from before the limit do not count
 	turnedAway(t, addr, 429)
 	apply(t, s, func(s *Settings) { s.MaxConnectionsPerAddress = 0 })
