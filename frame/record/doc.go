@@ -330,7 +330,7 @@
 //	       backoff
 //	4409   another connection has taken this one's place; do not try again
 //	4429   too many messages, in spite of warnings; again after 10 to 60 s
-//	4453   full or shedding load; again, with backoff
+//	4453   memory is short, and this connection holds much of it; again, with backoff
 //
 // # Who may call what
 //

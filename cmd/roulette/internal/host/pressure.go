@@ -23,6 +23,7 @@ type Pressure struct {
 
 	// Atomic.
 	isShort    atomic.Bool
+	isDire     atomic.Bool
 	collecting atomic.Bool
 }
 
@@ -45,6 +46,10 @@ const (
 
 // Short tells whether new chats are to be refused. Any goroutine.
 func (p *Pressure) Short() bool { return p.isShort.Load() }
+
+// Dire tells whether memory is so short that what is in use has to become less:
+// half of what was left above the share is gone as well. Any goroutine.
+func (p *Pressure) Dire() bool { return p.isDire.Load() }
 
 // Look looks once a second whether more than share percent of the limit are in
 // use; 0 is never. When it was short it is so until there is some room again.
@@ -78,6 +83,7 @@ func (p *Pressure) Look(now uint32, share int) {
 			p.collecting.Store(false)
 		}()
 	}
+	p.isDire.Store(p.Short() && inUse > high+(limit-high)/2)
 }
 
 // GoMemory is the Go runtime's, as runtime/debug.SetMemoryLimit counts it.

@@ -28,21 +28,24 @@ func TestPressure(t *testing.T) {
 		desc  string
 		use   uint32
 		short bool
+		dire  bool
 	}{
-		{"below", 900_000, false},
-		{"above: collect first", 900_001, false},
-		{"that has helped", 850_000, false},
-		{"above again", 950_000, false},
-		{"and still", 950_000, true},
-		{"at the share", 900_000, true},
-		{"not much less", 843_750, true},
-		{"room", 843_749, false},
-		{"the share does not matter while there is room", 899_999, false},
-		{"above: collect first, again", 990_000, false},
-		{"short", 990_000, true},
+		{"below", 900_000, false, false},
+		{"above: collect first", 900_001, false, false},
+		{"that has helped", 850_000, false, false},
+		{"above again", 950_000, false, false},
+		{"and still", 950_000, true, false},
+		{"at the share", 900_000, true, false},
+		{"not much less", 843_750, true, false},
+		{"room", 843_749, false, false},
+		{"the share does not matter while there is room", 899_999, false, false},
+		{"above: collect first, again", 990_000, false, false},
+		{"short", 990_000, true, true},
+		{"not that short", 950_000, true, false},
+		{"and again", 950_001, true, true},
 	} {
-		if look(step.use, 90); p.Short() != step.short {
-			t.Errorf("%s: short is %v", step.desc, p.Short())
+		if look(step.use, 90); p.Short() != step.short || p.Dire() != step.dire {
+			t.Errorf("%s: short is %v, dire %v", step.desc, p.Short(), p.Dire())
 		}
 	}
 	if short, over := strings.Count(log.String(), "memory is short"), strings.Count(log.String(), "no longer short"); short != 2 || over != 1 {

@@ -126,6 +126,10 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	case ended:
 		return
 	}
+	if h.server.pressure.Dire() && holds(c) >= muchHeld {
+		h.end(c, overloaded)
+		return
+	}
 	switch promised := h.listens(c); {
 	case promised && !h.keepsPromise(c) || h.isForgotten(c):
 		h.end(c, noHeartbeat)
@@ -170,6 +174,19 @@ func (h *handler) answersPings(c *netpoll.Conn) bool {
 		return false
 	}
 	return true
+}
+
+// muchHeld is from how many bytes on a connection is ended when memory is so
+// short that what is in use has to become less. An idle one costs a hundredth.
+const muchHeld = 8 << 10
+
+// holds is how many bytes wait for c, or have come of a message that is not whole.
+func holds(c *netpoll.Conn) int {
+	n := c.Pending()
+	if p, ok := c.Held().(*partial); ok {
+		n += p.Decoder.Held()
+	}
+	return n
 }
 
 // Tick implements [netpoll.Ticker]: what has a deadline of its own, apart from

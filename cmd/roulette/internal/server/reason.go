@@ -24,6 +24,7 @@ const (
 	stalled
 	messageLate
 	rateExceeded
+	overloaded
 	garbled
 	serverStopped
 	reasons
@@ -50,6 +51,7 @@ var endings = [reasons]ending{
 	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, byStall},
 	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, byStall},
 	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked},
+	overloaded:     {4453, "memory is short", metrics.CloseOverloaded, metrics.ByServer, lost},
 	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, kicked},
 	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, lost},
 }
