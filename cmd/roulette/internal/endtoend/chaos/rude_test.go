@@ -12,6 +12,7 @@ import (
 
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll/nettest"
 )
 
 // TestChaosResets: clients that reset their connection (SO_LINGER of 0) at every
@@ -137,6 +138,9 @@ func TestChaosGreed(t *testing.T) {
 // TestChaosUnlimitedGreed: with no rate limit they are served, and the healthy
 // beside them fairly.
 func TestChaosUnlimitedGreed(t *testing.T) {
+	if nettest.RaceEnabled {
+		t.Skip("skipped: is there for its figures")
+	}
 	// Each of them may have a read's worth of answers waiting, 256 KiB, and the
 	// message it gathers, 64 KiB, in buffers of powers of two.
 	const each = 2

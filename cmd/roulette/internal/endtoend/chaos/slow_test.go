@@ -12,11 +12,15 @@ import (
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/netpoll/nettest"
 )
 
 // TestChaosDribble: thousands whose messages come a byte a second, beside the
 // healthy. Every one of their messages arrives as well.
 func TestChaosDribble(t *testing.T) {
+	if nettest.RaceEnabled {
+		t.Skip("skipped: is there for its figures")
+	}
 	n := min(5000, program.RaiseDescriptors(t)/2-500) &^ 1
 	// A message that is not whole is gathered in a small pooled buffer, with a
 	// decoder, some 300 bytes; a connection is about 100; each is allowed a

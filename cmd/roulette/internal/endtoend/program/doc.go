@@ -11,6 +11,7 @@
 //	monitor   metrics, and a real Prometheus
 //	proxies   nginx, HAProxy and Caddy in front
 //	deploy    units, manifests, images, packages, builds
+//	long      what takes minutes: go test -tags long
 //	readme    whether the documents say the truth
 //
 // Such a test knows the binary and not its packages. It is built once for all tests

@@ -1,4 +1,6 @@
-package deploy
+//go:build long
+
+package long
 
 import (
 	"bytes"

@@ -1,4 +1,6 @@
-package crowd
+//go:build long
+
+package long
 
 import (
 	"testing"
