@@ -205,6 +205,7 @@ func (h *handler) Tick() {
 	h.server.lookAtAwaited()
 	h.server.pressure.Look(now, h.rules.MemoryShare)
 	h.server.refusals.flush(now)
+	h.server.kicks.flush(now)
 }
 
 // Paused implements [netpoll.Ticker]: a message that is under way is not late for
@@ -307,7 +308,11 @@ func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) 
 	h.chats--
 	h.counters.Connections[metrics.ConnectionClosing]++
 	setEnded(c)
-	h.counters.Closed[label][endings[why].by]++
+	e := &endings[why]
+	h.counters.Closed[label][e.by]++
+	if e.by == metrics.ByServer && why != draining && why != serverStopped {
+		h.server.kicks.note(int(why), 1, h.worker.Now())
+	}
 	h.counters.ConnectionDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
 }
 

@@ -74,7 +74,7 @@ func (h *handler) keep(c *netpoll.Conn, r refusal) bool {
 func (h *handler) note(c *netpoll.Conn, why metrics.RejectReason) {
 	h.counters.Rejected[why]++
 	s := h.server
-	s.refusals.note(why, 1, h.worker.Now())
+	s.refusals.note(int(why), 1, h.worker.Now())
 	if s.log.Enabled(context.Background(), slog.LevelDebug) {
 		s.log.Debug("refused", "conn", c.ID(), "reason", why.String())
 	}
@@ -87,7 +87,7 @@ func (h *handler) Refused(why netpoll.Refusal) {
 		reason = metrics.RejectDescriptorLimit
 	}
 	h.counters.Rejected[reason]++
-	h.server.refusals.note(reason, 1, h.worker.Now())
+	h.server.refusals.note(int(reason), 1, h.worker.Now())
 }
 
 // fail answers a request that went wrong.

@@ -140,30 +140,69 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRefusalLog(t *testing.T) {
+func TestSampledLog(t *testing.T) {
 	var log logged
-	l := &refusalLog{log: log.logger(slog.LevelInfo)}
+	l := newRefusalLog(log.logger(slog.LevelInfo))
 	const begin = 1<<32 - 5_000 // the clock wraps in between
 	now := uint32(begin & (1<<32 - 1))
-	l.note(metrics.RejectOrigin, 1, now)
-	l.note(metrics.RejectOrigin, 4, now+1)
-	l.note(metrics.RejectPerAddress, 1, now+1)
+	l.note(int(metrics.RejectOrigin), 1, now)
+	l.note(int(metrics.RejectOrigin), 4, now+1)
+	l.note(int(metrics.RejectPerAddress), 1, now+1)
 	l.flush(now - 250) // a worker whose clock is behind
 	l.flush(now + 9_999)
 	if n := len(log.lines()); n != 2 {
 		t.Fatalf("%d lines, want the first of each reason", n)
 	}
 	l.flush(now + 10_000)
-	l.note(metrics.RejectOrigin, 2, now+10_001)
+	l.note(int(metrics.RejectOrigin), 2, now+10_001)
 	l.flush(now + 19_999)
 	if got := log.lines("origin"); len(got) != 2 || !strings.Contains(got[1], "number=4") {
 		t.Fatalf("logged %q", got)
 	}
 	l.flush(now + 20_000)
 	l.flush(now + 30_000) // nothing more: quiet no longer
-	l.note(metrics.RejectOrigin, 1, now+30_001)
+	l.note(int(metrics.RejectOrigin), 1, now+30_001)
 	if got := log.lines("origin"); len(got) != 4 || !strings.Contains(got[2], "number=2") || !strings.Contains(got[3], "number=1") {
 		t.Errorf("logged %q", got)
+	}
+}
+
+// TestKickLog: each reason for which the server closes a connection leaves a line,
+// without an address; what the client or an operator ends leaves none.
+func TestKickLog(t *testing.T) {
+	var log logged
+	k := &fromAfar{stoppedClock: newStoppedClock()}
+	k.set(refusedClient)
+	s, addr := start(t, Config{Kernel: k, Logger: log.logger(slog.LevelInfo), Settings: Settings{MessageRate: 1, MessageBurst: 1}})
+	for range 3 {
+		c := servertest.Dial(t, addr, "/echo")
+		for range 5 {
+			c.Write(text("x"))
+		}
+		for range 2 {
+			c.Expect(textOp, "x")
+		}
+		c.ExpectClose(4429)
+	}
+	servertest.Dial(t, addr, "/echo").Leave()
+	silent := servertest.Dial(t, addr, "/echo")
+	k.advance(t, s, 25*time.Second)
+	k.advance(t, s, 10*time.Second)
+	for f, err := silent.Read(); err == nil; f, err = silent.Read() {
+		if f.Code() == 4408 {
+			break
+		}
+	}
+	for want, n := range map[string]int{
+		`reason="rate limit exceeded" code=4429 number=1`: 1,
+		`reason="rate limit exceeded" code=4429 number=2`: 1,
+		`reason="no pong in time" code=4408 number=1`:     1,
+		"connections closed":                              3,
+		refusedClient:                                     0,
+	} {
+		if got := log.lines(want); len(got) != n {
+			t.Errorf("%q with %s, want %d", got, want, n)
+		}
 	}
 }
 

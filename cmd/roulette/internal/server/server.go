@@ -89,7 +89,8 @@ type Server struct {
 	http      *httpServer
 	registry  *prometheus.Registry
 	pressure  *host.Pressure
-	refusals  *refusalLog
+	refusals  *sampledLog
+	kicks     *sampledLog
 	sorry     []byte // the frame a plain client without a partner gets back
 
 	// Owned by worker 0.
@@ -141,7 +142,8 @@ func New(config Config) (*Server, error) {
 		most:     descriptors - reserve,
 		sorry:    frame.AppendMessage(nil, opText, []byte(sorryText)),
 		pressure: host.NewPressure(config.memory, config.Logger),
-		refusals: &refusalLog{log: config.Logger},
+		refusals: newRefusalLog(config.Logger),
+		kicks:    newKickLog(config.Logger),
 	}
 	rules, err := s.newRules(config.Settings)
 	if err != nil {
