@@ -1,0 +1,114 @@
+package pairing
+
+// Standing is all that a table knows of one client, for another table, in another
+// process perhaps, in which clients have other numbers: whoever moves them maps
+// Partner and Last.
+type Standing struct {
+	Auto   bool
+	Life   Life
+	Number uint32 // of its pairings so far
+
+	// At most one of both.
+	Waiting, Paired bool
+	Since           uint32   // how long it has waited or been paired, in milliseconds
+	Interests       []string // that it waits with, or has in common with its partner
+	Partner         uint32
+
+	// Last is its last partner, in that Life; 0: there was none, or it is known to
+	// be gone. Credit is what Change and Match do not tell: the age of its place
+	// before this wait or pair, in units of 64 ms.
+	Last     uint32
+	LastLife Life
+	Credit   uint8
+}
+
+// Standing returns what the table knows of a client; false if it is not in it. The
+// interests are the table's.
+func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
+	e := t.entry(id)
+	if e == nil {
+		return s, false
+	}
+	shard := t.shardOf(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if e.state == absent {
+		return s, false
+	}
+	s = Standing{
+		Auto: e.auto, Life: e.life, Number: e.number.Load(),
+		Waiting: e.state == waiting, Paired: e.state == paired,
+		Last: e.last >> 8, LastLife: Life(e.last), Credit: e.credit,
+	}
+	if s.Waiting || s.Paired {
+		s.Since = e.waited(now)
+	}
+	if s.Paired {
+		s.Partner = e.link.Load() - 1
+	}
+	if k := shard.seekers[id]; k != nil {
+		s.Interests = k.interests
+	}
+	return s, true
+}
+
+// Restore brings a client into the table as it stood in another one. Nobody is
+// looked for: who waits here waited there beside the others. The client's partner
+// must be restored before any of the two does anything (I5). The table keeps the
+// interests. now is of this table's clock.
+func (t *Table) Restore(id uint32, s Standing, now uint32) {
+	e := t.create(id)
+	var k *seeker
+	if len(s.Interests) > 0 && (s.Waiting || s.Paired) {
+		if k = (&seeker{id: id, interests: s.Interests}); s.Waiting {
+			t.post(k)
+		}
+	}
+	shard := t.shardOf(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	e.auto, e.life, e.credit, e.last = s.Auto, max(s.Life, 1), s.Credit, 0
+	if s.LastLife != 0 {
+		e.last = s.Last<<8 | uint32(s.LastLife)
+	}
+	e.number.Store(s.Number)
+	e.since = now - s.Since
+	if k != nil {
+		shard.keep(k)
+	}
+	switch {
+	case s.Paired:
+		e.state = paired
+		if id < s.Partner { // one of both counts it
+			t.pairs.Add(1)
+		}
+		e.link.Store(s.Partner + 1)
+	case s.Waiting:
+		e.state = waiting
+		t.waiting.Add(1)
+		if age := e.age(now); k != nil && age < t.patience {
+			shard.insistInOrder(t, k, now)
+			shard.due.add(id, now+t.patience-age)
+		} else {
+			shard.insert(id, e)
+		}
+		if e.last != 0 && s.Since < t.patience {
+			shard.due.add(id, now+t.patience-s.Since)
+		}
+	default:
+		e.state = idle
+	}
+}
+
+// insistInOrder is insist for a client that may have waited longer than those who
+// stand there.
+func (s *shard) insistInOrder(t *Table, k *seeker, now uint32) {
+	waited := t.entry(k.id).waited(now)
+	for at := s.choosy.Back(); at != nil; at = at.Prev() {
+		if t.entry(at.Value.(*seeker).id).waited(now) >= waited {
+			k.choosy = s.choosy.InsertAfter(k, at)
+			return
+		}
+	}
+	k.choosy = s.choosy.PushFront(k)
+}
