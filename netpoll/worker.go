@@ -239,6 +239,9 @@ func (w *Worker) Each(f func(*Conn)) {
 	})
 }
 
+// All is Each with those that are closing. Worker only.
+func (w *Worker) All(f func(*Conn)) { w.each(f) }
+
 // each calls f for every open connection of the worker; f may close it.
 func (w *Worker) each(f func(*Conn)) {
 	for i := range w.lastChunk {

@@ -25,7 +25,7 @@ func NewSeed() (s Seed) {
 // connection has room for it: IPv4 as it is, IPv6 as a keyed hash; two that
 // collide share their limits. Any goroutine.
 type Addresses struct {
-	// Immutable.
+	// Immutable once an address is known.
 	seed Seed
 
 	// Atomic.
@@ -84,6 +84,13 @@ func (a *Addresses) Key(addr netip.Addr) (key uint32, ok bool) {
 	return binary.BigEndian.Uint32(sum[:]), true
 }
 
+// Seed is what the keys are made with.
+func (a *Addresses) Seed() Seed { return a.seed }
+
+// Inherit makes the keys those of another process, while no address is known and
+// no other call is under way.
+func (a *Addresses) Inherit(seed Seed) { a.seed = seed }
+
 func (a *Addresses) shard(key uint32) *addressShard { return &a.shards[key*2654435761>>26] }
 
 // Enter counts a connection, if there may be another.
@@ -101,6 +108,20 @@ func (a *Addresses) Enter(key uint32) bool {
 	}
 	s.known[key] = e
 	return true
+}
+
+// Readmit counts a connection that another process has admitted, whatever the
+// limit.
+func (a *Addresses) Readmit(key uint32) {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = make(map[uint32]addressEntry)
+	}
+	e := s.known[key]
+	e.conns++
+	s.known[key] = e
 }
 
 // Release gives back what Enter has counted, once (I6). An address nobody is

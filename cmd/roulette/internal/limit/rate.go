@@ -25,6 +25,13 @@ func NewRate(perSecond, burst int) Rate {
 	return Rate{interval: interval, burst: interval * n, grace: interval * (n/2 + 1)}
 }
 
+// Portable is a theoretical arrival time for who has another clock: how far it is
+// ahead of now. Reading makes it one by that clock.
+func Portable(tat, now uint32) uint32 { return tat - now*unit }
+
+// Reading is the inverse of Portable.
+func Reading(portable, now uint32) uint32 { return portable + now*unit }
+
 // Verdict is what a Rate says of something that is counted.
 type Verdict uint8
 

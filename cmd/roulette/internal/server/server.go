@@ -42,6 +42,10 @@ type Config struct {
 	Rand     func(n uint32) uint32
 	HandOver func(fd int, read []byte)
 
+	// RestoreCodec makes a codec of what its AppendState has written in the server
+	// that connections are taken over from; nil: none have codecs.
+	RestoreCodec func(state []byte) (netpoll.Codec, error)
+
 	memory host.Memory // default host.GoMemory
 }
 

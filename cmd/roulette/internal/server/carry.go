@@ -1,0 +1,267 @@
+package server
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"roulette/cmd/roulette/internal/limit"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// carry is one connection and the client on it, as they can be written down for
+// another server, in another process perhaps: all but the descriptor. Instead of
+// times it has ages, and instead of what only this process can read, what any can.
+//
+// Nothing but append and parseCarry knows how it is written. A change there is
+// another carryVersion.
+type carry struct {
+	// conn is the connection; its descriptor, codec, and what was held and attached
+	// are not written with it.
+	conn netpoll.Detached
+	id   uint32 // in its server
+
+	codec    []byte   // the state of its codec; nil: none
+	request  *request // the beginning of a request; nil: none
+	unparsed *unparsed
+	traits   *traits           // of a rich client
+	standing *pairing.Standing // nil: it is not in the table
+}
+
+// unparsed is the beginning of a message.
+type unparsed struct {
+	decoder  []byte // frame.Decoder's state
+	age      uint32 // since it began, in milliseconds
+	limit    uint32 // of the message's size
+	promised bool   // the client was told of that limit, and may not be held to less
+}
+
+// traits are what is kept of a rich client besides.
+type traits struct {
+	told      told
+	interests []string
+	typing    bool
+	typingAge uint32
+	online    uint32
+	onlineAge uint32
+}
+
+// carryVersion is of the form of all that follows.
+const carryVersion = 1
+
+// carryMagic begins what a server carries.
+const carryMagic = "roulette carry"
+
+var errCarry = errors.New("server: not what another server carries")
+
+// Sections of a carry that may be absent.
+const (
+	hasCodec = 1 << iota
+	hasRequest
+	hasUnparsed
+	hasTraits
+	hasStanding
+	carryPaused
+	carryClosing
+
+	carrySections = 1<<7 - 1
+)
+
+// appendHead appends what stands before the carries.
+func appendHead(dst []byte, seed limit.Seed, carries int) []byte {
+	dst = append(dst, carryMagic...)
+	dst = append(dst, carryVersion)
+	dst = append(dst, seed[:]...)
+	return binary.AppendUvarint(dst, uint64(carries))
+}
+
+func parseHead(b []byte) (seed limit.Seed, carries int, rest []byte, err error) {
+	r := reader{b: b}
+	if string(r.take(len(carryMagic))) != carryMagic || r.uint(math.MaxUint32) != carryVersion {
+		return seed, 0, nil, errCarry
+	}
+	copy(seed[:], r.take(len(seed)))
+	n := r.uint(1 << 24)
+	return seed, int(n), r.b, r.err
+}
+
+func (k *carry) sections() (bits byte) {
+	for i, is := range [...]bool{k.conn.Codec != nil || k.codec != nil, k.request != nil, k.unparsed != nil, k.traits != nil, k.standing != nil,
+		k.conn.Paused, k.conn.Closing} {
+		if is {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
+// append appends k, with its length before it.
+func (k *carry) append(dst []byte) []byte {
+	w := writer{}
+	d := &k.conn
+	w.b = append(w.b, k.sections())
+	w.uints(uint64(k.id), uint64(d.State), uint64(d.Key), uint64(d.Rate), uint64(d.Heard), uint64(d.Opened), uint64(d.Unmoved))
+	w.bytes(d.Unread)
+	w.bytes(d.Unsent)
+	if k.sections()&hasCodec != 0 {
+		w.bytes(k.codec)
+	}
+	if r := k.request; r != nil {
+		client, _ := r.client.MarshalBinary() // never fails
+		w.bytes(r.bytes)
+		w.bytes(client)
+	}
+	if u := k.unparsed; u != nil {
+		w.bytes(u.decoder)
+		w.uints(uint64(u.age), uint64(u.limit))
+		w.bool(u.promised)
+	}
+	if p := k.traits; p != nil {
+		w.uints(uint64(p.told))
+		w.strings(p.interests)
+		w.bool(p.typing)
+		w.uints(uint64(p.typingAge), uint64(p.online), uint64(p.onlineAge))
+	}
+	if s := k.standing; s != nil {
+		w.bool(s.Auto)
+		w.bool(s.Waiting)
+		w.bool(s.Paired)
+		w.uints(uint64(s.Life), uint64(s.Number), uint64(s.Since), uint64(s.Partner), uint64(s.Last), uint64(s.LastLife), uint64(s.Credit))
+		w.strings(s.Interests)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(w.b)))
+	return append(dst, w.b...)
+}
+
+// parseCarry takes a carry off b. It keeps nothing of b.
+func parseCarry(b []byte) (k *carry, rest []byte, err error) {
+	outer := reader{b: b}
+	r := reader{b: outer.bytes(math.MaxInt32)}
+	if outer.err != nil {
+		return nil, nil, outer.err
+	}
+	k = new(carry)
+	d := &k.conn
+	d.FD = -1
+	sections := r.byte()
+	if sections&^carrySections != 0 {
+		r.err = errCarry
+	}
+	d.Paused, d.Closing = sections&carryPaused != 0, sections&carryClosing != 0
+	k.id = r.uint32()
+	d.State = uint16(r.uint(math.MaxUint16))
+	d.Key, d.Rate, d.Heard, d.Opened, d.Unmoved = r.uint32(), r.uint32(), r.uint32(), r.uint32(), r.uint32()
+	d.Unread, d.Unsent = r.bytes(netpoll.MaxRecord), r.bytes(math.MaxInt32)
+	if sections&hasCodec != 0 {
+		if k.codec = r.bytes(math.MaxInt32); k.codec == nil {
+			k.codec = []byte{}
+		}
+	}
+	if sections&hasRequest != 0 {
+		k.request = &request{bytes: r.bytes(maxRequest + 1)}
+		if k.request.client.UnmarshalBinary(r.bytes(64)) != nil {
+			r.err = errCarry
+		}
+	}
+	if sections&hasUnparsed != 0 {
+		k.unparsed = &unparsed{decoder: r.bytes(math.MaxInt32), age: r.uint32(), limit: uint32(r.uint(math.MaxInt32)), promised: r.bool()}
+	}
+	if sections&hasTraits != 0 {
+		k.traits = &traits{told: told(r.uint(math.MaxUint64)), interests: r.strings(), typing: r.bool(),
+			typingAge: r.uint32(), online: r.uint32(), onlineAge: r.uint32()}
+	}
+	if sections&hasStanding != 0 {
+		s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}
+		s.Life, s.Number, s.Since, s.Partner = pairing.Life(r.uint(math.MaxUint8)), r.uint32(), r.uint32(), r.uint32()
+		s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
+		if s.Interests = r.strings(); s.Waiting && s.Paired {
+			r.err = errCarry
+		}
+		k.standing = s
+	}
+	if r.err == nil && len(r.b) > 0 {
+		r.err = errCarry
+	}
+	return k, outer.b, r.err
+}
+
+// writer writes the fields of a carry, one after the other: numbers as varints,
+// bytes with their length before them.
+type writer struct{ b []byte }
+
+func (w *writer) uints(values ...uint64) {
+	for _, v := range values {
+		w.b = binary.AppendUvarint(w.b, v)
+	}
+}
+
+func (w *writer) bool(v bool) {
+	if v {
+		w.uints(1)
+		return
+	}
+	w.uints(0)
+}
+
+func (w *writer) bytes(b []byte) {
+	w.uints(uint64(len(b)))
+	w.b = append(w.b, b...)
+}
+
+func (w *writer) strings(list []string) {
+	w.uints(uint64(len(list)))
+	for _, s := range list {
+		w.bytes([]byte(s))
+	}
+}
+
+// reader reads them. After the first mistake it returns zeros, and err says so.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) take(n int) []byte {
+	if r.err != nil || n > len(r.b) {
+		r.err = errCarry
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+// uint reads a number of at most most, in its shortest form.
+func (r *reader) uint(most uint64) uint64 {
+	v, n := binary.Uvarint(r.b)
+	if r.err != nil || n <= 0 || v > most || n > 1 && r.b[n-1] == 0 {
+		r.err = errCarry
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) uint32() uint32 { return uint32(r.uint(math.MaxUint32)) }
+
+func (r *reader) bool() bool { return r.uint(1) == 1 }
+
+// bytes returns a copy; nil for none.
+func (r *reader) bytes(most int) []byte {
+	return append([]byte(nil), r.take(int(r.uint(uint64(most))))...)
+}
+
+func (r *reader) strings() (list []string) {
+	for range r.uint(uint64(len(r.b))) {
+		list = append(list, string(r.bytes(math.MaxInt32)))
+	}
+	return list
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"bytes"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"roulette/cmd/roulette/internal/limit"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// carries are some of all kinds.
+func carries() []*carry {
+	return []*carry{
+		{conn: netpoll.Detached{FD: -1}},
+		{
+			id: 77, request: &request{bytes: []byte("GET /ws HT"), client: netip.MustParseAddr("2001:db8::1")},
+			conn: netpoll.Detached{FD: -1, State: uint16(handshaking) | counted, Key: 1 << 31, Opened: 4999, Unread: []byte("half a record")}, codec: []byte("keys"),
+		},
+		{id: 3, request: &request{}, codec: []byte{}, conn: netpoll.Detached{FD: -1}},
+		{
+			id: 1<<24 - 1, conn: netpoll.Detached{FD: -1, State: uint16(richKind) | uint16(open) | pinged, Rate: 123, Heard: 1, Unmoved: 14_000,
+				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
+			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
+			traits:   &traits{told: 9, interests: []string{"go", "", "tea"}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000},
+			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Interests: []string{"tea"}, Last: 1, LastLife: 2, Credit: 255},
+		},
+		{
+			conn:     netpoll.Detached{FD: -1, State: uint16(plain) | uint16(ended), Closing: true, Unsent: []byte{0x88, 2, 3, 0xe8}},
+			standing: &pairing.Standing{Auto: true, Waiting: true, Since: 1 << 30},
+		},
+	}
+}
+
+func TestCarryRoundTrip(t *testing.T) {
+	list := carries()
+	seed := limit.NewSeed()
+	b := appendHead(nil, seed, len(list))
+	for _, k := range list {
+		b = k.append(b)
+	}
+	got, n, rest, err := parseHead(b)
+	if err != nil || got != seed || n != len(list) {
+		t.Fatalf("head: %v, %d, %v", got, n, err)
+	}
+	for i, want := range list {
+		var k *carry
+		if k, rest, err = parseCarry(rest); err != nil {
+			t.Fatalf("carry %d: %v", i, err)
+		}
+		if !reflect.DeepEqual(k, want) {
+			t.Errorf("carry %d: %+v, want %+v", i, k, want)
+		}
+	}
+	if len(rest) > 0 {
+		t.Errorf("%d bytes are left", len(rest))
+	}
+}
+
+// TestCarryEveryPrefix: what is not whole is refused, and so is another version.
+func TestCarryEveryPrefix(t *testing.T) {
+	head := appendHead(nil, limit.NewSeed(), 300)
+	for n := range head {
+		if _, _, _, err := parseHead(head[:n]); err == nil {
+			t.Errorf("%d of %d bytes of the head are taken", n, len(head))
+		}
+	}
+	head[len(carryMagic)]++
+	if _, _, _, err := parseHead(head); err == nil {
+		t.Error("another version is taken")
+	}
+	for i, k := range carries() {
+		b := k.append(nil)
+		for n := range b {
+			if _, _, err := parseCarry(b[:n]); err == nil {
+				t.Errorf("carry %d: %d of %d bytes are taken", i, n, len(b))
+			}
+		}
+	}
+}
+
+// FuzzCarry: whatever is taken is written down again as it was.
+func FuzzCarry(f *testing.F) {
+	for _, k := range carries() {
+		f.Add(k.append(nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, rest, err := parseCarry(b)
+		if err != nil {
+			return
+		}
+		taken := b[:len(b)-len(rest)]
+		if again := k.append(nil); !bytes.Equal(again, taken) {
+			t.Errorf("%x is written down as %x", taken, again)
+		}
+	})
+}
