@@ -10,8 +10,10 @@ type Standing struct {
 
 	// At most one of both.
 	Waiting, Paired bool
-	Since           uint32   // how long it has waited or been paired, in milliseconds
-	Interests       []string // that it waits with, or has in common with its partner
+	Since           uint32  // how long it has waited or been paired, in milliseconds
+	Wishes          *Wishes // that it waits with, or has in common with its partner
+	Insists         uint8   // on which kinds of them; it insists on less when Relax has looked at it
+	Again           bool    // it wants its last partner back
 	Partner         uint32
 
 	// Last is its last partner, in that Life; 0: there was none, or it is known to
@@ -23,7 +25,7 @@ type Standing struct {
 }
 
 // Standing returns what the table knows of a client; false if it is not in it. The
-// interests are the table's.
+// wishes are the table's.
 func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
 	e := t.entry(id)
 	if e == nil {
@@ -47,7 +49,7 @@ func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
 		s.Partner = e.link.Load() - 1
 	}
 	if k := shard.seekers[id]; k != nil {
-		s.Interests = k.interests
+		s.Wishes, s.Insists, s.Again = k.wishes, uint8(k.needs), k.again
 	}
 	return s, true
 }
@@ -55,25 +57,28 @@ func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
 // Restore brings a client into the table as it stood in another one. Nobody is
 // looked for: who waits here waited there beside the others. The client's partner
 // must be restored before any of the two does anything (I5). The table keeps the
-// interests. now is of this table's clock.
+// wishes. now is of this table's clock.
 func (t *Table) Restore(id uint32, s Standing, now uint32) {
 	e := t.create(id)
 	var k *seeker
-	if len(s.Interests) > 0 && (s.Waiting || s.Paired) {
-		if k = (&seeker{id: id, interests: s.Interests}); s.Waiting {
-			t.post(k)
-		}
+	switch {
+	case s.Waiting && s.Wishes.any():
+		k = t.newSeeker(id, s.Wishes, needs(s.Insists)&t.needsAt(s.Wishes, 0))
+	case s.Again || s.Paired && s.Wishes != nil:
+		k = &seeker{id: id, wishes: s.Wishes}
 	}
 	shard := t.shardOf(id)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	e.auto, e.life, e.credit, e.last = s.Auto, max(s.Life, 1), s.Credit, 0
+	t.clients.Add(1)
+	e.state, e.auto, e.life, e.credit, e.last = idle, s.Auto, max(s.Life, 1), s.Credit, 0
 	if s.LastLife != 0 {
 		e.last = s.Last<<8 | uint32(s.LastLife)
 	}
 	e.number.Store(s.Number)
 	e.since = now - s.Since
 	if k != nil {
+		k.again = s.Again
 		shard.keep(k)
 	}
 	switch {
@@ -86,17 +91,17 @@ func (t *Table) Restore(id uint32, s Standing, now uint32) {
 	case s.Waiting:
 		e.state = waiting
 		t.waiting.Add(1)
-		if age := e.age(now); k != nil && age < t.patience {
+		switch {
+		case k.table() != "":
+		case k != nil && k.needs != 0:
 			shard.insistInOrder(t, k, now)
-			shard.due.add(id, now+t.patience-age)
-		} else {
+		default:
 			shard.insert(id, e)
 		}
-		if e.last != 0 && s.Since < t.patience {
-			shard.due.add(id, now+t.patience-s.Since)
+		shard.appoint(t, id, e, k, now)
+		if k != nil && k.needs != 0 && e.age(now) >= t.patienceOf(k.needs) { // it was about to be looked at
+			shard.due.add(appointment{id, e.since}, now)
 		}
-	default:
-		e.state = idle
 	}
 }
 

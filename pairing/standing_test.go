@@ -20,8 +20,14 @@ func TestStandingMoves(t *testing.T) {
 			switch r.IntN(6) {
 			case 0:
 				table.Stop(id, now)
-			case 1, 2:
-				table.Seek(id, now, []string{"go", "chess", "tea"}[:r.IntN(4)])
+			case 1:
+				table.Again(id, now, nil)
+			case 2:
+				w := &Wishes{Interests: []string{"go", "chess", "tea"}[:r.IntN(4)], Languages: []string{"en", "tr"}[:r.IntN(3)]}
+				if r.IntN(4) == 0 {
+					w.Table = "by the window"
+				}
+				table.Seek(id, now, w)
 			default:
 				table.Seek(id, now, nil)
 			}
@@ -35,6 +41,7 @@ func TestStandingMoves(t *testing.T) {
 			}
 			act(from, r.Uint32N(clients))
 		}
+		from.Relax(now, func(Match) {})
 		if err := from.ConsistencyCheck(now); err != nil {
 			t.Fatal(err)
 		}

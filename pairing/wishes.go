@@ -76,7 +76,7 @@ func fit(a, b *seeker) bool {
 	switch {
 	case n == 0:
 		return true
-	case a == nil || b == nil:
+	case a == nil || b == nil || a.wishes == nil || b.wishes == nil: // one of them wants only its last partner
 		return false
 	}
 	return (n&needInterest == 0 || overlap(a.wishes.Interests, b.wishes.Interests)) &&

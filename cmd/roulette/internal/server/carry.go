@@ -128,7 +128,14 @@ func (k *carry) append(dst []byte) []byte {
 		w.bool(s.Waiting)
 		w.bool(s.Paired)
 		w.uints(uint64(s.Life), uint64(s.Number), uint64(s.Since), uint64(s.Partner), uint64(s.Last), uint64(s.LastLife), uint64(s.Credit))
-		w.strings(s.Interests)
+		w.uints(uint64(s.Insists))
+		w.bool(s.Again)
+		w.bool(s.Wishes != nil)
+		if s.Wishes != nil {
+			w.strings(s.Wishes.Interests)
+			w.strings(s.Wishes.Languages)
+			w.bytes([]byte(s.Wishes.Table))
+		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(w.b)))
 	return append(dst, w.b...)
@@ -175,7 +182,11 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 		s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}
 		s.Life, s.Number, s.Since, s.Partner = pairing.Life(r.uint(math.MaxUint8)), r.uint32(), r.uint32(), r.uint32()
 		s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
-		if s.Interests = r.strings(); s.Waiting && s.Paired {
+		s.Insists = uint8(r.uint(math.MaxUint8))
+		if s.Again = r.bool(); r.bool() {
+			s.Wishes = &pairing.Wishes{Interests: r.strings(), Languages: r.strings(), Table: string(r.bytes(math.MaxInt32))}
+		}
+		if s.Waiting && s.Paired {
 			r.err = errCarry
 		}
 		k.standing = s
@@ -209,8 +220,13 @@ func (w *writer) bytes(b []byte) {
 	w.b = append(w.b, b...)
 }
 
+// strings tells no strings from none at all.
 func (w *writer) strings(list []string) {
-	w.uints(uint64(len(list)))
+	if list == nil {
+		w.uints(0)
+		return
+	}
+	w.uints(uint64(len(list)) + 1)
 	for _, s := range list {
 		w.bytes([]byte(s))
 	}
@@ -260,7 +276,11 @@ func (r *reader) bytes(most int) []byte {
 }
 
 func (r *reader) strings() (list []string) {
-	for range r.uint(uint64(len(r.b))) {
+	n := r.uint(uint64(len(r.b)) + 1)
+	if n > 0 {
+		list = []string{}
+	}
+	for i := uint64(1); i < n && r.err == nil; i++ {
 		list = append(list, string(r.bytes(math.MaxInt32)))
 	}
 	return list

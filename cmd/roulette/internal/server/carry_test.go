@@ -17,7 +17,7 @@ func carries() []*carry {
 		{conn: netpoll.Detached{FD: -1}},
 		{
 			id: 77, request: &request{bytes: []byte("GET /ws HT"), client: netip.MustParseAddr("2001:db8::1")},
-			conn: netpoll.Detached{FD: -1, State: uint16(handshaking) | counted, Key: 1 << 31, Opened: 4999, Unread: []byte("half a record")}, codec: []byte("keys"),
+			conn: netpoll.Detached{FD: -1, State: uint16(handshaking) | attributed, Key: 1 << 31, Opened: 4999, Unread: []byte("half a record")}, codec: []byte("keys"),
 		},
 		{id: 3, request: &request{}, codec: []byte{}, conn: netpoll.Detached{FD: -1}},
 		{
@@ -25,7 +25,7 @@ func carries() []*carry {
 				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
 			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
 			traits:   &traits{told: 9, interests: []string{"go", "", "tea"}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000},
-			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Interests: []string{"tea"}, Last: 1, LastLife: 2, Credit: 255},
+			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255},
 		},
 		{
 			conn:     netpoll.Detached{FD: -1, State: uint16(plain) | uint16(ended), Closing: true, Unsent: []byte{0x88, 2, 3, 0xe8}},

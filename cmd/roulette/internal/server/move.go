@@ -110,7 +110,7 @@ func (h *handler) describe() (carries []*carry, err error) {
 			k.traits = &traits{told: r.told, interests: r.interests, typing: r.typing, typingAge: now - r.typingSince,
 				online: uint32(r.online), onlineAge: now - r.onlineAt}
 		}
-		if s, ok := h.server.pairs.Standing(k.id, now); ok {
+		if s, ok := h.server.pairs.Standing(seatOf(c), now); ok {
 			k.standing = &s
 		}
 	})
@@ -122,7 +122,7 @@ func (h *handler) detach(k *carry) {
 	c, now := h.server.poller.Conn(k.id), h.worker.Now()
 	h.gauge(c, -1)
 	if k.standing != nil {
-		h.server.pairs.Leave(k.id, now)
+		h.server.pairs.Leave(seatOf(c), now)
 	}
 	h.releaseHeld(c)
 	state, key := c.State(), c.Addr
@@ -240,10 +240,10 @@ func (h *handler) attach(k *carry) (id uint32) {
 	err := h.worker.Adopt(d, func(_ netpoll.Handler, c *netpoll.Conn) {
 		id = c.ID()
 		h.gauge(c, 1)
-		if has(c, counted) {
+		if has(c, attributed) {
 			h.server.addresses.Readmit(c.Addr)
 		}
-		if has(c, turnAway) {
+		if refusalOf(c) != admitted {
 			h.server.turnedAway.Add(1)
 		}
 	})
