@@ -37,14 +37,19 @@ type unparsed struct {
 	promised bool   // the client was told of that limit, and may not be held to less
 }
 
-// traits are what is kept of a rich client besides.
+// traits are what is kept of a rich client besides, with ages in milliseconds.
 type traits struct {
-	told      told
-	interests []string
-	typing    bool
-	typingAge uint32
-	online    uint32
-	onlineAge uint32
+	told           told
+	can            uint64
+	online         uint32
+	typingAge      uint32
+	onlineAge      uint32
+	spokeAge       uint32
+	partedAge      uint32 // of a pairing that could be had again
+	again          bool   // there is such a one
+	typing         bool
+	begun, greeted bool
+	wishes         *pairing.Wishes
 }
 
 // carryVersion is of the form of all that follows.
@@ -118,10 +123,13 @@ func (k *carry) append(dst []byte) []byte {
 		w.bool(u.promised)
 	}
 	if p := k.traits; p != nil {
-		w.uints(uint64(p.told))
-		w.strings(p.interests)
+		w.uints(uint64(p.told), p.can)
+		w.uints(uint64(p.online), uint64(p.typingAge), uint64(p.onlineAge), uint64(p.spokeAge), uint64(p.partedAge))
+		w.bool(p.again)
 		w.bool(p.typing)
-		w.uints(uint64(p.typingAge), uint64(p.online), uint64(p.onlineAge))
+		w.bool(p.begun)
+		w.bool(p.greeted)
+		w.wishes(p.wishes)
 	}
 	if s := k.standing; s != nil {
 		w.bool(s.Auto)
@@ -130,12 +138,7 @@ func (k *carry) append(dst []byte) []byte {
 		w.uints(uint64(s.Life), uint64(s.Number), uint64(s.Since), uint64(s.Partner), uint64(s.Last), uint64(s.LastLife), uint64(s.Credit))
 		w.uints(uint64(s.Insists))
 		w.bool(s.Again)
-		w.bool(s.Wishes != nil)
-		if s.Wishes != nil {
-			w.strings(s.Wishes.Interests)
-			w.strings(s.Wishes.Languages)
-			w.bytes([]byte(s.Wishes.Table))
-		}
+		w.wishes(s.Wishes)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(w.b)))
 	return append(dst, w.b...)
@@ -175,17 +178,16 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 		k.unparsed = &unparsed{decoder: r.bytes(math.MaxInt32), age: r.uint32(), limit: uint32(r.uint(math.MaxInt32)), promised: r.bool()}
 	}
 	if sections&hasTraits != 0 {
-		k.traits = &traits{told: told(r.uint(math.MaxUint64)), interests: r.strings(), typing: r.bool(),
-			typingAge: r.uint32(), online: r.uint32(), onlineAge: r.uint32()}
+		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint8),
+			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
+			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), wishes: r.wishes()}
 	}
 	if sections&hasStanding != 0 {
 		s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}
 		s.Life, s.Number, s.Since, s.Partner = pairing.Life(r.uint(math.MaxUint8)), r.uint32(), r.uint32(), r.uint32()
 		s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
 		s.Insists = uint8(r.uint(math.MaxUint8))
-		if s.Again = r.bool(); r.bool() {
-			s.Wishes = &pairing.Wishes{Interests: r.strings(), Languages: r.strings(), Table: string(r.bytes(math.MaxInt32))}
-		}
+		s.Again, s.Wishes = r.bool(), r.wishes()
 		if s.Waiting && s.Paired {
 			r.err = errCarry
 		}
@@ -229,6 +231,14 @@ func (w *writer) strings(list []string) {
 	w.uints(uint64(len(list)) + 1)
 	for _, s := range list {
 		w.bytes([]byte(s))
+	}
+}
+
+func (w *writer) wishes(v *pairing.Wishes) {
+	if w.bool(v != nil); v != nil {
+		w.strings(v.Interests)
+		w.strings(v.Languages)
+		w.bytes([]byte(v.Table))
 	}
 }
 
@@ -284,4 +294,11 @@ func (r *reader) strings() (list []string) {
 		list = append(list, string(r.bytes(math.MaxInt32)))
 	}
 	return list
+}
+
+func (r *reader) wishes() *pairing.Wishes {
+	if !r.bool() {
+		return nil
+	}
+	return &pairing.Wishes{Interests: r.strings(), Languages: r.strings(), Table: string(r.bytes(math.MaxInt32))}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 
 	"roulette/cmd/roulette/internal/limit"
@@ -24,7 +25,7 @@ func carries() []*carry {
 			id: 1<<24 - 1, conn: netpoll.Detached{FD: -1, State: uint16(richKind) | uint16(open) | pinged, Rate: 123, Heard: 1, Unmoved: 14_000,
 				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
 			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
-			traits:   &traits{told: 9, interests: []string{"go", "", "tea"}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000},
+			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true},
 			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255},
 		},
 		{
@@ -96,4 +97,28 @@ func FuzzCarry(f *testing.F) {
 			t.Errorf("%x is written down as %x", taken, again)
 		}
 	})
+}
+
+// TestCarryHasEverything: whoever adds a field to what a connection or its client
+// is decides here whether it moves with them.
+func TestCarryHasEverything(t *testing.T) {
+	for _, tc := range []struct {
+		of     any
+		fields string
+	}{
+		{rich{}, "told parted online wishes typingSince onlineAt spoke typing begun can greeted life"},
+		{partial{}, "Decoder since told"},
+		{request{}, "bytes client"},
+		{pairing.Wishes{}, "Interests Languages Table"},
+		{netpoll.Detached{}, "FD Codec Unread Unsent Held Attached State Key Rate Heard Opened Unmoved Paused Closing"},
+	} {
+		typ := reflect.TypeOf(tc.of)
+		var names []string
+		for i := range typ.NumField() {
+			names = append(names, typ.Field(i).Name)
+		}
+		if got := strings.Join(names, " "); got != tc.fields {
+			t.Errorf("%v has the fields %q; carried, or known not to be, are %q", typ, got, tc.fields)
+		}
+	}
 }

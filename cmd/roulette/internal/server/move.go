@@ -7,8 +7,10 @@ import (
 	"sync"
 
 	"roulette/cmd/roulette/internal/limit"
+	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
+	"roulette/pairing"
 )
 
 // A server gives its connections up, and another one takes them over:
@@ -107,8 +109,7 @@ func (h *handler) describe() (carries []*carry, err error) {
 			return
 		}
 		if r := richOf(c); r != nil {
-			k.traits = &traits{told: r.told, interests: r.interests, typing: r.typing, typingAge: now - r.typingSince,
-				online: uint32(r.online), onlineAge: now - r.onlineAt}
+			k.traits = r.traits(now)
 		}
 		if s, ok := h.server.pairs.Standing(seatOf(c), now); ok {
 			k.standing = &s
@@ -234,8 +235,7 @@ func (h *handler) attach(k *carry) (id uint32) {
 		d.Held = p
 	}
 	if t := k.traits; t != nil && k.standing != nil {
-		d.Attached = &rich{life: k.standing.Life, told: t.told, interests: t.interests, typing: t.typing, typingSince: now - t.typingAge,
-			online: int(t.online), onlineAt: now - t.onlineAge}
+		d.Attached = t.rich(k.standing.Life, now)
 	}
 	err := h.worker.Adopt(d, func(_ netpoll.Handler, c *netpoll.Conn) {
 		id = c.ID()
@@ -270,4 +270,27 @@ func (h *handler) restore(carries []*carry, places []uint32) {
 		}
 		h.server.pairs.Restore(places[i], s, h.worker.Now())
 	}
+}
+
+// traits describes a rich client.
+func (r *rich) traits(now uint32) *traits {
+	t := &traits{told: r.told, can: uint64(r.can), online: r.online.Load(),
+		typing: r.typing, begun: r.begun, greeted: r.greeted, wishes: r.wishes,
+		typingAge: now - r.typingSince, onlineAge: now - r.onlineAt, spokeAge: now - r.spoke}
+	if r.parted != 0 {
+		t.again, t.partedAge = true, now-r.parted
+	}
+	return t
+}
+
+// rich is the inverse of traits.
+func (t *traits) rich(life pairing.Life, now uint32) *rich {
+	r := &rich{life: life, told: t.told, can: record.Can(t.can),
+		typing: t.typing, begun: t.begun, greeted: t.greeted, wishes: t.wishes,
+		typingSince: now - t.typingAge, onlineAt: now - t.onlineAge, spoke: now - t.spokeAge}
+	r.online.Store(t.online)
+	if t.again {
+		r.parted = max(now-t.partedAge, 1)
+	}
+	return r
 }
