@@ -1,4 +1,4 @@
-// Package browsertest runs tests in a real Chromium.
+// Package browsertest runs tests in a real Chromium, and in a real Firefox.
 //
 //	ctx := browsertest.Start(t)            // a browser with one tab
 //	other := browsertest.NewPerson(t, ctx) // a second tab that shares nothing with it
@@ -8,6 +8,8 @@
 //		browsertest.Wait(`document.readyState === "complete"`),
 //		browsertest.Type("Hello"), // into the focused element
 //		browsertest.Enter())
+//
+// [StartFirefox] is for what has to be seen in another engine as well; it can less.
 //
 // The browser runs without a window, talks to nothing but what the test opens, has
 // a profile of its own, and is gone with everything it wrote when the test ends.
