@@ -65,12 +65,12 @@ type Client struct {
 	typingSince time.Time
 	typingTimer *time.Timer
 
-	welcomed   bool      // some connection was good
-	openedAt   time.Time // of this connection's hello, or zero
-	attempts   int       // that failed in a row
-	lostAt     time.Time // since when there has been no good connection
-	paused     bool      // the server asked for this pause: nothing shortens it
-	retryTimer *time.Timer
+	welcomed    bool      // some connection was good
+	openedAt    time.Time // of this connection's hello, or zero
+	attempts    int       // that failed in a row
+	lostAt      time.Time // since when there has been no good connection
+	serverPause bool      // the server asked for this pause: nothing shortens it
+	retryTimer  *time.Timer
 
 	closing    bool
 	confirmed  bool // the server has seen everything
@@ -220,7 +220,7 @@ func (c *Client) next(pair uint32) {
 	switch c.state {
 	case Connecting, Reconnecting:
 		c.after = Looking
-		if c.retryTimer != nil && !c.paused {
+		if c.retryTimer != nil && !c.serverPause {
 			c.open(Reconnecting)
 		}
 	case Chatting:

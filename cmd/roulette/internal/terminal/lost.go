@@ -9,7 +9,7 @@ import (
 
 func (c *Client) open(s State) {
 	stopTimer(&c.retryTimer)
-	c.paused = false
+	c.serverPause = false
 	c.pair, c.said = 0, nil
 	c.conn = dial(c.ctx, c.config.URL, c.workers.Go)
 	c.become(s)
@@ -62,7 +62,7 @@ func (c *Client) lost(err error) {
 		c.end(err)
 		return
 	}
-	c.paused = codeOf(err) == codeRateLimited
+	c.serverPause = codeOf(err) == codeRateLimited
 	c.retryTimer = time.NewTimer(wait)
 	c.state = Reconnecting
 	if before == Chatting {
