@@ -23,7 +23,7 @@ func testKilled(t *testing.T, chat *fakeChat, enter func() person) {
 	}
 	chat.refuse(false)
 	for _, p := range []person{anna, ben} {
-		p.see(left, button("New"), last("note", "Connected again."))
+		p.see(left, button("Next"), last("note", "Connected again."))
 	}
 	anna.check(`document.getElementById('field').value === 'What I wanted to s'`)
 	meet(anna, ben)
@@ -32,8 +32,7 @@ func testKilled(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(last("stranger", "still there?"))
 
 	// Who was looking looks again, without a word.
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left)
 	anna.press()
 	anna.see(looking)

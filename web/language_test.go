@@ -77,6 +77,9 @@ func TestWords(t *testing.T) {
 		}
 		tables[strings.TrimSuffix(path.Base(name), ".json")] = table
 	}
+	if languages := slices.Sorted(maps.Keys(tables)); !slices.Equal(languages, slices.Sorted(maps.Keys(forms))) {
+		t.Errorf("there are words in %q", languages)
+	}
 	for language, table := range tables {
 		compareWords(t, language, "", table, tables["en"])
 	}
@@ -107,13 +110,14 @@ func compareWords(t *testing.T, language, at string, got, want map[string]any) {
 		case map[string]any:
 			group, _ := got[key].(map[string]any)
 			if group == nil {
-				continue // English stands in for it
+				t.Errorf("%s: %s.%s is missing", language, at, key)
+				continue
 			}
 			compareWords(t, language, at+"."+key, group, value)
 		case string:
 			text, _ := got[key].(string)
 			if text == "" {
-				continue // English stands in for it
+				t.Errorf("%s: %s.%s is missing", language, at, key)
 			}
 			if mine, his := hole.FindAllString(text, -1), hole.FindAllString(value, -1); !slices.Equal(mine, his) || len(mine) > 1 {
 				t.Errorf("%s: %s.%s has the holes %q, want %q", language, at, key, mine, his)

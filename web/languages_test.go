@@ -28,6 +28,15 @@ func TestLanguages(t *testing.T) {
 		{"pt-BR", "pt", "Começar"},
 		{"tr", "tr", "Başla"},
 		{"ja", "ja", "開始"},
+		{"ar-EG", "ar", "ابدأ"},
+		{"hi-IN", "hi", "शुरू"},
+		{"id", "id", "Mulai"},
+		{"it-CH", "it", "Inizia"},
+		{"ko", "ko", "시작"},
+		{"pl", "pl", "Start"},
+		{"ru", "ru", "Начать"},
+		{"uk", "uk", "Почати"},
+		{"zh-Hant-TW", "zh", "开始"},
 		{"xx,nl,en-GB,de", "en", "Start"},
 		{"xx", "en", "Start"},
 	} {
@@ -57,7 +66,7 @@ func TestLanguages(t *testing.T) {
 					}
 					if (document.documentElement.scrollWidth > innerWidth) throw new Error('wider than the screen');
 				};
-				for (const kind of ['start', 'stop', 'sure', 'next']) {
+				for (const kind of ['start', 'next']) {
 					document.getElementById('go-label').textContent = words[kind];
 					for (const state of Object.values(words.state)) {
 						document.getElementById('status').textContent = state;
@@ -66,4 +75,54 @@ func TestLanguages(t *testing.T) {
 				}`)
 		})
 	}
+}
+
+// testMalformedLanguages: what a browser says of its languages may be anything, and the
+// page starts all the same.
+func testMalformedLanguages(t *testing.T, chat *fakeChat, enter func() person) {
+	p := person{t, browsertest.Start(t)}
+	for _, languages := range []string{
+		`['', 'x', '-', 'de_DE@euro', 'a-b-c-d', '\u0000', 'x'.repeat(9999)]`, `[null, 7, {}, ['de']]`, `null`, `undefined`, `'de'`, `{}`, `[]`,
+	} {
+		p.do(beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { configurable: true, get: () => %s });
+			Object.defineProperty(navigator, 'language', { configurable: true, get: () => (%s)?.[0] });`, languages, languages)),
+			chromedp.Navigate(chat.url), browsertest.Wait(idle))
+		p.check(`/\d/.test(document.getElementById('online').innerText)`)
+	}
+}
+
+// testSwitchLanguage: in the menu, in the middle of a chat, and remembered.
+func testSwitchLanguage(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	choose := func(language string) {
+		anna.run(fmt.Sprintf(`const select = document.getElementById('language');
+			select.value = %q;
+			select.dispatchEvent(new Event('change'))`, language))
+	}
+	choose("de")
+	anna.see(inState("chatting", "Im Gespräch"), button("Stopp Weiter"), `document.documentElement.lang === 'de'`,
+		`document.getElementById('hint').innerText.startsWith('Enter sendet')`, `document.getElementById('online').innerText === '12.573 Personen hier'`)
+	anna.say("immer noch hier")
+	ben.see(last("stranger", "immer noch hier"))
+	choose("ar")
+	anna.see(inState("chatting", "في محادثة"), `document.documentElement.dir === 'rtl'`)
+	// The whole page is the other way round: what was at the left is at the right.
+	anna.check(`document.getElementById('stop').getBoundingClientRect().left > document.getElementById('send').getBoundingClientRect().left`,
+		`document.querySelector('h1').getBoundingClientRect().left > document.getElementById('hide').getBoundingClientRect().left`,
+		`document.querySelector('.you .bubble').getBoundingClientRect().left < innerWidth / 4`)
+	anna.do(chromedp.Reload(), browsertest.Wait(inState("idle", "جاهز")))
+
+	// Each language counts as it does.
+	anna.run(`const { languages, speak, words } = await import('/words.js');
+		for (const language of Object.keys(languages)) {
+			if (!await speak(language)) throw new Error(language);
+			const forms = (await (await fetch('/words/' + language + '.json')).json()).online;
+			const rules = new Intl.PluralRules(language);
+			for (let n = 0; n <= 200; n++) {
+				if (!(rules.select(n) in forms)) throw new Error(language + ' has no form for ' + n);
+				if (/[{}]/.test(words.online(n) + words.messages(n))) throw new Error(language + ': ' + words.online(n));
+			}
+		}
+		await speak('en')`)
 }

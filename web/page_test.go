@@ -20,7 +20,14 @@ func TestPage(t *testing.T) {
 		run  func(t *testing.T, chat *fakeChat, enter func() person)
 	}{
 		{"two people talk", testTalk},
-		{"stop, really, new", testButton},
+		{"start, stop and next", testButtons},
+		{"meant for what was seen", testMeaning},
+		{"swiping", testSwipe},
+		{"go back", testGoBack},
+		{"alone", testAlone},
+		{"a table", testTable},
+		{"languages of people", testSpoken},
+		{"strangers of before", testFormer},
 		{"four people go on", testGoOn},
 		{"typing", testTyping},
 		{"drafts", testDrafts},
@@ -51,6 +58,10 @@ func TestPage(t *testing.T) {
 		{"a black hole", testBlackHole},
 		{"heartbeats", testHeartbeat},
 		{"a server that knows no hello", testOldServer},
+		{"small screens", testSmallScreens},
+		{"a QR code", testQR},
+		{"malformed languages", testMalformedLanguages},
+		{"another language", testSwitchLanguage},
 		{"the client library", testLibrary},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,9 +78,9 @@ func TestPage(t *testing.T) {
 func testTalk(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
 	anna.check(focusedField, unsendable, button("Start"), `document.getElementById('log').childElementCount === 0`,
-		`document.getElementById('online').innerText === '12,573 online'`)
+		`document.getElementById('online').innerText === '12,573 people here'`)
 	meet(anna, ben)
-	anna.check(sendable, button("Stop"), last("note", "You are talking to a stranger. Say hello!"))
+	anna.check(sendable, button("Stop Next"), last("note", "You are talking to a stranger. Say hello!"))
 
 	anna.say("Hello, whoever you are")
 	ben.see(last("stranger", "Hello, whoever you are"))
@@ -92,7 +103,7 @@ func testTalk(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(last("stranger", "by button"))
 }
 
-func testButton(t *testing.T, chat *fakeChat, enter func() person) {
+func testButtons(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
 	// Nothing is lost by looking no further: it stops at once.
 	anna.press()
@@ -100,31 +111,39 @@ func testButton(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.press()
 	anna.see(idle, button("Start"))
 
+	// Esc asks, for a second; whatever is said meanwhile is an answer.
 	meet(anna, ben)
+	anna.check(button("Stop Next"))
+	const asks, asksNot = `document.getElementById('next').classList.contains('sure')`, `!document.getElementById('next').classList.contains('sure')`
 	anna.press()
-	anna.see(button("Really?"), warning("Once more"))
-	anna.say("no, wait") // disarms
-	anna.check(button("Stop"), warning(""), chatting)
+	anna.see(asks, warning("Esc again"))
+	anna.say("no, wait")
+	anna.check(asksNot, warning(""), chatting)
 	anna.press()
-	anna.press()
-	anna.see(idle, button("New"), last("note", "You have left."))
-	ben.see(left, button("New"), unsendable, last("note", "The stranger left."))
+	anna.see(asks, asksNot)
+	anna.check(warning(""), chatting)
+	anna.goOn()
+	anna.see(looking, noted("You have left."))
+	ben.see(left, button("Next"), unsendable, last("note", "The stranger went on to someone else."))
 
-	// With the mouse it is the same, and the focus stays in the field.
+	// Next is one press, with the mouse, and the focus stays in the field.
 	ben.write("kept")
+	ben.see(settled)
 	ben.do(chromedp.Click(chromedp.CSS("#go")))
-	ben.see(looking)
-	anna.do(chromedp.Click(chromedp.CSS("#go")))
-	anna.see(chatting, focusedField)
-	anna.do(chromedp.Click(chromedp.CSS("#go")))
-	anna.see(button("Really?"), focusedField)
+	anna.see(chatting, settled, focusedField)
+	anna.do(chromedp.Click(chromedp.CSS("#next")))
+	anna.see(looking, focusedField)
+	ben.see(left)
+	ben.press()
+	anna.see(chatting)
 
 	// A stranger who leaves first has answered the question.
-	ben.press()
-	ben.press()
-	anna.see(left, button("New"), warning(""))
+	anna.press()
+	ben.leave()
+	anna.see(left, button("Next"), warning(""))
 
 	// A key held down is one press; one of an input method, or with another, is none.
+	anna.see(settled)
 	anna.run(`for (const how of [{ repeat: true }, { isComposing: true }, { keyCode: 229 }, { ctrlKey: true }, { shiftKey: true }]) {
 		document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, ...how }));
 	}`)
@@ -138,9 +157,7 @@ func testGoOn(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(last("stranger", "to Ben"))
 	carla.press()
 	carla.see(looking)
-	anna.press()
-	anna.press()
-	anna.press()
+	anna.goOn()
 	anna.see(chatting)
 	ben.see(left)
 	dan.press()
@@ -182,8 +199,7 @@ func testTyping(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(shown, hidden)
 	ben.write("c")
 	anna.see(shown)
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left, hidden)
 }
 
@@ -200,8 +216,7 @@ func testDrafts(t *testing.T, chat *fakeChat, enter func() person) {
 
 	// What was meant for one is not for the next, and goes nowhere in between.
 	anna.write("for Ben alone")
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left, unsendable)
 	anna.do(browsertest.Enter())
 	anna.check(warning("Not sent: the stranger is gone"), `document.querySelectorAll('.message.you').length === 1`,
@@ -255,10 +270,9 @@ func testInterests(t *testing.T, chat *fakeChat, enter func() person) {
 	meet(anna, ben)
 	for _, p := range []person{anna, ben} {
 		p.see(`/^You both like (go, music|music, go)\.$/.test(document.getElementById('log').lastElementChild.innerText)`)
-		p.check(`document.getElementById('interests').hidden`)
+		p.check(`document.getElementById('lobby').hidden`, `document.getElementById('shared').innerText.includes('music')`)
 	}
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left)
 	meet(anna, carla)
 	anna.see(last("note", "Nobody who shares your interests was free, so this is someone else."))
@@ -276,8 +290,7 @@ func testAutomaticNext(t *testing.T, chat *fakeChat, enter func() person) {
 		const later = setInterval;
 		window.setInterval = (f, ms) => later(f, ms / (window.hurry ?? 1))`)
 	meet(anna, ben)
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left, counting)
 	anna.do(chromedp.Click(chromedp.CSS("#stay")))
 	anna.see(`document.getElementById('notice').hidden`)
@@ -285,15 +298,13 @@ func testAutomaticNext(t *testing.T, chat *fakeChat, enter func() person) {
 
 	meet(anna, ben)
 	anna.run(`window.hurry = 20`)
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(looking)
 
 	// Who leaves himself is not sent on, and the setting is remembered.
 	ben.press()
 	anna.see(chatting)
-	anna.press()
-	anna.press()
+	anna.leave()
 	anna.see(idle, `document.getElementById('notice').hidden`)
 	anna.do(chromedp.Reload(), browsertest.Wait(idle))
 	anna.check(`document.getElementById('auto').checked`)
@@ -321,8 +332,7 @@ func testBackground(t *testing.T, chat *fakeChat, enter func() person) {
 func testSave(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
 	meet(anna, ben)
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left)
 	meet(anna, ben) // only the present chat is saved
 	anna.say("two\nlines")
@@ -411,7 +421,10 @@ func testReadingBack(t *testing.T, chat *fakeChat, enter func() person) {
 	meet(anna, ben)
 	long := strings.Repeat("a long story ", 300)
 	anna.do(chromedp.SetValue(chromedp.CSS("#field"), long), browsertest.Enter())
-	ben.see(`document.querySelectorAll('.message').length === 1`)
+	for n := range 12 {
+		anna.say(fmt.Sprintf("and another %d", n))
+	}
+	ben.see(`document.querySelectorAll('.message').length === 13`)
 	ben.see(atEnd)
 
 	// Nor does another layout: a phone is turned, its keyboard opens and closes.

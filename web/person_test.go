@@ -75,6 +75,7 @@ const (
 	emptyField   = `document.getElementById('field').value === ''`
 	focusedField = `document.activeElement === document.getElementById('field')`
 	sendable     = `document.getElementById('send').getAttribute('aria-disabled') === 'false'`
+	settled      = `!('fresh' in document.documentElement.dataset)`
 	unsendable   = `document.getElementById('send').getAttribute('aria-disabled') === 'true'`
 )
 
@@ -83,9 +84,9 @@ func inState(state, text string) string {
 	return fmt.Sprintf(`document.documentElement.dataset.state === %q && document.getElementById('status').innerText === %q`, state, text)
 }
 
-// button is the condition that the button says this.
+// button is the condition that the buttons say this, one after the other.
 func button(text string) string {
-	return fmt.Sprintf(`document.getElementById('go-label').innerText === %q`, text)
+	return fmt.Sprintf(`[...document.querySelectorAll('.bar > button')].filter((button) => !button.hidden).map((button) => button.querySelector('span').textContent).join(' ') === %q`, text)
 }
 
 // warning is the condition that the line below the field begins with this.
@@ -132,6 +133,17 @@ func (p person) run(statements string) {
 	p.do(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
 }
 
+// ask returns what a JavaScript expression is, a string.
+func (p person) ask(expression string) (answer string) {
+	p.t.Helper()
+	evaluate := chromedp.Evaluate[string](expression)
+	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
+		answer, err = evaluate(ctx, tab)
+		return err
+	}))
+	return answer
+}
+
 // write types into the field, which has the focus unless the page took it away.
 func (p person) write(text string) {
 	p.t.Helper()
@@ -156,10 +168,27 @@ func (p person) failToSend(text string) {
 		`document.querySelectorAll('.message').length === 0`)
 }
 
-// press presses the button, as Esc does.
+// press presses Esc, when the controls have been what they are for a moment.
 func (p person) press() {
 	p.t.Helper()
+	p.see(settled)
 	p.do(browsertest.Escape())
+}
+
+// goOn presses Next, as Esc does when it is pressed twice.
+func (p person) goOn() {
+	p.t.Helper()
+	p.press()
+	p.do(browsertest.Escape())
+	p.see(looking + " || " + chatting)
+}
+
+// leave presses Stop.
+func (p person) leave() {
+	p.t.Helper()
+	p.see(settled)
+	p.do(chromedp.Click(chromedp.CSS("#stop")))
+	p.see(idle)
 }
 
 // meet lets two people who are alone find each other.

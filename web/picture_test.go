@@ -63,8 +63,7 @@ func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
 	// A picture, too, is for one stranger alone.
 	anna.run(`drop('small.png', window.small)`)
 	anna.see(`!document.getElementById('preview').hidden`)
-	ben.press()
-	ben.press()
+	ben.leave()
 	anna.see(left)
 	meet(anna, ben)
 	anna.check(`document.getElementById('preview').hidden`)

@@ -3,28 +3,36 @@
 
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
+import { Meaning, onEscape, onSwipe } from './controls.js';
 import { onPanic, veil } from './hide.js';
 import { Interests } from './interests.js';
+import { close as closePicture } from './large.js';
+import { Lobby } from './lobby.js';
 import { recall, remember } from './memory.js';
+import { Notice } from './notice.js';
 import { shrink } from './picture.js';
 import { replacePopovers } from './popover.js';
 import { Roulette } from './roulette.js';
+import { Spoken, languageName } from './spoken.js';
 import { Transcript } from './transcript.js';
-import { format, translate, words } from './words.js';
+import { chosenLanguage, format, languages, speak, translate, words } from './words.js';
 
-const COUNTDOWN = 5; // seconds before the automatic next
 const TYPING_PAUSE = 5_000; // milliseconds without a key after which nobody is typing
+const ARMED = 1_000; // milliseconds in which Esc has to be pressed again
 
 const $ = (id) => document.getElementById(id);
 
 translate();
 replacePopovers();
-for (const hint of document.querySelectorAll('.keys')) markKeys(hint);
 
 const chat = new Roulette();
 const attention = new Attention();
+const meaning = new Meaning();
+const lobby = new Lobby();
 const interests = new Interests({ field: $('interest'), tags: $('tags') });
+const spoken = new Spoken({ select: $('add-language'), tags: $('spoken') });
 const transcript = new Transcript({ scroller: $('scroller'), log: $('log'), jump: $('jump') });
+const notice = new Notice(chat, { next: () => next(), warn });
 const composer = new Composer({
   form: $('composer'), field: $('field'), preview: $('preview'), chooser: $('chooser'),
   send, changed, offered,
@@ -34,13 +42,12 @@ let shown = 'closed'; // the state that the page shows
 let lost = false; // whether the log says that the connection was lost
 let chats = 0; // strangers met
 let draftOf = null; // the chat that the draft was begun in; 0 before one, null without a draft
-let armed = false; // the button asks "Really?"
+let armed = false; // Esc was pressed once
 let missed = 0; // messages that came while nobody looked
 let sent = new Map(); // by number of the pairing, on this connection: our messages in the log
-let countdown = 0; // seconds left to the automatic next; 0: none
-let countdownTimer = 0;
+let people = null; // in the chat; null: not known
+let armedTimer = 0;
 let typingTimer = 0;
-let noticeTimer = 0; // until the seconds of a pause are counted down by one
 
 // The chat
 
@@ -51,24 +58,33 @@ chat.addEventListener('message', ({ data }) => {
   else transcript.attach('stranger', data);
   attention.call(`(${++missed}) ${words.newMessages}`);
 });
-chat.addEventListener('paired', ({ detail: { pair, common } }) => {
+chat.addEventListener('waiting', ({ detail }) => lobby.waits(detail));
+chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both } }) => {
   chats++;
   sent.delete(pair - 2); // nothing is heard of it any more
   if (draftOf > 0) forgetDraft(); // it was meant for somebody else
   else if (draftOf === 0) draftOf = chats;
-  transcript.note(words.met, 'new');
+  transcript.begin(back ? words.together : words.met);
   if (common.length > 0) transcript.note(words.common(format.list(common)), 'common');
-  else if (interests.all.length > 0) transcript.note(words.noneShared, 'common');
-  attention.call(words.met);
+  else if (interests.all.length > 0 && lobby.table === '') transcript.note(words.noneShared, 'common');
+  showRoom(common, both ?? []);
+  if ($('tell').checked) attention.tell(words.met);
+  else attention.call(words.met);
+  showState();
   takeFocus();
 });
 chat.addEventListener('left', ({ detail: { reason } }) => {
   transcript.note(reason === 'gone' ? words.youLeft : words.left[reason] ?? words.left.stop);
+  if (reason === 'next' || reason === 'stop') notice.offerBack();
   attention.call(words.state.left);
 });
+chat.addEventListener('again', () => notice.wantedBack());
 chat.addEventListener('away', ({ detail: { on } }) => { $('away').hidden = !on; });
 chat.addEventListener('typing', ({ detail: { on } }) => strangerTyping(on));
-chat.addEventListener('online', ({ detail: { n } }) => { $('online').textContent = words.online(format.number(n)); });
+chat.addEventListener('online', ({ detail: { n } }) => {
+  people = n;
+  showPeople();
+});
 chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
   // What is dropped is always the last that was sent to that stranger.
   const messages = sent.get(pair) ?? [];
@@ -79,7 +95,10 @@ chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
 chat.addEventListener('uncertain', ({ detail: { pair, n } }) => {
   for (const message of (sent.get(pair) ?? []).slice(-n)) transcript.uncertain(message);
 });
-chat.addEventListener('refused', ({ detail: { code } }) => warn(code === 'rate_limited' ? words.tooFast : words.refused));
+chat.addEventListener('refused', ({ detail: { code } }) => {
+  if (code === 'too_late') notice.tooLate();
+  warn({ rate_limited: words.tooFast, too_late: words.tooLate }[code] ?? words.refused);
+});
 
 /** Sends text, or a picture's bytes, for the composer: true if it is on its way. */
 function send(data) {
@@ -128,8 +147,8 @@ async function offered(file) {
 /** Puts the focus into the field where it is of no use any more, but opens no phone's keyboard. */
 function takeFocus() {
   const now = document.activeElement ?? document.body;
-  const idle = now === document.body || now === $('go') || $('interests').contains(now);
-  if (idle && !matchMedia('(pointer: coarse)').matches) composer.focus();
+  const idle = now === document.body || now === $('go') || now === $('stop') || now === $('next') || $('lobby').contains(now);
+  if (idle && !window.matchMedia?.('(pointer: coarse)').matches) composer.focus();
 }
 
 function forgetDraft() {
@@ -137,61 +156,80 @@ function forgetDraft() {
   draftOf = null;
 }
 
-// The button: Stop, Really?, New
+// The controls: Start, or Next; Stop; and, while there is somebody, Next
 
-$('go').addEventListener('click', go);
-$('stay').addEventListener('click', () => count(0));
+for (const [id, act] of [['go', next], ['next', next], ['stop', stop]]) {
+  $(id).addEventListener('click', (event) => { if (meaning.covers(event)) act(); });
+}
+onEscape((event) => {
+  if (!$('cover').hidden || menuIsOpen()) return false;
+  if (closePicture()) return true;
+  if (!meaning.covers(event)) return true;
+  if (chat.state === 'looking') stop();
+  else if (chat.state !== 'chatting' || armed) next();
+  else arm(true);
+  return true;
+});
+onSwipe($('scroller'), {
+  wanted: () => ['chatting', 'left'].includes(chat.state),
+  moved: (way) => {
+    $('swipe').hidden = way === 0;
+    $('swipe').classList.toggle('far', way === 1);
+    $('swipe').style.setProperty('--way', String(way));
+  },
+  swiped: (event) => { if (meaning.covers(event)) next(); },
+});
 $('retry').addEventListener('click', () => {
   chat.connect();
   composer.focus();
 });
-interests.addEventListener('change', () => {
-  if (chat.state === 'looking') chat.next({ interests: interests.all });
-});
+lobby.addEventListener('change', look);
+lobby.addEventListener('refused', ({ detail }) => warn(detail));
+interests.addEventListener('change', lookAgain);
+spoken.addEventListener('change', lookAgain);
 
-function go() {
-  attention.unlock();
-  switch (chat.state) {
-    case 'looking':
-      chat.stop();
-      break;
-    case 'chatting':
-      if (!armed) {
-        arm(true);
-        return;
-      }
-      chat.stop();
-      transcript.note(words.youLeft);
-      break;
-    default:
-      interests.take();
-      chat.next({ interests: interests.all });
-  }
+/** What is wished for of the next stranger. */
+function wishes() {
+  return { interests: interests.all, languages: spoken.all, table: lobby.table };
 }
 
+function next() {
+  attention.unlock(attention.sound || $('tell').checked);
+  const had = chat.state === 'chatting';
+  interests.take();
+  chat.next(wishes());
+  if (had) leftBehind();
+}
+
+function stop() {
+  const had = chat.state === 'chatting';
+  chat.stop();
+  if (had) leftBehind();
+}
+
+function leftBehind() {
+  transcript.note(words.youLeft);
+  notice.offerBack();
+}
+
+function lookAgain() {
+  if (chat.state === 'looking') chat.next(wishes());
+}
+
+/** Another table: whoever has invited somebody waits there, without a further press. */
+function look() {
+  if (chat.state === 'looking' || (chat.state !== 'chatting' && lobby.table !== '' && !lobby.invited)) chat.next(wishes());
+  showWelcome();
+}
+
+/** Esc asks, for a moment that can be seen to pass, whether it is meant. */
 function arm(on) {
+  clearTimeout(armedTimer);
+  if (on) armedTimer = setTimeout(() => arm(false), ARMED);
   if (armed === on) return;
   armed = on;
+  $('next').classList.toggle('sure', on);
   warn(on ? words.sureHint : '');
-  showButton();
-}
-
-/** Starts the automatic next, that many seconds from now, or stops it for 0. */
-function count(seconds) {
-  clearInterval(countdownTimer);
-  countdown = seconds;
-  if (seconds > 0) {
-    countdownTimer = setInterval(() => {
-      if (document.hidden) return; // nobody is there to be met
-      if (--countdown > 0) {
-        showNotice();
-      } else {
-        count(0);
-        go();
-      }
-    }, 1000);
-  }
-  showNotice();
 }
 
 // What the page shows
@@ -204,28 +242,70 @@ function show() {
     shown = state;
     record(before, state);
     document.documentElement.dataset.state = state;
-    $('send').setAttribute('aria-disabled', state !== 'chatting');
-    $('field').placeholder = words.placeholder[placeholder(state)];
-    $('interests').hidden = !['idle', 'looking', 'left', 'closed'].includes(state);
-    $('online').hidden = ['closed', 'connecting', 'reconnecting', 'ended'].includes(state);
+    if (controls(before) !== controls(state)) meaning.changed();
+    $('send').setAttribute('aria-disabled', String(state !== 'chatting'));
     strangerTyping(false);
     $('away').hidden = true;
     arm(false);
     if (state !== 'chatting') clearTimeout(typingTimer);
     warn('');
     if (state === 'connecting' || state === 'reconnecting') sent = new Map();
-    count(state === 'left' && $('auto').checked ? COUNTDOWN : 0);
-    showButton();
   }
-  $('status').textContent = chat.slow ? words.slow : words.state[state];
+  notice.show(state);
+  showState();
+}
+
+/** Which controls there are in a state. */
+function controls(state) {
+  return ['looking', 'chatting'].includes(state) ? state : 'go';
+}
+
+/** Everything that is words, so that it can be shown in others. */
+function showState() {
+  const room = shown === 'chatting' || shown === 'left';
+  $('status').textContent = chat.slow ? words.slow : words.state[shown];
   document.documentElement.toggleAttribute('data-slow', chat.slow);
-  showNotice();
+  $('field').placeholder = words.placeholder[placeholder(shown)];
+  $('lobby').hidden = shown === 'chatting' || ['connecting', 'reconnecting', 'ended'].includes(shown);
+  $('room').hidden = !room;
+  $('who').textContent = shown === 'left' ? words.state.left : words.stranger;
+  $('go').hidden = shown === 'looking' || shown === 'chatting';
+  $('go-label').textContent = chats > 0 ? words.next : words.start;
+  $('stop').hidden = shown !== 'looking' && shown !== 'chatting';
+  $('next').hidden = shown !== 'chatting';
+  document.documentElement.toggleAttribute('data-met', chats > 0);
+  lobby.show(shown === 'looking');
+  showPeople();
+  showHint();
+  showWelcome();
+}
+
+function showPeople() {
+  $('online').hidden = people === null || ['closed', 'connecting', 'reconnecting', 'ended'].includes(shown);
+  if (people !== null) $('online').textContent = words.online(people);
+}
+
+function showWelcome() {
+  document.querySelector('[data-words=welcome]').textContent = lobby.invited ? words.invited : words.welcome;
+}
+
+/** Who is there: what is shared stands where one looks. */
+function showRoom(common, both) {
+  const chips = [...common, ...both.map(languageName)].map((text) => {
+    const chip = document.createElement('li');
+    const name = document.createElement('bdi');
+    name.textContent = text;
+    chip.append(name);
+    return chip;
+  });
+  $('shared').replaceChildren(...chips);
+  $('shared').hidden = chips.length === 0;
 }
 
 /** Writes into the log what became of the connection. */
 function record(before, state) {
   if (state === 'ended') {
-    transcript.note(explain());
+    transcript.note(words.ends[chat.reason] ?? words.ends.ended);
   } else if (state === 'reconnecting') {
     if (before !== 'chatting' && before !== 'connecting') transcript.note(words.lost); // left says it, too
     lost = before !== 'connecting';
@@ -248,32 +328,6 @@ function placeholder(state) {
   }
 }
 
-function showButton() {
-  const kind = { looking: 'stop', chatting: 'stop' }[shown] ?? (chats > 0 ? 'next' : 'start');
-  $('go').dataset.kind = armed ? 'sure' : kind;
-  $('go-label').textContent = words[armed ? 'sure' : kind];
-}
-
-function showNotice() {
-  const away = shown === 'reconnecting' || shown === 'ended';
-  clearTimeout(noticeTimer);
-  if (shown === 'reconnecting' && chat.retryAt > 0) noticeTimer = setTimeout(showNotice, 1000);
-  $('notice').hidden = !away && countdown === 0 && !chat.slow;
-  $('explanation').textContent = away ? explain() : countdown > 0 ? words.countdown(countdown) : chat.slow ? words.slowHint : '';
-  $('stay').hidden = countdown === 0;
-  $('retry').hidden = !away || chat.held || (shown === 'reconnecting' && chat.retryAt === 0);
-  $('retry').textContent = shown === 'ended' ? words.connectAgain : words.tryNow;
-}
-
-/** The sentence behind the states reconnecting and ended. */
-function explain() {
-  if (chat.state === 'ended') return words.ends[chat.reason] ?? words.ends.ended;
-  if (!chat.held && !navigator.onLine) return words.lostAndOffline;
-  if (chat.retryAt === 0) return words.lostAndWaiting;
-  const seconds = Math.max(1, Math.ceil((chat.retryAt - Date.now()) / 1000));
-  return (words.retry[chat.reason] ?? words.retry.lost)(format.seconds(seconds));
-}
-
 function strangerTyping(on) {
   $('typing').hidden = !on;
 }
@@ -284,9 +338,10 @@ function warn(text) {
   $('composer').classList.toggle('warned', text !== '');
 }
 
-/** Makes keys of the names of keys in node. */
-function markKeys(node) {
-  node.replaceChildren(...node.textContent.split(/(\b(?:Enter|Shift|Esc)\b)/).map((part, i) => {
+/** The names of keys look like keys. */
+function showHint() {
+  const text = $('panic').checked ? `${words.hint} ${words.hintHide}` : words.hint;
+  $('hint').replaceChildren(...text.split(/(\b(?:Enter|Shift|Esc)\b)/).map((part, i) => {
     if (i % 2 === 0) return part;
     const key = document.createElement('kbd');
     key.textContent = part;
@@ -294,34 +349,38 @@ function markKeys(node) {
   }));
 }
 
-// Keys, menu, and the way out
+// Menu, and the way out
 
-addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || event.isComposing || event.keyCode === 229) return;
-  if (event.repeat || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-  if (!$('cover').hidden || menuIsOpen()) return;
-  event.preventDefault();
-  go();
-});
 addEventListener('online', show);
 addEventListener('offline', show);
 document.addEventListener('visibilitychange', () => { missed = 0; });
 
-for (const setting of ['sound', 'auto']) {
-  $(setting).checked = recall(setting, false);
+for (const [setting, usual] of [['sound', false], ['auto', false], ['panic', true]]) {
+  $(setting).checked = recall(setting, usual);
   $(setting).addEventListener('change', () => {
     remember(setting, $(setting).checked);
     attention.sound = $('sound').checked;
     attention.unlock();
-    count(shown === 'left' && $('auto').checked ? COUNTDOWN : 0);
+    notice.recount();
+    showHint();
   });
 }
 attention.sound = $('sound').checked;
 
-$('attach').addEventListener('click', () => {
-  closeMenu();
-  $('chooser').click();
-});
+$('language').append(...Object.entries(languages).map(([code, name]) => new Option(name, code)));
+$('language').value = format.language;
+$('language').addEventListener('change', () => changeLanguage($('language').value));
+if (chosenLanguage() !== '' && chosenLanguage() !== format.language) changeLanguage(chosenLanguage());
+
+async function changeLanguage(language) {
+  await speak(language);
+  $('language').value = format.language;
+  spoken.show();
+  notice.show(shown);
+  showState();
+}
+
+$('attach').addEventListener('click', () => $('chooser').click());
 
 $('save').addEventListener('click', () => {
   closeMenu();
@@ -345,17 +404,21 @@ function closeMenu() {
 }
 
 $('hide').addEventListener('click', hide);
-onPanic(hide);
+onPanic(() => { if ($('panic').checked) hide(); });
 
 /** Shows nothing, leaves, and forgets: in this order, so that nothing can keep the first from happening. */
 function hide() {
   veil($('cover'), true);
   document.title = '\u200b';
   chat.close();
+  closePicture();
   transcript.clear();
   forgetDraft();
+  notice.forget();
+  lobby.leave();
   chats = 0;
   lost = false;
+  showRoom([], []);
   closeMenu();
   $('uncover').focus();
 }
@@ -363,11 +426,13 @@ function hide() {
 $('uncover').addEventListener('click', () => {
   veil($('cover'), false);
   document.title = words.title;
-  showNotice();
-  showButton();
+  $('swipe').hidden = true;
   $('jump').hidden = true;
+  notice.show(shown);
+  showState();
   chat.connect();
   composer.focus();
 });
 
+showState();
 chat.connect();

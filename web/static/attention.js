@@ -1,5 +1,5 @@
-// What calls somebody back to a page in the background: its title, and a sound for
-// those who want one.
+// What calls somebody back to a page in the background: its title, a sound for those who
+// want one, and a notification for those who wait.
 
 import { words } from './words.js';
 
@@ -17,17 +17,16 @@ export class Attention {
   }
 
   /** Browsers give sound to a page only out of a key or click of its user. */
-  unlock() {
-    if (!this.sound) return;
-    if (typeof AudioContext !== 'function') return;
+  unlock(wanted = this.sound) {
+    if (!wanted || !('AudioContext' in window)) return;
     this.#audio ??= new AudioContext();
     if (this.#audio.state === 'suspended') this.#audio.resume().catch(() => {});
   }
 
-  /** Calls, if nobody looks. */
-  call(text) {
+  /** Calls, if nobody looks; loud also where sound is not wanted otherwise. */
+  call(text, loud = false) {
     if (!document.hidden) return;
-    if (this.sound && this.#audio) this.#ring();
+    if ((this.sound || loud) && this.#audio) this.#ring();
     clearInterval(this.#timer);
     document.title = text;
     let called = true;
@@ -35,6 +34,21 @@ export class Attention {
       called = !called;
       document.title = called ? text : words.title;
     }, EVERY);
+  }
+
+  /** The same, and a notification where that is allowed. */
+  tell(text) {
+    this.call(text, true);
+    if (!document.hidden || !('Notification' in window) || Notification.permission !== 'granted') return;
+    try {
+      const note = new Notification(words.title, { body: text, tag: 'roulette', icon: '/icon-192.png' });
+      note.addEventListener('click', () => {
+        window.focus();
+        note.close();
+      });
+    } catch {
+      // Chromium on Android has them for service workers only
+    }
   }
 
   #calm() {

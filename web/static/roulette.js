@@ -569,7 +569,7 @@ export class Roulette extends EventTarget {
         if (this.#socket) this.#lost(1001, '', 'gone'); // should it come back all the same, it connects again
       },
       hint: () => {
-        if (navigator.onLine) this.#tryNow();
+        if (navigator.onLine !== false) this.#tryNow();
         this.#heartbeat.ask();
       },
     }, this.#wakeups.signal);

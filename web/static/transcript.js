@@ -1,6 +1,8 @@
 // The log of the chat. It is only ever appended to, and only as text: nothing that
 // a stranger writes is parsed as anything else.
 
+import { foldFormer } from './former.js';
+import { enlarge } from './large.js';
 import { linked } from './links.js';
 import { recognise } from './picture.js';
 import { FIRST, MORE, pieceEnd } from './pieces.js';
@@ -93,17 +95,46 @@ export class Transcript {
     image.src = URL.createObjectURL(blob);
     try {
       await image.decode();
-      frame.replaceChildren(image);
     } catch {
+      URL.revokeObjectURL(image.src);
       frame.replaceChildren(element('p', '', words.pictureBroken));
+      this.#settle();
+      return;
     }
     URL.revokeObjectURL(image.src); // what is decoded stays
+    const large = element('button', 'enlarge');
+    large.type = 'button';
+    large.title = words.enlarge;
+    large.append(image);
+    large.addEventListener('click', () => enlarge(image));
+    const hide = element('button', 'quiet', words.hidePicture);
+    hide.type = 'button';
+    hide.addEventListener('click', () => {
+      const show = element('button', 'quiet', words.show);
+      show.type = 'button';
+      show.addEventListener('click', () => {
+        frame.replaceChildren(large, hide);
+        this.#settle();
+      });
+      frame.replaceChildren(show);
+      this.#settle();
+    });
+    frame.replaceChildren(large, hide);
     this.#settle();
   }
 
   /** Appends a line that nobody said: it is about the chat. */
   note(text, kind = '') {
     this.#append(element('p', `note ${kind}`, text), { note: kind || 'note', at: new Date(), text }, text.length);
+  }
+
+  /** Begins the next chat with such a line; the one before folds away. */
+  begin(text) {
+    const all = [...this.#lines, ...this.#waiting];
+    const at = all.map(({ note }) => note).lastIndexOf('new');
+    if (at >= 0) foldFormer(all[at].element, all.slice(at + 1).map(({ element }) => element));
+    this.note(text, 'new');
+    this.#toEnd();
   }
 
   /** Says at a message of ours that nobody got it. */
@@ -217,7 +248,7 @@ export class Transcript {
   }
 
   #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (this.#lines.length > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight; // before, it is the welcome
     this.#atEnd = true;
     this.#jump.hidden = true;
     this.#shape = this.#measure();

@@ -32,22 +32,17 @@ export const format = {
   plural: () => 'other',
 };
 
-/** The tags of wanted that are any: a browser, or an extension, may say anything. */
-function tags(wanted) {
+/** The languages that the browser prefers; a browser, or an extension, may say anything. */
+function preferred() {
+  const { languages: wanted } = navigator;
   if (!Array.isArray(wanted)) return [];
   return wanted.filter((tag) => {
     try {
-      return Intl.getCanonicalLocales(tag).length === 1;
+      return typeof tag === 'string' && Intl.getCanonicalLocales(tag).length === 1;
     } catch {
       return false;
     }
   });
-}
-
-/** The primary languages that the browser prefers, the first one first. */
-export function preferred() {
-  const wanted = tags([...(navigator.languages ?? [])].concat(navigator.language ?? []));
-  return [...new Set(wanted.map((tag) => tag.toLowerCase().split('-')[0]))];
 }
 
 /** What make makes, or null in a browser that cannot. */
@@ -61,7 +56,7 @@ function optional(make) {
 
 /** Sets the words to those of table, which is in language. */
 function use(language, table) {
-  const tag = tags([...(navigator.languages ?? [])]).find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+  const tag = preferred().find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
   const number = new Intl.NumberFormat(tag);
   const clock = new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit' });
   const moment = new Intl.DateTimeFormat(tag, { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' });

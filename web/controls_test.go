@@ -1,0 +1,257 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"roulette/web/browsertest"
+)
+
+// testMeaning presses each control in the very moment in which the state changes, for
+// every change that can come from outside: what was meant for the state before must do
+// nothing in the one after. A moment later the same press counts.
+func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
+	anna := enter()
+	// Every press is followed by what it did: the records that the page sent.
+	anna.run(`window.records = [];
+		const send = WebSocket.prototype.send;
+		WebSocket.prototype.send = function (data) {
+			const type = /"type":"(\w+)"/.exec(data)?.[1];
+			if (['next', 'stop'].includes(type)) records.push(type);
+			return send.call(this, data);
+		};
+		window.pressIn = (state, how) => new Promise((resolve) => {
+			new MutationObserver((_, observer) => {
+				if (document.documentElement.dataset.state !== state) return;
+				observer.disconnect();
+				records.length = 0;
+				if (how === 'Esc') {
+					for (let n = 0; n < 2; n++) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
+				} else {
+					document.getElementById(how).click();
+				}
+				const { state: after } = document.documentElement.dataset;
+				resolve(records.join() + (after === state ? '' : ' ' + after));
+			}).observe(document.documentElement, { attributes: true });
+		});`)
+	wait := func() { anna.run(`document.getElementById('go').click()`); anna.see(looking, settled) }
+	met := func(pair int) func() {
+		return func() {
+			wait()
+			chat.tell(fields{"type": "paired", "pair": pair})
+			anna.see(chatting, settled)
+		}
+	}
+	pair := 1
+	for _, change := range []struct {
+		to     string
+		before func()
+		happen func()
+	}{
+		{"chatting", wait, func() { chat.tell(fields{"type": "paired", "pair": pair}) }},
+		{"left", met(pair), func() { chat.tell(fields{"type": "left", "pair": pair, "reason": "next"}) }},
+		{"looking", met(pair), func() { chat.tell(fields{"type": "waiting"}) }},
+		{"reconnecting", met(pair), chat.cut},
+	} {
+		for _, how := range []string{"Esc", "go", "stop", "next"} {
+			change.before()
+			anna.run(fmt.Sprintf(`window.did = undefined; pressIn(%q, %q).then((did) => { window.did = did; }); 0`, change.to, how))
+			change.happen()
+			anna.see(`window.did !== undefined`)
+			anna.check(fmt.Sprintf(`window.did === '' || %q + window.did === ''`, change.to+" "+how+": "))
+			anna.see(settled, `!['reconnecting', 'connecting'].includes(document.documentElement.dataset.state)`)
+			anna.run(`records.length = 0`)
+			anna.run(`if (!['idle', 'left'].includes(document.documentElement.dataset.state)) document.getElementById('stop').click();`)
+			anna.see(settled, `['idle', 'left'].includes(document.documentElement.dataset.state)`)
+		}
+	}
+}
+
+// testSwipe turns the page with a finger: from the end of a line to its beginning, far
+// enough, is Next; anything else is not.
+func testSwipe(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	anna.see(settled)
+	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
+		anna.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			if points == nil {
+				points = []*input.TouchPoint{}
+			}
+			_, err := cdp.Call(ctx, tab, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
+			return err
+		}))
+	}
+	swipe := func(toX, toY float64) {
+		touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 500, Y: 200})
+		for n := 1.0; n <= 5; n++ {
+			touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 500 + (toX-500)*n/5, Y: 200 + (toY-200)*n/5})
+		}
+		touch(input.DispatchTouchEventTypeTouchEnd)
+	}
+	for _, to := range [][2]float64{{440, 200}, {700, 200}, {450, 380}} {
+		swipe(to[0], to[1])
+		anna.check(chatting, `document.getElementById('swipe').hidden`)
+	}
+	touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 500, Y: 200})
+	touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 450, Y: 205})
+	anna.see(`!document.getElementById('swipe').hidden && !document.getElementById('swipe').classList.contains('far')`)
+	touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 350, Y: 205})
+	anna.see(`document.getElementById('swipe').classList.contains('far')`)
+	touch(input.DispatchTouchEventTypeTouchEnd)
+	anna.see(looking, `document.getElementById('swipe').hidden`)
+	ben.see(left)
+}
+
+func testGoBack(t *testing.T, chat *fakeChat, enter func() person) {
+	const (
+		offered    = `!document.getElementById('back').hidden`
+		offeredNot = `document.getElementById('back').hidden`
+	)
+	back := chromedp.Click(chromedp.CSS("#back"))
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	anna.check(offeredNot)
+	anna.goOn()
+	anna.see(offered)
+	ben.see(left, offered)
+	anna.do(back)
+	anna.see(`document.getElementById('explanation').innerText.startsWith('Asked')`, offeredNot)
+	ben.see(`document.getElementById('explanation').innerText === 'The stranger would like to come back.'`, offered)
+	ben.do(back)
+	for _, p := range []person{anna, ben} {
+		p.see(chatting, offeredNot, `document.getElementById('notice').hidden`)
+	}
+	ben.see(noted("You are back with the same stranger."))
+	anna.say("there you are")
+	ben.see(last("stranger", "there you are"))
+
+	// It is an offer of a few seconds; who has left for good can be had back likewise.
+	anna.leave()
+	anna.see(offered)
+	anna.see(offeredNot)
+	ben.see(left, offeredNot)
+
+	// A new partner of either is the end of it.
+	meet(anna, ben)
+	ben.goOn()
+	anna.see(left, offered)
+	carla := enter()
+	carla.press()
+	ben.see(chatting, offeredNot)
+	anna.do(back)
+	anna.see(warning("Too late"), offeredNot)
+	anna.check(left)
+}
+
+func testAlone(t *testing.T, chat *fakeChat, enter func() person) {
+	anna := enter()
+	anna.press()
+	anna.see(looking, `document.getElementById('alone').innerText === 'Nobody else is here right now.'`,
+		`/^You have been waiting since \d+:\d\d.[AP]M\.$/u.test(document.getElementById('since').innerText)`,
+		`document.getElementById('why').innerText.includes('as soon as somebody comes')`)
+	ben := enter() // on the page, and not looking
+	anna.press()
+	anna.see(idle, `document.getElementById('waiting').hidden`)
+	anna.run(`document.getElementById('interest').value = 'go'`)
+	anna.run(`const later = setTimeout; window.setTimeout = (f, ms) => later(f, ms / 20)`)
+	anna.press()
+	anna.see(`document.getElementById('why').innerText.startsWith('For 5 sec')`)
+	anna.see(`document.getElementById('why').innerText.startsWith('Everybody else')`)
+
+	// Who wants to be told is told, also by a notification.
+	anna.run(`window.told = [];
+		window.Notification = class extends EventTarget {
+			static permission = 'default';
+			static async requestPermission() { return (Notification.permission = 'granted'); }
+			constructor(title, { body }) { super(); told.push(body); }
+		};
+		document.getElementById('tell').click();
+		Object.defineProperty(document, 'hidden', { get: () => true });`)
+	ben.press()
+	anna.see(chatting, `told.join() === 'You are talking to a stranger. Say hello!'`)
+}
+
+func testTable(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben, carla := enter(), enter(), enter()
+	carla.press() // anybody else
+	carla.see(looking)
+	anna.do(chromedp.Click(chromedp.CSS("#invite")))
+	anna.see(looking, `/\/#table=[\w-]{20}$/.test(document.getElementById('link').value)`,
+		`location.href === document.getElementById('link').value`, `document.querySelector('#code svg path')`)
+	link := anna.ask(`document.getElementById('link').value`)
+	ben.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link), browsertest.Wait(idle))
+	ben.check(`document.querySelector('.intro').innerText.includes('You are invited')`)
+	ben.press()
+	ben.see(chatting)
+	anna.see(chatting)
+	anna.say("you came")
+	ben.see(last("stranger", "you came"))
+	carla.check(looking)
+
+	// Who leaves the table is among all again.
+	anna.leave()
+	anna.do(chromedp.Click(chromedp.CSS("#leave-table")))
+	anna.check(`location.hash === ''`, `document.getElementById('table').hidden`)
+	anna.press()
+	anna.see(chatting)
+	carla.see(chatting)
+
+	// Copying says that it has happened.
+	ben.see(left)
+	ben.run(`document.getElementById('copy').click()`)
+	ben.see(`document.getElementById('copy').innerText === 'Copied'`)
+
+	// A link may say anything.
+	for _, hash := range []string{"#table=", "#table=%", "#table=%00%20", "#tabletop"} {
+		ben.do(chromedp.Navigate("about:blank"), chromedp.Navigate(chat.url+"/"+hash), browsertest.Wait(idle))
+		ben.check(`document.getElementById('table').hidden`)
+	}
+}
+
+func testSpoken(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	speaks := func(p person, codes ...string) {
+		for _, code := range codes {
+			p.run(fmt.Sprintf(`const select = document.getElementById('add-language');
+				select.value = %q;
+				select.dispatchEvent(new Event('change'))`, code))
+		}
+	}
+	speaks(anna, "de", "tr", "pt", "ja", "zh")
+	anna.check(`document.getElementById('add-language').hidden`)
+	anna.do(chromedp.Click(chromedp.CSS("#spoken li:nth-child(5) button")))
+	anna.check(`[...document.querySelectorAll('#spoken bdi')].map((name) => name.innerText).join() === 'German,Turkish,Portuguese,Japanese'`)
+	anna.do(chromedp.Reload(), browsertest.Wait(idle))
+	anna.check(`document.querySelectorAll('#spoken li').length === 4`)
+	speaks(ben, "tr")
+	meet(anna, ben)
+	for _, p := range []person{anna, ben} {
+		p.see(`document.getElementById('shared').innerText === 'Turkish'`)
+	}
+}
+
+func testFormer(t *testing.T, chat *fakeChat, enter func() person) {
+	anna, ben := enter(), enter()
+	meet(anna, ben)
+	anna.say("to the first")
+	ben.say("from the first")
+	anna.see(last("stranger", "from the first"))
+	ben.leave()
+	anna.see(left)
+	anna.check(`!document.querySelector('.former')`, `document.querySelector('.intro').clientHeight === 0`)
+	meet(anna, ben)
+	anna.see(`document.querySelector('.former')?.getAttribute('aria-expanded') === 'false'`)
+	anna.check(`document.querySelector('.former .count').innerText === '2 messages'`,
+		`[...document.querySelectorAll('.message')].every((message) => message.clientHeight === 0)`)
+	anna.do(chromedp.Click(chromedp.CSS(".former")))
+	anna.check(`[...document.querySelectorAll('.message')].every((message) => message.clientHeight > 0)`)
+	anna.do(chromedp.Click(chromedp.CSS(".former")))
+	anna.say("to the second")
+	anna.check(`[...document.querySelectorAll('.message')].filter((message) => message.clientHeight > 0).length === 1`)
+}
