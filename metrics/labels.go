@@ -36,11 +36,12 @@ const (
 	RejectDescriptorLimit                     // EMFILE or ENFILE: refused with the spare descriptor
 	RejectMemory                              // memory is short: load is shed
 	RejectProxyHeader                         // no PROXY protocol header, or none from a trusted proxy
+	RejectPages                               // of a request for a page: all places are taken
 	rejectReasons
 )
 
 var rejectReasonLabels = [rejectReasons]string{
-	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header",
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header", "pages",
 }
 
 func (r RejectReason) String() string { return rejectReasonLabels[r] }

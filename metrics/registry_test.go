@@ -99,7 +99,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		values string
 	}{
 		"connections":                {"state", "handshaking idle waiting paired closing"},
-		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header"},
+		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages"},
 		"accept_errors_total":        {"errno", "EMFILE ENFILE ECONNABORTED ENOBUFS ENOMEM EPERM network other"},
 		"handshakes_total":           {"result", "ok bad_request timeout too_large origin not_found"},
 		"pairs_ended_total":          {"reason", "next stop disconnected stalled kicked closed"},

@@ -92,3 +92,73 @@ func TestIdlePagesGiveWay(t *testing.T) {
 	refused(t, fourth, "GET", http.StatusServiceUnavailable)
 	s.http.open.Add(-2)
 }
+
+// navigation is the request of a browser in which a person has typed the address.
+func navigation(method string) string {
+	return strings.Replace(pageRequest(method, "/"), "\r\n\r\n", "\r\nAccept: text/html,*/*;q=0.8\r\nAccept-Language: de-AT, en;q=0.5\r\nSec-Fetch-Mode: navigate\r\n\r\n", 1)
+}
+
+// TestFullChatServesItsPage: pages are no chats, so a server on which there is no
+// place for another chat, or none for another from this address, has its page.
+func TestFullChatServesItsPage(t *testing.T) {
+	for name, settings := range map[string]Settings{
+		"the server is full":             {MaxConnections: 1},
+		"the address has all its places": {MaxConnectionsPerAddress: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := &fromAfar{stoppedClock: newStoppedClock()}
+			k.set(refusedClient)
+			s, addr := start(t, Config{Kernel: k, Settings: settings})
+			chat := servertest.Dial(t, addr, "/echo")
+			turnedAway(t, addr, map[bool]int{true: 503, false: 429}[settings.MaxConnections == 1])
+			for range 3 {
+				c := servertest.Connect(t, addr)
+				c.Write([]byte(navigation("GET")))
+				r, err := c.Response("GET")
+				if err != nil || r.StatusCode != http.StatusOK {
+					t.Fatalf("the page: %v, %v", r, err)
+				}
+				c.TCP.Close()
+			}
+			c := servertest.Connect(t, addr)
+			get(t, c, "GET", "/")
+			c.Write([]byte(servertest.Request(addr, "/ws"))) // the page's connection is one too many as a chat
+			// (Its address is the test's own there, for which there is no limit.)
+			if r, err := c.Response("GET"); err != nil || settings.MaxConnections == 1 && r.StatusCode != 503 {
+				t.Errorf("the chat: %v, %v", r, err)
+			}
+			chat.Leave()
+			c.TCP.Close()
+			awaitNobody(t, s)
+		})
+	}
+}
+
+// TestRefusalsArePages: a person who looks at the answer sees a page in their
+// language, which tries again by itself; a program gets a line.
+func TestRefusalsArePages(t *testing.T) {
+	s, addr := start(t, Config{})
+	full := func(on int32) { s.http.open.Add(on * maxHTTP) }
+	going := func(on int32) { s.phase.Store(map[int32]int32{1: int32(phaseDraining), -1: int32(phaseServing)}[on]) }
+	for name, set := range map[string]func(on int32){"all places of pages are taken": full, "the server is going": going} {
+		t.Run(name, func(t *testing.T) {
+			set(1)
+			defer set(-1)
+			for _, method := range []string{"GET", "HEAD"} {
+				c := servertest.Connect(t, addr)
+				c.Write([]byte(navigation(method)))
+				r, err := c.Response(method)
+				if err != nil || r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Content-Language") != "de" || r.Header.Get("Retry-After") == "" {
+					t.Fatalf("%s: %v, %v", method, r, err)
+				}
+				c.TCP.Close()
+			}
+			c := servertest.Connect(t, addr)
+			c.Write([]byte(pageRequest("GET", "/")))
+			if r, err := c.Response("GET"); err != nil || r.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") {
+				t.Errorf("a program: %v, %v", r, err)
+			}
+			c.TCP.Close()
+		})
+	}
+}

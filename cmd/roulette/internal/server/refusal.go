@@ -1,12 +1,15 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 
 	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
+	"roulette/web"
 )
 
 // refusal is how a connection is refused: a row of the table of refusals.
@@ -34,17 +37,19 @@ var refusals = [lastRefusal]struct {
 	text       string
 	retryAfter int // seconds; 0: it does not say
 	why        metrics.RejectReason
+	chatsOnly  bool        // a request for a page is served all the same: pages have a bound of their own
+	page       web.Refusal // for people who look at the answer, unless the status is 400 or 0
 }{
-	serverFull:    {503, "server is full", 10, metrics.RejectMaxConnections},
-	addressFull:   {429, "too many connections from this address", 30, metrics.RejectPerAddress},
-	handshakeRate: {429, "too many handshakes from this address", 10, metrics.RejectHandshakeRate},
-	memoryShort:   {503, "memory is short", 10, metrics.RejectMemory},
-	goingAway:     {503, "shutting down", 10, metrics.RejectDraining},
-	notFromProxy:  {0, "", 0, metrics.RejectProxyHeader},
-	noProxyHeader: {400, "a PROXY protocol header must come first", 0, metrics.RejectProxyHeader},
-	// Not counted: of pages, net/http's own.
-	pagesFull:    {503, "too busy for pages", 5, 0},
-	notTakenBack: {503, "too busy", 10, 0},
+	serverFull:    {503, "server is full", 10, metrics.RejectMaxConnections, true, web.Full},
+	addressFull:   {429, "too many connections from this address", 30, metrics.RejectPerAddress, true, web.TooMany},
+	handshakeRate: {429, "too many handshakes from this address", 10, metrics.RejectHandshakeRate, true, web.TooMany},
+	memoryShort:   {503, "memory is short", 10, metrics.RejectMemory, true, web.Full},
+	goingAway:     {503, "shutting down", 10, metrics.RejectDraining, false, web.Draining},
+	notFromProxy:  {0, "", 0, metrics.RejectProxyHeader, false, 0},
+	noProxyHeader: {400, "a PROXY protocol header must come first", 0, metrics.RejectProxyHeader, false, 0},
+	pagesFull:     {503, "too busy for pages", 5, metrics.RejectPages, false, web.Full},
+	// Not counted: net/http's own.
+	notTakenBack: {503, "too busy", 10, 0, false, web.Full},
 }
 
 // append appends the refusal's response.
@@ -55,6 +60,29 @@ func (r refusal) append(dst []byte) []byte {
 
 // refuse answers c's request with a refusal, which was noted when it was decided.
 func (h *handler) refuse(c *netpoll.Conn, r refusal) { h.dismiss(c, r.append(h.reply[:0])) }
+
+// refuseRequest is refuse for a request that is whole: people get a page.
+func (h *handler) refuseRequest(c *netpoll.Conn, r refusal, head []byte) {
+	row := &refusals[r]
+	if row.status < 429 || !web.AcceptsHTML(headerOf(head, "Accept")) || headerOf(head, "Upgrade") != "" {
+		h.refuse(c, r)
+		return
+	}
+	body := !bytes.HasPrefix(head, []byte("HEAD "))
+	h.dismiss(c, row.page.AppendTo(h.reply[:0], headerOf(head, "Accept-Language"), row.retryAfter, body))
+}
+
+// headerOf is the value of a field of a request head that handshake has found whole,
+// "" if there is none.
+func headerOf(head []byte, name string) string {
+	for line := range bytes.Lines(head) {
+		field, value, ok := bytes.Cut(line, []byte(":"))
+		if ok && strings.EqualFold(string(field), name) {
+			return string(bytes.TrimSpace(value))
+		}
+	}
+	return ""
+}
 
 // keep has c, which is refused, live until its request can be answered so. False:
 // there may be no more of that kind; it is to be closed at once.

@@ -41,6 +41,7 @@ type refusalCase struct {
 	level    string
 	settings Settings
 	origin   string
+	page     bool // it is a page that is asked for
 	memory   host.Memory
 	before   func(t *testing.T, s *Server, addr string)
 }
@@ -66,6 +67,9 @@ const refusedClient = "192.0.2.1"
 
 // request is what is refused.
 func (r *refusalCase) request(addr string) string {
+	if r.page {
+		return pageRequest("GET", "/")
+	}
 	if r.origin != "" {
 		return servertest.Request(addr, "/ws", "Origin: "+r.origin)
 	}
@@ -91,6 +95,11 @@ func refusalCases(t *testing.T) []refusalCase {
 			memory: func() (limit, inUse uint64) { return 100, 95 }},
 		{why: metrics.RejectProxyHeader, status: 400, level: "INFO",
 			settings: Settings{ProxyProtocol: true, TrustedProxies: trusted(t, refusedClient)}},
+		{why: metrics.RejectPages, status: 503, level: "WARN", page: true,
+			before: func(t *testing.T, s *Server, _ string) {
+				s.http.open.Add(maxHTTP)
+				t.Cleanup(func() { s.http.open.Add(-maxHTTP) })
+			}},
 	}
 }
 

@@ -37,7 +37,7 @@ func newRefusalLog(log *slog.Logger) *sampledLog {
 	return &sampledLog{log: log, what: "connections refused", reasons: reasons, name: func(i int) (slog.Level, string, slog.Attr) {
 		why, level := metrics.RejectReason(i), slog.LevelInfo
 		switch why {
-		case metrics.RejectMaxConnections, metrics.RejectDescriptorLimit, metrics.RejectMemory:
+		case metrics.RejectMaxConnections, metrics.RejectDescriptorLimit, metrics.RejectMemory, metrics.RejectPages:
 			level = slog.LevelWarn // there is not enough of something
 		}
 		return level, why.String(), slog.Attr{}

@@ -75,12 +75,12 @@ const (
 
 // upgrade answers a whole request head; rest has come behind it.
 func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
-	if r := refusalOf(c); r != admitted {
-		h.refuse(c, r)
-		return
-	}
 	response, req, result := h.rules.upgrader.Upgrade(h.reply[:0], head)
 	h.reply = response[:0]
+	if r := refusalOf(c); r != admitted && (result != handshake.NotChat || !refusals[r].chatsOnly) {
+		h.refuseRequest(c, r, head)
+		return
+	}
 	switch result {
 	case handshake.OK:
 	case handshake.NotChat:
@@ -92,7 +92,7 @@ func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 		return
 	}
 	if r := h.admit(atRequest, c, &visitor{request: req}); r != admitted {
-		h.refuse(c, r)
+		h.refuseRequest(c, r, head)
 		return
 	}
 	h.send(c, response)
@@ -120,7 +120,7 @@ func (h *handler) visitPages(c *netpoll.Conn, how arrival, req handshake.Request
 	case how == afterPages: // net/http would send it back
 		h.fail(c, handshake.NotFound)
 	case h.server.phaseNow() == phaseDraining:
-		h.refuse(c, goingAway)
+		h.refuseRequest(c, goingAway, head)
 	default:
 		if req.Elsewhere {
 			h.countHandshake(c, handshake.NotFound) // net/http says so, on a page
@@ -161,7 +161,8 @@ func (h *handler) handshakeTimeout(c *netpoll.Conn) {
 // were read, to net/http.
 func (h *handler) toPages(c *netpoll.Conn, head, rest []byte) {
 	if !h.server.http.admit() {
-		h.refuse(c, pagesFull)
+		h.note(c, metrics.RejectPages)
+		h.refuseRequest(c, pagesFull, head)
 		return
 	}
 	var client netip.Addr
