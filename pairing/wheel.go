@@ -19,8 +19,8 @@ const (
 )
 
 // add makes an appointment for a time, in milliseconds, at most half a turn
-// ahead. It is kept up to a slot late, never early; one for a time that has been
-// taken already, by who has a clock that runs behind, is the next to be kept.
+// ahead. It is kept up to a slot late, never early. If the time lies before the
+// last take, because the caller's clock runs behind, it goes into the next slot.
 func (w *wheel) add(a appointment, at uint32) {
 	at >>= slotBits
 	if w.started && w.isPast(at) {

@@ -8,15 +8,24 @@
 //	                       ├─ refused ────────────────────┘
 //	                       └─ any other request ► net/http, and home again if an upgrade comes later
 //
-// Limits count a connection for its client's address, which is known when it is
-// accepted; behind a trusted proxy, when the header of the PROXY protocol has
-// come, or the request with X-Forwarded-For.
+// Its kind is what it was upgraded to, its stage how far it is (state.go). Whether
+// it may come in is decided by the table of gates, at three occasions: when it is
+// accepted, when a PROXY protocol header has named its client, and when its request
+// is whole. How it is refused is a row of refusals, why it ended one of endings.
 //
 // # The path of a message
 //
-//	epoll ─► handler.Read ─► frame.Decoder.Next (unmask in place, once for each message)
-//	      ─► frame.Join (all of one read) ─► pairing.Partner ─► partner's write lock,
-//	      Partner asked again ─► netpoll.Conn.Send (one write)
+//	epoll ─► handler.Read ─► turn: frame.Decoder (unmask in place, once for each message)
+//	                          │
+//	                          ├─ chat ────► out  ─► pairing.Partner ─► partner's write lock,
+//	                          │                     Partner asked again ─► SendTwo (one write)
+//	                          ├─ ping ────► back ─► Send, after what is in out
+//	                          └─ record ──► commands ─► pairing ─► apply: both ends read on,
+//	                                                               and are told (notices.go)
+//
+// A turn is one read, from its bytes to the last write that they cause. Partners are
+// found by seat: here a seat is a connection's ID; who is not here has a seat above
+// those, and an outlet that stands in for them (seat.go).
 //
 // # Invariants kept here
 //
@@ -27,7 +36,7 @@
 // table first and passes through the same lock after it, so nothing is written
 // for a pair that is over, and no sender stays paused for one (I5).
 //
-// I8: a connection ends once, for one reason, a row of the table in reason.go:
+// I8: a connection ends once, for one reason, a row of the table in ending.go:
 // [handler.end] counts it, takes it out of the pairing table and wakes those who
 // waited for that. The descriptor lives on until the closing handshake is through,
 // and what the connection was counted for is given back when it is closed (I6).

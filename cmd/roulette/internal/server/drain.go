@@ -76,7 +76,7 @@ func (s *Server) Shutdown(ctx context.Context, grace time.Duration) error {
 func (s *Server) sendAway(ctx context.Context) error {
 	var total atomic.Int64
 	err := s.poller.OnWorkers(ctx, func(w *netpoll.Worker) {
-		total.Add(int64(w.Handler().(*handler).listLeaving()))
+		total.Add(int64(w.Handler().(*handler).listToSendAway()))
 	})
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (s *Server) sendAway(ctx context.Context) error {
 		return err
 	}
 	// Who never became a chat, above all.
-	if err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) { h.(*handler).leave(c) }); err != nil {
+	if err := s.poller.Each(ctx, func(h netpoll.Handler, c *netpoll.Conn) { h.(*handler).sayGoodbye(c) }); err != nil {
 		return err
 	}
 	return s.await(ctx, gone)
@@ -145,18 +145,18 @@ func (s *Server) lookAtAwaited() {
 // now is the Kernel's clock. Any goroutine.
 func (s *Server) now() time.Duration { return s.poller.Workers()[0].Time() }
 
-// listLeaving writes down the worker's chats, and returns how many there are.
-func (h *handler) listLeaving() int {
+// listToSendAway writes down the worker's chats, and returns how many there are.
+func (h *handler) listToSendAway() int {
 	h.worker.Each(func(c *netpoll.Conn) {
 		if isOpen(c) {
-			h.leaving = append(h.leaving, c.ID())
+			h.toSendAway = append(h.toSendAway, c.ID())
 		}
 	})
-	return len(h.leaving)
+	return len(h.toSendAway)
 }
 
-// sendAwayDue sends away those who are due by now, each with its partner: nobody
-// is left by one who had to go, only to be sent away from the next.
+// sendAwayDue sends away the chats that are due by now, each with its partner:
+// otherwise a person would be left, meet another, and be sent away from that one.
 func (h *handler) sendAwayDue() {
 	s := h.server
 	d := s.drain.Load()
@@ -164,10 +164,10 @@ func (h *handler) sendAwayDue() {
 		return
 	}
 	due := d.due(h.worker.Time())
-	for len(h.leaving) > 0 && d.departed.Load() < due {
-		last := len(h.leaving) - 1
-		id := h.leaving[last]
-		h.leaving = h.leaving[:last]
+	for len(h.toSendAway) > 0 && d.departed.Load() < due {
+		last := len(h.toSendAway) - 1
+		id := h.toSendAway[last]
+		h.toSendAway = h.toSendAway[:last]
 		c := s.poller.Conn(id)
 		if c == nil || !isOpen(c) { // it has gone by itself, or with its partner
 			continue
@@ -182,8 +182,8 @@ func (h *handler) sendAwayDue() {
 	}
 }
 
-// sendAwayToo sends away the partner of one who was, and who has been counted as
-// departed, on its own worker.
+// sendAwayToo sends away the partner of a chat that was sent away, on the partner's
+// own worker. The partner has been counted as departed already.
 func (h *handler) sendAwayToo(d *drain, place seat) {
 	p := h.server.at(place).here
 	if p == nil {
@@ -204,8 +204,8 @@ func (h *handler) sendAwayToo(d *drain, place seat) {
 	_ = w.Ask(goodbye) // a worker that has ended has closed all it had
 }
 
-// leave says goodbye because the server drains.
-func (h *handler) leave(c *netpoll.Conn) {
+// sayGoodbye ends c because the server drains.
+func (h *handler) sayGoodbye(c *netpoll.Conn) {
 	switch {
 	case isOpen(c):
 		h.end(c, draining)

@@ -27,7 +27,7 @@ type handler struct {
 
 	// Owned by the worker.
 	rules       *rules
-	decoder     *partial // for connections that are between messages: all the others hold their own
+	decoder     *partial // for connections that are between messages; the others hold their own
 	free        []*partial
 	turn        turn   // the read under way
 	reply       []byte // scratch: a response or a close frame
@@ -36,7 +36,7 @@ type handler struct {
 	counters    metrics.Counters
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
-	leaving     []uint32 // in a drain: IDs of those still to be sent away
+	toSendAway  []uint32 // in a drain: IDs of connections
 	history     admin.History
 }
 
@@ -44,9 +44,9 @@ type handler struct {
 type partial struct {
 	frame.Decoder
 	since uint32 // Worker.Now when it began
-	// told: stays with its connection, which was told of a larger limit than is
-	// in force.
-	told bool
+	// promised: it stays with its connection, also while it is empty, because the
+	// client was promised a larger limit than is in force.
+	promised bool
 }
 
 func newHandler(s *Server, w *netpoll.Worker) *handler {
@@ -73,7 +73,7 @@ func (h *handler) newPartial() (p *partial) {
 
 func (h *handler) releasePartial(p *partial) {
 	p.Release()
-	p.told = false
+	p.promised = false
 	if len(h.free) < maxFree {
 		h.free = append(h.free, p)
 	}

@@ -82,9 +82,9 @@ func (hs *httpServer) release() { hs.open.Add(-1) }
 // was read from it already. client is who is behind a proxy, if it has said so
 // in a header of the PROXY protocol.
 func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
-	if handOver := hs.server.config.HandOver; handOver != nil {
+	if toPages := hs.server.config.ToPages; toPages != nil {
 		hs.release()
-		handOver(fd, read)
+		toPages(fd, read)
 		return
 	}
 	f := os.NewFile(uintptr(fd), "")

@@ -28,7 +28,7 @@ func (i Inside) Counters() *metrics.Counters {
 	return sum
 }
 
-// Adopt brings a connection home that went to Config.HandOver: head is a request
+// Adopt brings a connection home that went to Config.ToPages: head is a request
 // that was read from it, rest what came behind.
 func (i Inside) Adopt(fd int, client netip.Addr, head, rest []byte) error {
 	return i.server.adopt(fd, client, head, rest)

@@ -103,7 +103,7 @@ func (h *handler) describe() (carries []*carry, err error) {
 		case *request:
 			k.request = &request{bytes: append([]byte(nil), held.bytes...), client: held.client}
 		case *partial:
-			k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.told}
+			k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}
 		}
 		if !isOpen(c) {
 			return
@@ -231,7 +231,7 @@ func (h *handler) attach(k *carry) (id uint32) {
 		p := h.newPartial()
 		p.Limit = max(p.Limit, int(u.limit))
 		p.RestoreState(u.decoder) // parseState has seen that it can be
-		p.since, p.told = now-u.age, u.promised
+		p.since, p.promised = now-u.age, u.promised
 		d.Held = p
 	}
 	if t := k.traits; t != nil && k.standing != nil {

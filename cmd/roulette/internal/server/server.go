@@ -37,10 +37,10 @@ type Config struct {
 	AdminHosts []string // names of the admin side, besides those that are private anyway
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
-	// HandOver replaces: fd is its own, read what was read from it.
-	Kernel   netpoll.Kernel
-	Rand     func(n uint32) uint32
-	HandOver func(fd int, read []byte)
+	// ToPages replaces: fd is its own, read what was read from it.
+	Kernel  netpoll.Kernel
+	Rand    func(n uint32) uint32
+	ToPages func(fd int, read []byte)
 
 	// RestoreCodec makes a codec of what its AppendState has written in the server
 	// that connections are taken over from; nil: none have codecs.

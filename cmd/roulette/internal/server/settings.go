@@ -101,10 +101,10 @@ func (s Settings) tick() time.Duration {
 	return min(max(shortest/16, 5*time.Millisecond), 250*time.Millisecond)
 }
 
-// backlogLimit is how much may wait for one client. One read of its partner
-// brings a buffer and the message that it completes. There may be as much of an
-// earlier partner's, of the replies to what the client itself has sent, and of a
-// read that a parting let through; whoever is still at the limit is stalled.
+// backlogLimit is how many bytes may wait for one client. Four sources can fill a
+// backlog, each by at most one read buffer and the message that it completes: the
+// partner, an earlier partner, replies to the client's own messages, and a read
+// that was under way when a pair parted. A client still at the limit is stalled.
 func (s Settings) backlogLimit() int { return 4 * (readBuffer + s.MaxMessageSize) }
 
 // Settings are those in force, with the defaults filled in.
@@ -160,24 +160,24 @@ func (h *handler) obey(next *rules) {
 	})
 }
 
-// resize sees to it that c, for which a message could be as long as told, is not
-// bound by less than it was told, nor by less than the rules.
-func (h *handler) resize(c *netpoll.Conn, told int) {
+// resize puts the rules' limit of a message in force for c, unless c's client was
+// promised more.
+func (h *handler) resize(c *netpoll.Conn, promised int) {
 	p, holds := c.Held().(*partial)
 	switch most := h.rules.MaxMessageSize; {
 	case holds && p.Limit <= most:
-		p.Limit, p.told = most, false
+		p.Limit, p.promised = most, false
 		if p.Empty() {
 			c.Hold(nil)
 			h.releasePartial(p)
 		}
-	case !isRich(c) || told <= most: // it was told nothing, or has a partial already
+	case !isRich(c) || promised <= most: // nothing was promised, or no more than that
 	case !holds:
 		p = h.newPartial()
-		p.Limit = told
+		p.Limit = promised
 		c.Hold(p)
 		fallthrough
 	default:
-		p.told = true
+		p.promised = true
 	}
 }

@@ -225,7 +225,7 @@ func (t *turn) close() {
 		return
 	}
 	switch empty := d.Empty(); {
-	case empty && t.own && !d.told:
+	case empty && t.own && !d.promised:
 		c.Hold(nil)
 		h.releasePartial(d)
 	case !empty && !t.own:

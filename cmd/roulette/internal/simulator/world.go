@@ -72,11 +72,11 @@ func newWorld(seed uint64, trace io.Writer) (*world, error) {
 			MaxMessageSize:           w.plan.maxMessage,
 			MessageRate:              w.plan.rate,
 		},
-		Workers:  w.plan.workers,
-		Logger:   slog.New(slog.DiscardHandler),
-		Kernel:   &w.kernel,
-		Rand:     func(n uint32) uint32 { return uint32(w.rnd.below(int(n))) },
-		HandOver: w.handOver,
+		Workers: w.plan.workers,
+		Logger:  slog.New(slog.DiscardHandler),
+		Kernel:  &w.kernel,
+		Rand:    func(n uint32) uint32 { return uint32(w.rnd.below(int(n))) },
+		ToPages: w.toPages,
 	})
 	if err != nil {
 		return nil, err
@@ -133,8 +133,8 @@ func (w *world) turnOfSome() {
 	}
 }
 
-// handOver is what the server does with a connection that is for net/http.
-func (w *world) handOver(fd int, read []byte) {
+// toPages is what the server does with a connection that is for net/http.
+func (w *world) toPages(fd int, read []byte) {
 	s := w.socket(fd, "hand-over")
 	c := s.client
 	if c.kind != pageClient || c.status != 0 {
