@@ -55,17 +55,23 @@ type site struct {
 }
 
 // embedded is the site in this binary, made when it is first asked for.
-var embedded = sync.OnceValue(func() site {
+var embedded = sync.OnceValue(func() site { return embeddedBelow("/") })
+
+// embeddedBelow is the site in this binary, for a server that has it below base.
+func embeddedBelow(base string) site {
 	root, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // "static" is a valid path
+	}
+	if base != "/" {
+		root = based{root, base}
 	}
 	s, err := loadSite(root)
 	if err != nil {
 		panic(err) // what is embedded was there, and complete, at build time
 	}
 	return s
-})
+}
 
 // loadSite reads every file of files. The index is found under "/" and under its
 // own name, in every language of words.

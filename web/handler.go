@@ -15,15 +15,34 @@ import (
 // The handler keeps no state. It may be called more than once; all handlers
 // share the same bytes.
 func Handler() http.Handler {
-	return handler{embedded()}
+	return handler{embedded(), ""}
+}
+
+// HandlerBelow is Handler for a site that lies below base, such as "/chat/": the page is
+// there, and who leaves the last slash out is sent there. Nothing is found beside it.
+func HandlerBelow(base string) http.Handler {
+	if base == "/" {
+		return Handler()
+	}
+	return handler{embeddedBelow(base), strings.TrimSuffix(base, "/")}
 }
 
 type handler struct {
-	site site
+	site   site
+	prefix string // of all paths: base without its last slash
 }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := h.site.find(r.URL.Path, r.Header.Values("Accept-Language"))
+	path, below := strings.CutPrefix(r.URL.Path, h.prefix)
+	if below && path == "" && h.prefix != "" {
+		w.Header().Set("Location", h.prefix+"/")
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	}
+	var a *asset
+	if below {
+		a = h.site.find(path, r.Header.Values("Accept-Language"))
+	}
 	if a == nil {
 		setSecurityHeaders(w.Header(), r.Host, h.site.notFound)
 		serveNotFound(w, r, h.site.notFound)

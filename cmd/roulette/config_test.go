@@ -226,7 +226,7 @@ func another(f *kong.Flag) string {
 			}
 		}
 	}
-	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24"} {
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/"} {
 		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
 		if len(mistakes) > 0 {
 			continue

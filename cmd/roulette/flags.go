@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -29,6 +30,7 @@ type serveFlags struct {
 
 	Listen     []string    `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo; unix: and a path is a Unix socket, whose clients are trusted proxies. May be given several times (default ${default})."`
 	SocketMode permissions `group:"where" placeholder:"MODE" default:"0660" help:"Permissions of Unix sockets, in octal: who may write may connect (default ${default})."`
+	BasePath   string      `group:"where" placeholder:"PATH" default:"/" help:"Path that the page and its links, /ws, /echo and /healthz are below, such as /chat/ where a proxy has other sites beside it (default ${default})."`
 	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
 	AdminHosts []string `group:"where" placeholder:"HOST" help:"Names under which browsers may ask the admin side, such as admin.example.org, besides addresses and names that are private anyway."`
@@ -128,8 +130,15 @@ func (c *serveFlags) check(values *config.Values) {
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		values.Reject("proxy-protocol", "needs --trusted-proxies, for anybody can write such a header")
 	}
+	if !basePath.MatchString(c.BasePath) {
+		values.Reject("base-path", "%q is not a path such as /chat/", c.BasePath)
+	}
 	c.checkAddresses(values)
 }
+
+// basePath is a path that begins and ends with a slash, of segments that need no
+// escapes and are no dots.
+var basePath = regexp.MustCompile(`^/(?:[\w~-][\w.~-]*/)*$`)
 
 // checkAddresses sees whether the addresses are some, and whether one takes another's
 // connections. What names stand for, and whether an address is free, is known when it

@@ -57,6 +57,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Settings:  c.settings(),
 		Workers:   workers,
 		KeepAlive: c.KeepAlive,
+		BasePath:  c.BasePath,
 		Version:   build.version,
 		Revision:  build.revision,
 		Logger:    logger,

@@ -12,10 +12,10 @@ import { recall, remember } from './memory.js';
 import { Notice } from './notice.js';
 import { shrink } from './picture.js';
 import { replacePopovers } from './popover.js';
-import { Roulette } from './roulette.js';
+import { chatURL, Roulette } from './roulette.js';
 import { Spoken, languageName } from './spoken.js';
 import { Transcript } from './transcript.js';
-import { chosenLanguage, format, languages, speak, translate, words } from './words.js';
+import { chosenLanguage, format, languages, siteBase, speak, translate, words } from './words.js';
 
 const TYPING_PAUSE = 5_000; // milliseconds without a key after which nobody is typing
 const ARMED = 1_000; // milliseconds in which Esc has to be pressed again
@@ -25,7 +25,7 @@ const $ = (id) => document.getElementById(id);
 translate();
 replacePopovers();
 
-const chat = new Roulette();
+const chat = new Roulette(chatURL(location.href, `${siteBase}ws`));
 const attention = new Attention();
 const meaning = new Meaning();
 const lobby = new Lobby();

@@ -16,6 +16,9 @@ export const languages = {
 
 const RIGHT_TO_LEFT = ['ar'];
 
+/** The path that all of the site is below, as the server says; it ends in a slash. */
+export const siteBase = document.documentElement.dataset.base ?? '/';
+
 /** The sentences of the present language. */
 export const words = {};
 
@@ -107,7 +110,7 @@ export function translate(root = document) {
 /** Changes to language, and remembers it; false where its words cannot be had. */
 export async function speak(language) {
   try {
-    if (language !== format.language) use(language, await (await fetch(`/words/${language}.json`)).json());
+    if (language !== format.language) use(language, await (await fetch(`${siteBase}words/${language}.json`)).json());
   } catch {
     return false;
   }

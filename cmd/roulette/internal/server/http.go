@@ -48,9 +48,10 @@ func newHTTPServer(s *Server) *httpServer {
 		done:    make(chan struct{}),
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler())
-	mux.HandleFunc(healthPath, s.publicHealth)
-	for _, e := range endpoints {
+	base := s.config.BasePath
+	mux.Handle("/", web.HandlerBelow(base))
+	mux.HandleFunc(base+healthPath, s.publicHealth)
+	for _, e := range endpointsBelow(base) {
 		mux.HandleFunc(e.Path, hs.upgrade)
 	}
 	hs.std = &http.Server{

@@ -15,7 +15,7 @@ func TestPublicHealth(t *testing.T) {
 	ask := func(method string, status int, body string) {
 		t.Helper()
 		c := servertest.Connect(t, addr)
-		r, got := get(t, c, method, healthPath)
+		r, got := get(t, c, method, "/"+healthPath)
 		if r.StatusCode != status || got != body || r.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %s, %q, %v", method, r.Status, got, r.Header)
 		}
@@ -38,10 +38,10 @@ func TestPublicHealth(t *testing.T) {
 	c.TCP.Close()
 
 	kept := servertest.Connect(t, addr)
-	get(t, kept, "GET", healthPath)
+	get(t, kept, "GET", "/"+healthPath)
 	first, second := couple(t, s, addr)
 	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
-		r, body := get(t, kept, method, healthPath)
+		r, body := get(t, kept, method, "/"+healthPath)
 		if r.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "full") {
 			t.Errorf("%s of a full server: %s, %q", method, r.Status, body)
 		}

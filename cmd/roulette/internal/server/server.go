@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,8 @@ type Config struct {
 	Log      *admin.Log   // the Logger's, for operators to see and steer; nil: they cannot
 
 	KeepAlive time.Duration // how long a connection of pages may be idle; default 75 s
+
+	BasePath string // what the page, its links and the endpoints are below; default "/"
 
 	AdminHosts []string // names of the admin side, besides those that are private anyway
 
@@ -69,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.BasePath == "" {
+		c.BasePath = "/"
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = 75 * time.Second
@@ -113,17 +119,26 @@ type Server struct {
 	turnedAway atomic.Int32              // connections that are kept to be refused
 }
 
-// endpoints are the chats'; on /echo there is no subprotocol to choose.
+// endpoints are the chats', below the base path; on /echo there is no subprotocol to choose.
 var endpoints = [...]handshake.Endpoint{
-	chatEndpoint: {Path: "/ws", Subprotocols: []string{record.Subprotocol}},
-	echoEndpoint: {Path: "/echo"},
+	chatEndpoint: {Path: "ws", Subprotocols: []string{record.Subprotocol}},
+	echoEndpoint: {Path: "echo"},
+}
+
+// endpointsBelow are the endpoints of a server whose site is below base.
+func endpointsBelow(base string) []handshake.Endpoint {
+	all := slices.Clone(endpoints[:])
+	for i := range all {
+		all[i].Path = base + all[i].Path
+	}
+	return all
 }
 
 const (
 	chatEndpoint = iota
 	echoEndpoint
 
-	healthPath = "/healthz"
+	healthPath = "healthz" // below the base path
 )
 
 // sorryText is what the original of 2016 answers, to the letter.

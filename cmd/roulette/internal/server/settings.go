@@ -85,7 +85,7 @@ func (s *Server) newRules(settings Settings) (*rules, error) {
 	}
 	var err error
 	if r.upgrader, err = handshake.New(handshake.Config{
-		Endpoints:      endpoints[:],
+		Endpoints:      endpointsBelow(s.config.BasePath),
 		AllowedOrigins: settings.AllowedOrigins,
 	}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)

@@ -180,7 +180,7 @@ func TestHelp(t *testing.T) {
 	}
 	help := p.Stdout.String()
 	for _, flag := range []string{
-		"--listen", "--socket-mode", "--admin", "--workers", "--log-level", "--log-format",
+		"--listen", "--socket-mode", "--base-path", "--admin", "--workers", "--log-level", "--log-format",
 		"--max-connections", "--max-connections-per-address", "--handshakes-per-address",
 		"--max-message-size", "--message-rate", "--message-burst", "--handshake-timeout",
 		"--ping-interval", "--pong-timeout", "--stall-timeout", "--keep-alive", "--drain-time", "--drain-grace", "--allowed-origins",

@@ -1,0 +1,30 @@
+package web
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+)
+
+// based is the files of a site that lies below a path, base, which begins and ends with
+// a slash: its documents name it, for their scripts, and link to what is below it.
+type based struct {
+	fs.FS
+	base string
+}
+
+// ReadFile implements [fs.ReadFileFS].
+func (b based) ReadFile(name string) ([]byte, error) {
+	content, err := fs.ReadFile(b.FS, name)
+	if err != nil || path.Ext(name) != ".html" {
+		return content, err
+	}
+	for _, r := range [][2]string{
+		{` data-state="`, ` data-base="` + b.base + `" data-state="`},
+		{`<link rel="icon" href="/`, `<link rel="icon" href="` + b.base},
+		{`<a class="button" href="/`, `<a class="button" href="` + b.base},
+	} {
+		content = bytes.Replace(content, []byte(r[0]), []byte(r[1]), 1)
+	}
+	return content, nil
+}
