@@ -35,8 +35,10 @@ func (v visitor) sees(conditions ...string) {
 	}
 }
 
+// presses presses Esc, when the controls have been what they are for a moment.
 func (v visitor) presses() {
 	v.t.Helper()
+	v.sees(`!('fresh' in document.documentElement.dataset)`)
 	browsertest.Do(v.t, v.tab, browsertest.Escape())
 }
 
@@ -109,14 +111,13 @@ func TestStrangersInTheBrowser(t *testing.T) {
 	})
 
 	t.Run("one goes on, and two others come", func(t *testing.T) {
-		// Anna goes on: Stop, Really?, New.
+		// Esc asks, Esc again goes on.
 		anna.presses()
 		anna.presses()
+		anna.sees(state("looking"))
 		ben.sees(state("left"))
 		carl, dora := visit(t, browser, p), visit(t, browser, p)
 		carl.presses()
-		carl.sees(state("looking"))
-		anna.presses()
 		anna.sees(state("chatting"))
 		carl.sees(state("chatting"))
 		ben.presses()
