@@ -60,6 +60,19 @@ func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.run(`drop('letter.txt', new Blob(['Dear'], { type: 'text/plain' }))`)
 	anna.see(warning("Only pictures"), `document.getElementById('preview').hidden`)
 
+	// Cells of a spreadsheet are text, and a picture of their looks; a file may come with its name.
+	anna.run(`window.paste = (text) => {
+			const both = new DataTransfer();
+			if (text) both.setData('text/plain', text);
+			both.items.add(new File([window.small], 'image.png', { type: 'image/png' }));
+			const event = new ClipboardEvent('paste', { clipboardData: both, bubbles: true, cancelable: true });
+			return document.getElementById('field').dispatchEvent(event); // whether the browser pastes the text
+		};
+		if (!paste('1\t2\n3\t4\n')) throw new Error('the text is lost');
+		if (paste('file:///home/anna/image.png')) throw new Error('the picture is lost')`)
+	anna.see(`!document.getElementById('preview').hidden`)
+	anna.do(chromedp.Click(chromedp.CSS("#preview button")))
+
 	// A picture, too, is for one stranger alone.
 	anna.run(`drop('small.png', window.small)`)
 	anna.see(`!document.getElementById('preview').hidden`)

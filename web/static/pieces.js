@@ -5,7 +5,7 @@
 
 /** What the first piece of a message may hold, and each other. */
 export const FIRST = { characters: 1500, lines: 30, kinds: 300, unseen: 120 };
-export const MORE = { characters: 6000, lines: 150, kinds: 600, unseen: 240 };
+export const MORE = { characters: 6000, lines: 150, kinds: 300, unseen: 240 };
 
 const ATTACHED = /[\p{M}\p{Cf}]/u; // to the character before
 const LINE = /[\n\v\f\r\x85\u2028\u2029]/;

@@ -191,18 +191,25 @@ export class Transcript {
     return message;
   }
 
-  /** Shows the beginning only; the rest comes piece by piece, each when it is asked for. */
+  /** Shows the beginning only; the rest when it is asked for, piece by piece, and the page has time in between. */
   #fold(message, said, text, end) {
     const button = element('button', 'quiet', words.showAll);
     button.type = 'button';
-    button.addEventListener('click', () => {
-      message.classList.remove('folded');
+    const more = () => {
       const begin = end;
       end = pieceEnd(text, begin, MORE);
       const piece = element('span', 'piece');
       piece.append(...linked(text.slice(begin, end), end < text.length));
       said.append(piece);
-      if (end === text.length) button.remove();
+      this.#laidOut += end - begin;
+      const line = this.#lines.find((line) => line.element === message);
+      if (line) line.size += end - begin;
+      if (end < text.length && said.isConnected) setTimeout(more, PAUSE);
+    };
+    button.addEventListener('click', () => {
+      message.classList.remove('folded');
+      button.remove();
+      more();
     });
     message.classList.add('folded');
     message.querySelector('.bubble').append(button);
