@@ -18,6 +18,8 @@ import (
 type Config struct {
 	URL       string
 	Interests []string
+	Languages []string
+	Table     string        // where to sit; "": nowhere
 	RetryFor  time.Duration // of failed attempts after a loss; 0: for ever
 	Patient   bool          // what is said before there is a stranger waits for one
 }
@@ -59,6 +61,7 @@ type Client struct {
 	said       []int    // what was said in it and has not come back undelivered
 	held       []parcel // for the stranger who is looked for
 	asked      bool     // a next has had no answer yet
+	ungreeted  bool     // the hello has had no answer yet
 	askTimer   *time.Timer
 
 	typing      bool // the server was told so
@@ -248,11 +251,14 @@ func (c *Client) setInterests(list []string) {
 func (c *Client) ask() {
 	stopTimer(&c.askTimer)
 	c.asked = true
-	interests := c.interests
-	if interests == nil {
-		interests = []string{}
+	if c.config.Table != "" && c.ungreeted {
+		return // until the server has said that it knows tables
 	}
-	c.record(record.AppendNext(nil, interests, 0), false)
+	c.record(record.AppendCommand(nil, &record.Command{
+		Kind: record.Next, HasInterests: true, Interests: c.interests,
+		HasLanguages: len(c.config.Languages) > 0, Languages: c.config.Languages,
+		HasTable: c.config.Table != "", Table: c.config.Table,
+	}), false)
 }
 
 func (c *Client) answered() {

@@ -32,6 +32,7 @@ const (
 	Parted                  // the stranger is gone
 	Message                 // the stranger said something
 	Typing                  // the stranger began to type, or ceased
+	Away                    // the stranger's page went to the background, or is back
 	Online                  // how many are connected
 	Sent                    // a message of ours is on its way
 	Undelivered             // messages of ours have reached nobody
@@ -48,17 +49,18 @@ type Event struct {
 	Kind  Kind
 	State State // after it
 
-	Retry   time.Duration // Changed to Reconnecting: until the next attempt
-	Err     error         // Changed to Reconnecting, Over: why, nil after Close
-	Pair    uint32        // Paired: its number on this connection
-	Common  []string      // Paired: the interests of both
-	Reason  record.Reason // Parted
-	Text    string        // Message, unless Binary; Undelivered, Refused: why, if known
-	Binary  string        // Message: the type that its content looks like
-	Size    int           // Message: bytes
-	On      bool          // Typing
-	N       uint64        // Online, Undelivered
-	ID      int           // Sent
-	Unsent  []int         // Undelivered: the messages as far as known
-	Welcome bool          // Online: it came with the first word of a connection
+	Retry     time.Duration // Changed to Reconnecting: until the next attempt
+	Err       error         // Changed to Reconnecting, Over: why, nil after Close
+	Pair      uint32        // Paired: its number on this connection
+	Common    []string      // Paired: the interests of both
+	Languages []string      // Paired: the languages of both
+	Reason    record.Reason // Parted
+	Text      string        // Message, unless Binary; Undelivered, Refused: why, if known
+	Binary    string        // Message: the type that its content looks like
+	Size      int           // Message: bytes
+	On        bool          // Typing, Away
+	N         uint64        // Online, Undelivered
+	ID        int           // Sent
+	Unsent    []int         // Undelivered: the messages as far as known
+	Welcome   bool          // Online: it came with the first word of a connection
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,7 +44,11 @@ func (c *Client) arrived(a arrival) {
 func (c *Client) obey(e record.Event) {
 	switch e.Type {
 	case record.TypeHello:
-		c.welcome(e)
+		if e.Terms == nil {
+			c.welcome(e)
+		} else {
+			c.greeted(e.Terms)
+		}
 	case record.TypeWaiting:
 		if c.state == Looking {
 			c.answered()
@@ -56,7 +61,7 @@ func (c *Client) obey(e record.Event) {
 		c.forgetTyping()
 		c.pair, c.said = e.Pair, nil
 		c.state = Chatting
-		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common})
+		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common, Languages: e.Languages})
 		c.queue = append(c.queue, c.held...)
 		c.held = nil
 	case record.TypeLeft:
@@ -70,6 +75,10 @@ func (c *Client) obey(e record.Event) {
 	case record.TypeTyping:
 		if c.state == Chatting && e.Pair == c.pair {
 			c.tell(Event{Kind: Typing, On: e.On})
+		}
+	case record.TypeAway, record.TypeBack:
+		if c.state == Chatting && e.Pair == c.pair {
+			c.tell(Event{Kind: Away, On: e.Type == record.TypeAway})
 		}
 	case record.TypeOnline:
 		c.tell(Event{Kind: Online, N: e.N})
@@ -88,12 +97,36 @@ func (c *Client) welcome(e record.Event) {
 	if e.MaxMessage > 0 {
 		c.maxMessage = e.MaxMessage
 	}
+	c.record(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: canDo}), false)
+	c.ungreeted = true
 	if c.after == Looking {
 		c.ask()
 	}
 	c.become(c.after)
 	c.tell(Event{Kind: Online, N: uint64(max(e.Online, 0)), Welcome: true})
 }
+
+// canDo is what the client can. Heartbeats are not among it: it answers the pings
+// of the protocol only as long as it reads.
+const canDo = record.CanAway | record.CanPeople | record.CanLanguages | record.CanTables
+
+// greeted: the server says what it can too. Whoever is to sit at a table asks for a
+// partner only then, as a server that knows no tables would find them anybody.
+func (c *Client) greeted(terms *record.Terms) {
+	c.ungreeted = false
+	if terms.Can&record.CanPeople != 0 {
+		c.tell(Event{Kind: Online, N: uint64(max(terms.People, 0))})
+	}
+	switch {
+	case c.config.Table == "":
+	case terms.Can&record.CanTables == 0:
+		c.end(errNoTables)
+	case c.state == Looking:
+		c.ask()
+	}
+}
+
+var errNoTables = errors.New("the server knows no tables")
 
 // undelivered: the last n messages of that pairing have reached nobody.
 func (c *Client) undelivered(e record.Event) {
@@ -107,6 +140,13 @@ func (c *Client) undelivered(e record.Event) {
 }
 
 func (c *Client) refused(e record.Event) {
+	if c.ungreeted { // the first record was the hello: an old server does not know it
+		c.ungreeted = false
+		if c.config.Table != "" {
+			c.end(errNoTables)
+		}
+		return
+	}
 	if c.state == Looking {
 		switch {
 		case e.Code != record.ErrRateLimited.Code: // only a next can be wrong

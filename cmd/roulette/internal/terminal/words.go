@@ -25,9 +25,14 @@ func notice(e Event) string {
 			}
 		}
 	case Paired:
-		return "You are talking to a stranger." + alike(e.Common)
+		return "You are talking to a stranger." + alike("like", e.Common) + alike("speak", e.Languages)
 	case Parted:
 		return parting(e.Reason)
+	case Away:
+		if e.On {
+			return "The stranger is not looking."
+		}
+		return "The stranger is back."
 	case Undelivered:
 		s := "Not delivered: your last message"
 		if e.N != 1 {
@@ -43,19 +48,19 @@ func notice(e Event) string {
 	return ""
 }
 
-func alike(common []string) string {
+func alike(do string, common []string) string {
 	if len(common) == 0 {
 		return ""
 	}
-	return " You both like " + VisibleLine(strings.Join(common, ", ")) + "."
+	return " You both " + do + " " + VisibleLine(strings.Join(common, ", ")) + "."
 }
 
 func parting(why record.Reason) string {
 	switch why {
-	case record.LeftNext, record.LeftStop:
+	case record.LeftNext, record.LeftStop, record.LeftClosed:
 		return "The stranger has left."
 	case record.LeftDisconnected:
-		return "The stranger has disconnected."
+		return "The stranger's connection is lost."
 	case record.LeftStalled:
 		return "The stranger's connection has stalled."
 	case record.LeftKicked:

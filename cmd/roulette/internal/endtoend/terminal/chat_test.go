@@ -113,12 +113,35 @@ func TestChatTwoScripts(t *testing.T) {
 	b.say("good bye")
 	b.in.Close()
 	a.hears("Stranger: good bye")
-	a.hears("* The stranger has disconnected.")
+	a.hears("* The stranger has left.")
 	b.end(program.OK)
 	a.in.Close()
 	a.end(program.OK)
 	if errs := a.errs.String() + b.errs.String(); errs != "" {
 		t.Errorf("stderr %q", errs)
+	}
+}
+
+// TestChatAtATable: those at one table meet, whoever else waits, and share their
+// languages.
+func TestChatAtATable(t *testing.T) {
+	p := program.Serve(t)
+	url := "ws://" + p.Addr + "/ws"
+	a := startScript(t, url, "--table", "Ada's", "--languages", "de,en")
+	a.hears("* Looking")
+	anybody := startScript(t, url)
+	anybody.hears("* Looking")
+	anybody.say("hello?") // and waits
+	b := startScript(t, url, "--table", "Ada's", "--languages", "EN")
+	b.hears("* Looking")
+	a.hears("* You are talking to a stranger. You both speak en.")
+	b.hears("* You are talking to a stranger. You both speak en.")
+	b.say("hello, Ada")
+	a.hears("Stranger: hello, Ada")
+	for _, wrong := range [][]string{{"--languages", "de-AT"}, {"--languages", "a,b,c,d,e,f"}, {"--table", strings.Repeat("x", 65)}, {"--table", " "}} {
+		if _, errs, code := program.Output(t, "", append([]string{"chat", url}, wrong...)...); code != program.Usage || errs == "" {
+			t.Errorf("%q: exit code %d, %q", wrong, code, errs)
+		}
 	}
 }
 
@@ -142,7 +165,7 @@ func TestChatDeliversAllOfItsInput(t *testing.T) {
 	for i := range n {
 		listener.hears(fmt.Sprintf("Stranger: message %d", i))
 	}
-	listener.hears("* The stranger has disconnected.")
+	listener.hears("* The stranger has left.")
 }
 
 func TestChatHostileStranger(t *testing.T) {
