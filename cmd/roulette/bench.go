@@ -108,7 +108,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	switch {
 	case result.Handshakes == 0:
 		return fmt.Errorf("%s: nothing connected", c.URL)
-	case limited(result) && (result.Faults.Total() > 0 || result.Messages == 0 && talks(result.Mode)):
+	case limited(result):
 		return errLimited
 	case result.Faults.Total() > 0:
 		return errFaults

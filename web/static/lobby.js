@@ -3,7 +3,7 @@
 
 import { recall, remember } from './memory.js';
 import { qrImage } from './qr.js';
-import { format, words } from './words.js';
+import { format, siteBase, words } from './words.js';
 
 const HASH = '#table=';
 const LONGEST = 64; // characters of a table's name, as the server has it
@@ -63,7 +63,7 @@ export class Lobby extends EventTarget {
   /** Whether we came here by somebody's link. */
   get invited() { return this.#table !== '' && !this.#own; }
 
-  get link() { return `${location.origin}/${HASH}${encodeURIComponent(this.#table)}`; }
+  get link() { return `${location.origin}${siteBase}${HASH}${encodeURIComponent(this.#table)}`; }
 
   /** Leaves the table, for all the others. */
   leave() {

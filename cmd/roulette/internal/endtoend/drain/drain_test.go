@@ -10,7 +10,7 @@ import (
 )
 
 // TestDrainUnderLoad: nobody is reset, however much is under way.
-func TestDrainUnderLoad(t *testing.T) { program.Drained(t, 10_000, 20_000, "10s") }
+func TestDrainUnderLoad(t *testing.T) { program.Drained(t, 2000, 4000, "10s") }
 
 // TestDrainGraceServes: the program is not ready any more, and yet whoever comes is
 // served; a second signal ends that, too.

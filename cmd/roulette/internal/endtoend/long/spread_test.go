@@ -10,6 +10,9 @@ import (
 	"roulette/cmd/roulette/internal/endtoend/program"
 )
 
+// TestDrainOfMany: nobody of 10,000 is reset, however much is under way.
+func TestDrainOfMany(t *testing.T) { program.Drained(t, 10_000, 20_000, "10s") }
+
 // TestDrainSpread: of a crowd that is sent away, each tenth of the time gets its
 // share: those who come back do not come at once.
 func TestDrainSpread(t *testing.T) {
