@@ -51,6 +51,12 @@ type Counters struct {
 	ConnectionDuration Histogram
 	HandshakeDuration  Histogram
 
+	// TLS.
+	TLSHandshakes        [tlsResults]uint64
+	TLSHandshakeDuration Histogram
+	TLSKeysFound         uint64 // records whose expanded key was there
+	TLSKeysMade          uint64 // those whose key had to be expanded
+
 	// Pairing. A pair is counted once, not once per side.
 	PairsCreated uint64
 	PairsEnded   [endReasons]uint64
@@ -75,6 +81,7 @@ func (c *Counters) Init() {
 	c.EventsPerWakeup.layout = eventsPerWakeupLayout
 	c.ConnectionDuration.layout = connectionDurationLayout
 	c.HandshakeDuration.layout = handshakeDurationLayout
+	c.TLSHandshakeDuration.layout = handshakeDurationLayout
 	c.PairingWait.layout = pairingWaitLayout
 	c.PairDuration.layout = pairDurationLayout
 }
@@ -119,6 +126,11 @@ func (c *Counters) Add(other *Counters) {
 	addAll(c.Handshakes[:], other.Handshakes[:])
 	c.ConnectionDuration.Add(&other.ConnectionDuration)
 	c.HandshakeDuration.Add(&other.HandshakeDuration)
+
+	addAll(c.TLSHandshakes[:], other.TLSHandshakes[:])
+	c.TLSHandshakeDuration.Add(&other.TLSHandshakeDuration)
+	c.TLSKeysFound += other.TLSKeysFound
+	c.TLSKeysMade += other.TLSKeysMade
 
 	c.PairsCreated += other.PairsCreated
 	addAll(c.PairsEnded[:], other.PairsEnded[:])

@@ -37,6 +37,21 @@ func newFamilies(cfg Config) []family {
 		histogram("handshake_duration_seconds", "Time from accept to the response of the opening handshake.",
 			func(c *Counters) *Histogram { return &c.HandshakeDuration }),
 
+		// TLS.
+		counters("tls_handshakes_total", "TLS handshakes by result.",
+			"result", tlsResultLabels[:], func(c *Counters) []uint64 { return c.TLSHandshakes[:] }),
+		histogram("tls_handshake_duration_seconds", "Time from the client's first record to the end of the TLS handshake, of those that succeeded.",
+			func(c *Counters) *Histogram { return &c.TLSHandshakeDuration }),
+		gauge("tls_handshakes_open", "TLS handshakes under way.",
+			func(s *scrape) float64 { return float64(s.status.TLSHandshakesOpen) }),
+		counter("tls_keys_found_total", "Records sealed or opened with a key that was expanded already.",
+			func(c *Counters) uint64 { return c.TLSKeysFound }),
+		counter("tls_keys_made_total", "Records whose key had to be expanded first.",
+			func(c *Counters) uint64 { return c.TLSKeysMade }),
+		gauge("tls_certificate_not_after_timestamp_seconds", "When the first of the certificates in use expires, in Unix time; 0 without any.",
+			func(s *scrape) float64 { return unixSeconds(s.status.CertificateNotAfter) }),
+		loads("tls_certificate_loads_total", "Times the certificates were read or obtained, by result. After a failure the last ones stay in use."),
+
 		// Pairing.
 		gauge("pairs", "Pairs that are chatting.",
 			func(s *scrape) float64 { return float64(s.status.Pairs) }),
@@ -132,6 +147,15 @@ func counters(name, help, label string, labelValues []string, values func(*Count
 	return family{describe(name, help, label), func(ch chan<- prometheus.Metric, desc *prometheus.Desc, s *scrape) {
 		for i, v := range values(&s.sum) {
 			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), labelValues[i])
+		}
+	}}
+}
+
+// loads is what the server's Status knows of its certificates.
+func loads(name, help string) family {
+	return family{describe(name, help, "result"), func(ch chan<- prometheus.Metric, desc *prometheus.Desc, s *scrape) {
+		for i, v := range s.status.CertificateLoads {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), loadResultLabels[i])
 		}
 	}}
 }

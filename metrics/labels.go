@@ -179,6 +179,48 @@ var handshakeResultLabels = [handshakeResults]string{
 
 func (r HandshakeResult) String() string { return handshakeResultLabels[r] }
 
+// TLSResult is how a TLS handshake ended.
+type TLSResult uint8
+
+const (
+	TLSOK        TLSResult = iota // a full handshake
+	TLSResumed                    // with a session ticket
+	TLSChallenge                  // an ACME server looked at the certificate it had asked for
+	TLSPlainHTTP                  // the client spoke HTTP in the clear, and got 400
+	TLSNotTLS                     // something else that is not TLS
+	TLSVersion                    // nothing newer than TLS 1.2
+	TLSTooLarge                   // the ClientHello
+	TLSEarlyData                  // 0-RTT data that nobody had offered to take
+	TLSProtocol                   // no HTTP/1.1 (ALPN)
+	TLSName                       // there is no certificate for the name
+	TLSRefused                    // the client sent an alert: mostly it does not trust the certificate
+	TLSGone                       // the client left
+	TLSTimeout                    // not over within the deadline
+	TLSBusy                       // too many at once, or too fast from one address
+	TLSFailed                     // anything else
+	tlsResults
+)
+
+var tlsResultLabels = [tlsResults]string{
+	"ok", "resumed", "challenge", "plain_http", "not_tls", "version", "too_large", "early_data",
+	"protocol", "name", "refused", "gone", "timeout", "busy", "failed",
+}
+
+func (r TLSResult) String() string { return tlsResultLabels[r] }
+
+// LoadResult is what became of reading the certificates, or obtaining one.
+type LoadResult uint8
+
+const (
+	LoadOK LoadResult = iota
+	LoadFailed
+	LoadResults
+)
+
+var loadResultLabels = [LoadResults]string{"ok", "failed"}
+
+func (r LoadResult) String() string { return loadResultLabels[r] }
+
 // EndReason is why a pair was parted, in the words of the protocol's "left"
 // record. A pair that ends because the server drains is EndDisconnected.
 type EndReason uint8

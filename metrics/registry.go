@@ -10,7 +10,7 @@ import (
 )
 
 // namespace is the prefix of all names of this package's own metrics. The
-// subsystems cluster_, handover_ and tls_ are kept free for later.
+// subsystems cluster_ and handover_ are kept free for later.
 const namespace = "roulette"
 
 // defaultAnswerTimeout is how long a scrape waits for the workers' copies.
@@ -52,6 +52,13 @@ type Status struct {
 	OldestWait time.Time
 	// Draining is true from the first moment of a shutdown.
 	Draining bool
+	// TLSHandshakesOpen is how many TLS handshakes are under way.
+	TLSHandshakesOpen int
+	// CertificateNotAfter is when the first of the certificates in use expires; zero
+	// without any.
+	CertificateNotAfter time.Time
+	// CertificateLoads is how often certificates were read or obtained.
+	CertificateLoads [LoadResults]uint64
 }
 
 // NewRegistry returns a registry of its own (never the default one) with all

@@ -102,20 +102,24 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages"},
 		"accept_errors_total":        {"errno", "EMFILE ENFILE ECONNABORTED ENOBUFS ENOMEM EPERM network other"},
 		"handshakes_total":           {"result", "ok bad_request timeout too_large origin not_found"},
-		"pairs_ended_total":          {"reason", "next stop disconnected stalled kicked closed"},
-		"relayed_messages_total":     {"opcode", "text binary"},
-		"write_stalls_total":         {"result", "recovered closed"},
-		"limits_exceeded_total":      {"limit", "message_size message_rate control_rate"},
-		"worker_busy_seconds_total":  {"worker", "0 1"},
-		"worker_wakeups_total":       {"worker", "0 1"},
-		"worker_events_total":        {"worker", "0 1"},
+		"tls_handshakes_total": {"result", "ok resumed challenge plain_http not_tls version too_large early_data " +
+			"protocol name refused gone timeout busy failed"},
+		"tls_certificate_loads_total": {"result", "ok failed"},
+		"pairs_ended_total":           {"reason", "next stop disconnected stalled kicked closed"},
+		"relayed_messages_total":      {"opcode", "text binary"},
+		"write_stalls_total":          {"result", "recovered closed"},
+		"limits_exceeded_total":       {"limit", "message_size message_rate control_rate"},
+		"worker_busy_seconds_total":   {"worker", "0 1"},
+		"worker_wakeups_total":        {"worker", "0 1"},
+		"worker_events_total":         {"worker", "0 1"},
 	}
 	plain := strings.Fields(`connections_limit connections_accepted_total connection_duration_seconds
 		handshake_duration_seconds pairs pairs_created_total pairing_wait_seconds
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
-		workers worker_events_per_wakeup draining pairs_skipped_total waits_given_up_total`)
+		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open
+		tls_keys_found_total tls_keys_made_total tls_certificate_not_after_timestamp_seconds pairs_skipped_total waits_given_up_total`)
 
 	var want []string
 	want = append(want, plain...)

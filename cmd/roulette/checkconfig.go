@@ -7,6 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"roulette/cmd/roulette/internal/config"
+	"roulette/cmd/roulette/internal/tlsfront"
 )
 
 // checkCommand is roulette check-config. What is wrong has been said before it
@@ -21,6 +22,11 @@ type checkCommand struct {
 func (c *checkCommand) Run(stdout io.Writer, values *config.Values, ctx *kong.Context) error {
 	for _, name := range values.Strays {
 		fmt.Fprintf(ctx.Stderr, "roulette: warning: %s is no setting\n", name)
+	}
+	if len(c.TLSCert) > 0 {
+		if _, err := tlsfront.OpenFiles(c.pairs()); err != nil {
+			return usageError{fmt.Errorf("--tls-cert: %w", err)}
+		}
 	}
 	if c.Print {
 		return values.WriteTOML(stdout)

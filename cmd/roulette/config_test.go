@@ -211,11 +211,20 @@ var otherwise = []string{"drain-time", "drain-grace", "log-level"}
 
 // with is a command line with one more flag than prerequisites.
 func with(flag, value string) []string {
-	return append(slices.Clone(prerequisites), "--"+flag+"="+value)
+	args := append(slices.Clone(prerequisites), "--"+flag+"="+value)
+	switch flag { // of which there are as many
+	case "tls-cert":
+		args = append(args, "--tls-key=7")
+	case "tls-key":
+		args = append(args, "--tls-cert=7")
+	}
+	return args
 }
 
 // prerequisites are what some settings want of others.
-var prerequisites = []string{"serve", "--trusted-proxies=198.51.100.0/24"}
+var prerequisites = []string{
+	"serve", "--trusted-proxies=198.51.100.0/24", "--listen-tls=127.0.0.1:7443", "--tls-self-signed", "--state-dir=/nowhere",
+}
 
 // another is a value of a setting that is right and not the default.
 func another(f *kong.Flag) string {
@@ -226,7 +235,7 @@ func another(f *kong.Flag) string {
 			}
 		}
 	}
-	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/"} {
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org"} {
 		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
 		if len(mistakes) > 0 {
 			continue

@@ -18,6 +18,7 @@ import (
 var flagGroups = []kong.Group{
 	{Key: "file", Title: "Configuration"},
 	{Key: "where", Title: "Where to listen"},
+	{Key: "tls", Title: "TLS"},
 	{Key: "limits", Title: "Limits"},
 	{Key: "time", Title: "Time"},
 	{Key: "log", Title: "Logging"},
@@ -34,6 +35,18 @@ type serveFlags struct {
 	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
 	AdminHosts []string `group:"where" placeholder:"HOST" help:"Names under which browsers may ask the admin side, such as admin.example.org, besides addresses and names that are private anyway."`
+
+	ListenTLS     []string      `group:"tls" placeholder:"ADDR" help:"Public address for clients that speak TLS 1.3: https:// and wss://. May be given several times."`
+	TLSCert       []string      `group:"tls" placeholder:"FILE" help:"Certificate, with what it is signed by behind it, PEM. May be given several times, each with a --tls-key; the name that a client asks for chooses. Read again on SIGHUP and when it changes."`
+	TLSKey        []string      `group:"tls" placeholder:"FILE" help:"The certificate's key, PEM."`
+	TLSSelfSigned bool          `group:"tls" help:"Make a certificate that nobody trusts, for a look."`
+	ACMEDomain    []string      `group:"tls" placeholder:"NAME" help:"Name for which a certificate is obtained and renewed (ACME), such as chat.example.org. May be given several times. Whoever does it accepts the CA's terms of service."`
+	ACMEEmail     string        `group:"tls" placeholder:"ADDRESS" help:"Where the CA sends warnings."`
+	ACMEDirectory string        `group:"tls" placeholder:"URL" help:"The CA's directory; the default is Let's Encrypt's."`
+	StateDir      string        `group:"tls" placeholder:"DIR" help:"Folder for what has to outlive a restart: certificates obtained, the keys of session tickets. Made if it is not there, for its owner only. The default is systemd's StateDirectory."`
+	RedirectHTTP  bool          `group:"tls" help:"Send requests in the clear to https:// instead of answering them."`
+	RedirectPort  int           `group:"tls" placeholder:"PORT" default:"0" help:"Port of https:// as clients see it; 0 is that of the first --listen-tls (default ${default})."`
+	HSTS          time.Duration `group:"tls" placeholder:"TIME" default:"0s" help:"How long browsers are to come by TLS only, such as 8760h; 0 tells them nothing (default ${default})."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
@@ -134,6 +147,7 @@ func (c *serveFlags) check(values *config.Values) {
 		values.Reject("base-path", "%q is not a path such as /chat/", c.BasePath)
 	}
 	c.checkAddresses(values)
+	c.checkTLS(values)
 }
 
 // basePath is a path that begins and ends with a slash, of segments that need no
@@ -144,7 +158,7 @@ var basePath = regexp.MustCompile(`^/(?:[\w~-][\w.~-]*/)*$`)
 // connections. What names stand for, and whether an address is free, is known when it
 // is taken.
 func (c *serveFlags) checkAddresses(values *config.Values) {
-	if len(c.Listen) == 0 {
+	if len(c.listen()) == 0 && len(c.ListenTLS) == 0 {
 		values.Reject("listen", "no address")
 	}
 	type taken struct {
@@ -182,8 +196,11 @@ func (c *serveFlags) checkAddresses(values *config.Values) {
 		}
 		all = append(all, taken{key, addr, host, port})
 	}
-	for _, addr := range c.Listen {
+	for _, addr := range c.listen() {
 		check("listen", addr)
+	}
+	for _, addr := range c.ListenTLS {
+		check("listen-tls", addr)
 	}
 	if c.Admin != "" {
 		check("admin", c.Admin)

@@ -18,6 +18,7 @@ type reloader struct {
 	again   reread
 	server  *server.Server
 	log     *admin.Log
+	secure  *secure
 }
 
 // bySighup is who reloads, for the log.
@@ -25,6 +26,7 @@ const bySighup = "SIGHUP"
 
 // run applies all changes that can be, or, if there is any mistake, nothing.
 func (r *reloader) run() {
+	r.secure.reload() // whatever becomes of the settings
 	flags, next, mistakes := r.again()
 	for _, m := range mistakes {
 		r.log.Error("setting is wrong", "error", m)

@@ -45,9 +45,13 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		workers = runtime.GOMAXPROCS(0)
 	}
 	tuneRuntime(workers)
-	listen, err := parseListen(c.Listen)
+	listen, err := parseListen(c.listen())
 	if err != nil {
 		return usageError{fmt.Errorf("--listen: %w", err)}
+	}
+	secure, err := c.openTLS(logger)
+	if err != nil {
+		return err
 	}
 	sockets, err := inheritSockets()
 	if err != nil {
@@ -63,6 +67,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Logger:    logger,
 		Log:       c.log,
 
+		TLS:        secure.config(),
 		AdminHosts: c.AdminHosts,
 	})
 	if err != nil {
@@ -77,10 +82,14 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err := public.open(sockets.public, listen); err != nil {
 		return errors.Join(err, s.Close())
 	}
+	if err := secure.listen(s, sockets.tls); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	s.Started()
 	for _, url := range public.urls {
 		fmt.Fprintf(stdout, "roulette: listening on %s\n", url)
 	}
+	secure.tell(stdout)
 	if admin != nil {
 		fmt.Fprintf(stdout, "roulette: admin on http://%s/\n", admin.Addr())
 	}
@@ -91,7 +100,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return errors.Join(err, s.Close())
 	}
 	defer manager.stop()
-	reload := reloader{command: c, values: values, again: again, server: s, log: c.log}
+	reload := reloader{command: c, values: values, again: again, server: s, log: c.log, secure: secure}
 	for {
 		select {
 		case <-hangups:

@@ -24,6 +24,7 @@ import (
 // (sd_listen_fds(3)).
 type inherited struct {
 	public []int // descriptors, as netpoll wants them
+	tls    []int
 	admin  net.Listener
 }
 
@@ -48,14 +49,18 @@ func inheritSockets() (in inherited, err error) {
 			if in.admin, err = net.FileListener(f); err != nil {
 				return in, fmt.Errorf("inherited socket %s: %w", name, err)
 			}
-		case name == "public", !named(name):
+		case name == "public", name == "tls", !named(name):
 			public, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 			if err != nil {
 				return in, fmt.Errorf("inherited socket %s: %w", name, os.NewSyscallError("fcntl", err))
 			}
-			in.public = append(in.public, public)
+			if name == "tls" {
+				in.tls = append(in.tls, public)
+			} else {
+				in.public = append(in.public, public)
+			}
 		default:
-			return in, fmt.Errorf("inherited socket %s: its name must be public or admin", name)
+			return in, fmt.Errorf("inherited socket %s: its name must be public, tls or admin", name)
 		}
 		f.Close()
 	}

@@ -90,7 +90,7 @@ func (s *Server) sendAway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gone := func() bool { return s.poller.Count() == 0 }
+	gone := func() bool { return s.poller.Count() == 0 && s.shaking() == 0 }
 	if err := s.await(ctx, func() bool { return gone() || d.over(s.now()) }); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (h *handler) trusts(peer netip.Addr) bool {
 }
 
 func (h *handler) isFull(*netpoll.Conn, *visitor) bool {
-	return h.server.poller.Count() > h.rules.MaxConnections
+	return h.server.poller.Count()+h.server.shaking() > h.rules.MaxConnections
 }
 
 // isCrowded attributes c to the address that it comes from; a proxy will say for
@@ -128,8 +128,13 @@ func (h *handler) isDraining(*netpoll.Conn, *visitor) bool {
 func (h *handler) isShortOfMemory(*netpoll.Conn, *visitor) bool { return h.server.pressure.Short() }
 
 // isHasty takes one handshake from what c's address may make. After a gap of the
-// worker it takes none: those that come at once may have come one by one.
+// worker it takes none: those that come at once may have come one by one. A client
+// that speaks TLS has made the dearer one before, which is the one that counts.
 func (h *handler) isHasty(c *netpoll.Conn, _ *visitor) bool {
+	return c.Codec() == nil && h.hasty(c)
+}
+
+func (h *handler) hasty(c *netpoll.Conn) bool {
 	return has(c, attributed) && !h.server.addresses.Handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken()
 }
 

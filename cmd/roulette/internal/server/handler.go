@@ -8,6 +8,7 @@ import (
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/frame"
 	"roulette/frame/handshake"
+	"roulette/frame/tls13"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -38,6 +39,8 @@ type handler struct {
 	swept       uint32   // shards of the address table looked at so far
 	toSendAway  []uint32 // in a drain: IDs of connections
 	history     admin.History
+	keys        *tls13.Keys // the hot ones; nil without TLS
+	cooled      uint32      // Worker.Now when they were last looked through
 }
 
 // partial is a message that is not whole yet.
@@ -54,6 +57,10 @@ func newHandler(s *Server, w *netpoll.Worker) *handler {
 	h.counters.Init()
 	h.decoder = h.newPartial()
 	h.turn.h = h
+	if s.config.TLS != nil {
+		h.keys = tls13.NewKeys(hotKeys)
+		*w.Local() = h.keys
+	}
 	return h
 }
 
@@ -80,8 +87,11 @@ func (h *handler) releasePartial(p *partial) {
 }
 
 // Accepted implements [netpoll.Handler].
-func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, _ netpoll.Door) bool {
+func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, door netpoll.Door) bool {
 	h.counters.Accepted++
+	if door == doorTLS {
+		setFlag(c, helloDue)
+	}
 	if h.rules.ProxyProtocol {
 		setFlag(c, headerDue)
 	}
@@ -194,6 +204,7 @@ func holds(c *netpoll.Conn) int {
 func (h *handler) Tick() {
 	h.sendAwayDue()
 	h.noteHistory()
+	h.coolKeys()
 	if h.worker.Index() != 0 {
 		return
 	}
@@ -332,6 +343,9 @@ func (h *handler) collect() *metrics.Counters {
 	h.counters.ReadPauses = stats.Pauses
 	h.counters.BacklogBytes = stats.BacklogBytes
 	h.counters.BacklogConnections = stats.BacklogConns
+	if h.keys != nil {
+		h.counters.TLSKeysFound, h.counters.TLSKeysMade = h.keys.Found, h.keys.Made
+	}
 	clear(h.counters.AcceptErrors[:])
 	for errno, n := range stats.AcceptErrors {
 		h.counters.AcceptErrors[metrics.AcceptErrorOf(errno)] += n

@@ -15,6 +15,7 @@ import (
 
 	"roulette/cmd/roulette/internal/proxy"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/cmd/roulette/internal/tlsfront"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
@@ -42,6 +43,9 @@ func start(t *testing.T, config Config) (s *Server, addr string) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	if overTLS && config.TLS == nil {
+		config.TLS = testTLS(t, tlsfront.Config{})
+	}
 	s, err := New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -51,9 +55,16 @@ func start(t *testing.T, config Config) (s *Server, addr string) {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	bound, err := s.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	listen := s.Listen
+	if config.TLS != nil {
+		listen = s.ListenTLS
+	}
+	bound, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if config.TLS != nil {
+		servertest.Secured(t, bound.String(), trusting())
 	}
 	s.Started()
 	return s, bound.String()

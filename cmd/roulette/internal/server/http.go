@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roulette/cmd/roulette/internal/tlsfront"
 	"roulette/frame/handshake"
 	"roulette/netpoll"
 	"roulette/web"
@@ -55,7 +56,8 @@ func newHTTPServer(s *Server) *httpServer {
 		mux.HandleFunc(e.Path, hs.upgrade)
 	}
 	hs.std = &http.Server{
-		Handler:        mux,
+		Handler:        hs.secured(mux),
+		ConnContext:    withConn,
 		ReadTimeout:    10 * time.Second,
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    s.config.KeepAlive,
@@ -79,21 +81,23 @@ func (hs *httpServer) admit() bool {
 
 func (hs *httpServer) release() { hs.open.Add(-1) }
 
-// serve makes fd, which is its own now, a connection of net/http; read is what
-// was read from it already. client is who is behind a proxy, if it has said so
-// in a header of the PROXY protocol.
-func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
+// serve makes d, which is its own now, a connection of net/http; read is what was
+// read from it already. client is who is behind a proxy, if it has said so in a
+// header of the PROXY protocol.
+func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr) {
 	if toPages := hs.server.config.ToPages; toPages != nil {
 		hs.release()
-		toPages(fd, read)
+		toPages(d.FD, read)
 		return
 	}
-	f := os.NewFile(uintptr(fd), "")
+	f := os.NewFile(uintptr(d.FD), "")
 	conn, err := net.FileConn(f) // a duplicate
 	if err != nil {
 		// There is no other descriptor. The socket's buffer is empty, or the
 		// client is to blame for getting no answer.
-		_, _ = unix.Write(fd, pagesFull.append(nil))
+		if d.Codec == nil {
+			_, _ = unix.Write(d.FD, pagesFull.append(nil))
+		}
 		f.Close()
 		hs.release()
 		hs.server.log.Debug("connection not handed to net/http", "error", err)
@@ -111,7 +115,12 @@ func (hs *httpServer) serve(fd int, read []byte, client netip.Addr) {
 			return
 		}
 	}
-	hs.arrived <- &httpConn{stream: conn.(stream), server: hs, read: read, client: client}
+	c := &httpConn{stream: conn.(stream), socket: conn.(syscall.Conn), server: hs, read: read, client: client}
+	if k, ok := d.Codec.(*codec); ok {
+		c.sealed = tlsfront.NewStream(conn, k.session(), d.Unsent, d.Unread)
+		c.stream = c.sealed
+	}
+	hs.arrived <- c
 }
 
 // Accept, Close and Addr implement [net.Listener]. Who has arrived is served, also
@@ -152,18 +161,19 @@ func (hs *httpServer) close() error {
 	}
 }
 
-// stream is what TCP and Unix sockets have in common.
+// stream is what TCP, Unix sockets and TLS have in common.
 type stream interface {
 	net.Conn
-	syscall.Conn
 	CloseWrite() error
 }
 
 // httpConn is a connection that net/http serves.
 type httpConn struct {
 	stream
+	socket syscall.Conn     // below the stream
+	sealed *tlsfront.Stream // the stream, if it is TLS; else nil
 	server *httpServer
-	read   []byte // what comes before the socket's bytes
+	read   []byte // what comes before the stream's bytes
 	client netip.Addr
 	closed atomic.Bool
 }
@@ -200,9 +210,15 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 	rest, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	served := conn.(*httpConn)
 	rest = append(append([]byte(nil), rest...), served.read...)
-	fd, err := duplicate(served.stream)
+	fd, err := duplicate(served.socket)
 	if err == nil {
-		err = hs.server.adopt(fd, served.client, head, rest)
+		d := netpoll.Detached{FD: fd}
+		if served.sealed != nil {
+			session, opened, unread := served.sealed.Detach()
+			d.Codec, d.Unread = (*codec)(session), unread
+			rest = append(rest, opened...)
+		}
+		err = hs.server.adopt(d, served.client, head, rest)
 	}
 	if err != nil {
 		hs.server.log.Warn("connection not taken back from net/http", "error", err)
@@ -212,12 +228,12 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 
 // adopt makes a connection that net/http had one of a worker's, with a request
 // head that was read from it and what came behind.
-func (s *Server) adopt(fd int, client netip.Addr, head, rest []byte) error {
-	return s.poller.Adopt(netpoll.Detached{FD: fd}, func(nh netpoll.Handler, c *netpoll.Conn) {
+func (s *Server) adopt(d netpoll.Detached, client netip.Addr, head, rest []byte) error {
+	return s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) {
 		h := nh.(*handler)
 		if !h.welcome(c, client) {
 			c.Detach()
-			s.config.Kernel.Close(fd)
+			s.config.Kernel.Close(d.FD)
 			return
 		}
 		h.upgrade(c, afterPages, head, rest)

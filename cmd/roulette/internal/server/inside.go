@@ -31,7 +31,7 @@ func (i Inside) Counters() *metrics.Counters {
 // Adopt brings a connection home that went to Config.ToPages: head is a request
 // that was read from it, rest what came behind.
 func (i Inside) Adopt(fd int, client netip.Addr, head, rest []byte) error {
-	return i.server.adopt(fd, client, head, rest)
+	return i.server.adopt(netpoll.Detached{FD: fd}, client, head, rest)
 }
 
 // BacklogLimit is how many bytes may wait for one client.

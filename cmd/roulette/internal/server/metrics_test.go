@@ -76,7 +76,7 @@ func TestEverySeriesMoves(t *testing.T) {
 		play func(t *testing.T)
 	}{
 		{"people", a.people}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
-		{"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"the end", a.end},
+		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"the end", a.end},
 	} {
 		t.Run(part.name, part.play)
 	}

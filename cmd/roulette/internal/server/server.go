@@ -35,8 +35,8 @@ type Config struct {
 
 	KeepAlive time.Duration // how long a connection of pages may be idle; default 75 s
 
-	BasePath string // what the page, its links and the endpoints are below; default "/"
-
+	BasePath   string   // what the page, its links and the endpoints are below; default "/"
+	TLS        *TLS     // what ListenTLS needs; nil: nothing is
 	AdminHosts []string // names of the admin side, besides those that are private anyway
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
@@ -207,6 +207,14 @@ func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 	return s.poller.Listen(addr)
 }
 
+// ListenTLS is Listen for clients that speak TLS. Config.TLS must be there.
+func (s *Server) ListenTLS(addr netip.AddrPort) (netip.AddrPort, error) {
+	return s.poller.ListenAt(doorTLS, addr)
+}
+
+// ListenTLSOn is ListenTLS for a socket, as ListenOn is.
+func (s *Server) ListenTLSOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(doorTLS, fd) }
+
 // ListenOn is Listen for a socket that [netpoll.PrepareListener] has taken on.
 func (s *Server) ListenOn(fd int) (netip.AddrPort, error) { return s.poller.ListenOn(0, fd) }
 
@@ -221,6 +229,7 @@ func place(id uint32) float64 {
 // Close ends everything now.
 func (s *Server) Close() error {
 	s.phase.Store(int32(phaseDraining))
+	s.endHandshakes()
 	return errors.Join(s.http.close(), s.poller.Close())
 }
 
@@ -238,10 +247,13 @@ func (s *Server) newRegistry() *prometheus.Registry {
 		},
 		Status: func() metrics.Status {
 			return metrics.Status{
-				ConnectionsLimit: s.rules.Load().MaxConnections,
-				Pairs:            s.pairs.Pairs(),
-				OldestWait:       s.oldestWait(),
-				Draining:         s.phaseNow() >= phaseGrace,
+				TLSHandshakesOpen:   s.shaking(),
+				CertificateNotAfter: s.config.TLS.notAfter(),
+				CertificateLoads:    s.config.TLS.loads(),
+				ConnectionsLimit:    s.rules.Load().MaxConnections,
+				Pairs:               s.pairs.Pairs(),
+				OldestWait:          s.oldestWait(),
+				Draining:            s.phaseNow() >= phaseGrace,
 			}
 		},
 		Version:  s.config.Version,

@@ -40,6 +40,7 @@ const (
 	proxied                      // from a trusted proxy, whose request says for whom
 	headerDue                    // a PROXY protocol header must come first
 	hiding                       // the page is in the background
+	helloDue                     // a ClientHello must come first, but for that header
 )
 
 const (

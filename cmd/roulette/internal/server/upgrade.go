@@ -33,6 +33,10 @@ func (h *handler) handshake(c *netpoll.Conn, b []byte) {
 			return
 		}
 	}
+	if has(c, helloDue) {
+		h.hello(c, b)
+		return
+	}
 	head, rest := b, []byte(nil)
 	held, _ := c.Held().(*request)
 	from := 0
@@ -75,6 +79,10 @@ const (
 
 // upgrade answers a whole request head; rest has come behind it.
 func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
+	if how == direct && c.Codec() == nil && h.server.redirects() && refusalOf(c) == admitted {
+		h.toPages(c, head, rest) // which says where to go
+		return
+	}
 	response, req, result := h.rules.upgrader.Upgrade(h.reply[:0], head)
 	h.reply = response[:0]
 	if r := refusalOf(c); r != admitted && (result != handshake.NotChat || !refusals[r].chatsOnly) {
@@ -149,6 +157,11 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 // handshakeTimeout ends a handshake that takes too long. Who has said nothing
 // at all, as a browser that opened a connection in advance, gets no answer.
 func (h *handler) handshakeTimeout(c *netpoll.Conn) {
+	if has(c, helloDue) {
+		h.counters.TLSHandshakes[metrics.TLSTimeout]++
+		c.Close()
+		return
+	}
 	if held, _ := c.Held().(*request); held == nil || len(held.bytes) == 0 {
 		h.counters.Handshakes[metrics.HandshakeTimeout]++
 		c.Close()
@@ -173,7 +186,7 @@ func (h *handler) toPages(c *netpoll.Conn, head, rest []byte) {
 	h.releaseHeld(c)
 	h.releaseAddress(c)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.server.http.serve(c.Detach().FD, read, client)
+	h.server.http.serve(c.Detach(), read, client)
 }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -17,7 +19,9 @@ import (
 // on two goroutines.
 type Conn struct {
 	TCP *net.TCPConn
+	TLS *tls.Conn // nil in the clear
 	r   *bufio.Reader
+	w   io.Writer
 	t   testing.TB
 }
 
@@ -39,7 +43,36 @@ func TryConnect(t testing.TB, addr string) (*Conn, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { tcp.Close() })
-	return &Conn{TCP: tcp.(*net.TCPConn), r: bufio.NewReaderSize(tcp, 4<<10), t: t}, nil
+	c := Over(t, tcp.(*net.TCPConn))
+	if config, ok := secured.Load(addr); ok {
+		return c, c.Secure(config.(*tls.Config))
+	}
+	return c, nil
+}
+
+// Over is a connection that was opened elsewhere.
+func Over(t testing.TB, tcp *net.TCPConn) *Conn {
+	return &Conn{TCP: tcp, r: bufio.NewReaderSize(tcp, 4<<10), w: tcp, t: t}
+}
+
+// secured are the addresses at which TLS is spoken, with how clients do.
+var secured sync.Map
+
+// Secured has all connections to addr, from now on, begin with a TLS handshake.
+func Secured(t testing.TB, addr string, config *tls.Config) {
+	secured.Store(addr, config)
+	t.Cleanup(func() { secured.Delete(addr) })
+}
+
+// Secure makes a TLS handshake; what is read and written after it goes through TLS.
+func (c *Conn) Secure(config *tls.Config) error {
+	c.patience()
+	c.TLS = tls.Client(c.TCP, config)
+	if err := c.TLS.Handshake(); err != nil {
+		return fmt.Errorf("TLS: %w", err)
+	}
+	c.r, c.w = bufio.NewReaderSize(c.TLS, 4<<10), c.TLS
+	return nil
 }
 
 // Key is the nonce of section 1.3, Accept what answers it.
@@ -119,7 +152,7 @@ func (c *Conn) Write(pieces ...[]byte) {
 	c.t.Helper()
 	c.TCP.SetWriteDeadline(time.Now().Add(Patience))
 	for _, b := range pieces {
-		if _, err := c.TCP.Write(b); err != nil {
+		if _, err := c.w.Write(b); err != nil {
 			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 				c.t.Errorf("write: %v", err)
 			}

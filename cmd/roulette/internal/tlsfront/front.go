@@ -44,9 +44,13 @@ type Front struct {
 	// Atomic.
 	open atomic.Int64
 
+	under sync.WaitGroup // handshakes
+
 	// Guarded by mu.
 	mu        sync.Mutex
-	addresses map[uint32]int // handshakes of each address that has some
+	closed    bool
+	files     map[*os.File]struct{} // of handshakes under way
+	addresses map[uint32]int        // handshakes of each address that has some
 }
 
 // New makes a Front.
@@ -62,6 +66,7 @@ func New(config Config) *Front {
 	f := &Front{
 		config:    config,
 		compute:   make(chan struct{}, config.Compute),
+		files:     make(map[*os.File]struct{}),
 		addresses: make(map[uint32]int),
 		base: &tls.Config{
 			MinVersion:             tls.VersionTLS13,
@@ -130,13 +135,43 @@ func (f *Front) Admit(c Client) bool {
 
 // Handshake shakes hands on a goroutine of its own, which calls done in the end.
 func (f *Front) Handshake(a Arrival, done func(Outcome)) {
+	f.under.Add(1)
 	go func() {
+		defer f.under.Done()
 		began := time.Now()
 		o := f.shake(a)
 		o.Took = time.Since(began)
 		done(o)
 		f.leave(a.Client)
 	}()
+}
+
+// Close cuts short the handshakes that are under way, and returns when all are over.
+func (f *Front) Close() {
+	f.mu.Lock()
+	f.closed = true
+	for file := range f.files {
+		_ = file.SetDeadline(time.Unix(1, 0)) // it is open, and such files have deadlines
+	}
+	f.mu.Unlock()
+	f.under.Wait()
+}
+
+// hold notes that a handshake has file, and drop that it is over.
+func (f *Front) hold(file *os.File, deadline time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return os.ErrDeadlineExceeded
+	}
+	f.files[file] = struct{}{}
+	return file.SetDeadline(deadline)
+}
+
+func (f *Front) drop(file *os.File) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.files, file)
 }
 
 // Open is how many handshakes there are now.
@@ -161,12 +196,15 @@ func (f *Front) shake(a Arrival) Outcome {
 	defer file.Close()
 	c := &conn{front: f, file: file, read: a.Read, deadline: a.Deadline}
 	result := Timeout
-	if err := file.SetDeadline(a.Deadline); err != nil {
+	if err := f.hold(file, a.Deadline); err == nil {
+		if c.acquire(); time.Now().Before(a.Deadline) {
+			result = f.handshake(c)
+		}
+		c.release()
+	} else if !errors.Is(err, os.ErrDeadlineExceeded) {
 		result = Failed
-	} else if c.acquire(); time.Now().Before(a.Deadline) {
-		result = f.handshake(c)
 	}
-	c.release()
+	f.drop(file)
 	o := Outcome{FD: -1, Result: result}
 	if result.Good() {
 		o.Session, o.Unread = c.session, c.read

@@ -26,13 +26,18 @@ type Stream struct {
 	// Guarded by mu.
 	mu     sync.Mutex
 	out    *tls13.Keys
-	sealed []byte
-	ended  bool // close_notify was sent
+	unsent []byte
+	sealed []byte // scratch
+	ended  bool   // close_notify was sent
 }
 
-// NewStream goes on with a session on conn. unread was read from it already.
-func NewStream(conn net.Conn, session *tls13.Session, unread []byte) *Stream {
-	return &Stream{Conn: conn, session: session, unread: unread, in: tls13.NewKeys(1), out: tls13.NewKeys(1)}
+// NewStream goes on with a session on conn. unsent is to be written before all else,
+// unread was read already; both are sealed.
+func NewStream(conn net.Conn, session *tls13.Session, unsent, unread []byte) *Stream {
+	return &Stream{
+		Conn: conn, session: session, unsent: unsent, unread: unread,
+		in: tls13.NewKeys(1), out: tls13.NewKeys(1),
+	}
 }
 
 // Read implements net.Conn. A deadline that ends a call ends nothing else.
@@ -91,9 +96,7 @@ func (s *Stream) answer() error {
 	if s.ended {
 		return nil
 	}
-	s.sealed = s.session.AppendOwed(s.out, s.sealed[:0])
-	_, err := s.Conn.Write(s.sealed)
-	return err
+	return s.sendLocked(s.session.AppendOwed(s.out, s.begin()))
 }
 
 // Write implements net.Conn.
@@ -105,14 +108,28 @@ func (s *Stream) Write(b []byte) (n int, err error) {
 			return n, net.ErrClosed
 		}
 		m := min(len(b), 4*tls13.MostData)
-		s.sealed = s.session.AppendData(s.out, s.sealed[:0], b[:m])
-		if _, err := s.Conn.Write(s.sealed); err != nil {
-			s.ended = true // a record went out in part, or not at all
+		if err := s.sendLocked(s.session.AppendData(s.out, s.begin(), b[:m])); err != nil {
 			return n, err
 		}
 		n, b = n+m, b[m:]
 	}
 	return n, nil
+}
+
+// begin is what the next write begins with.
+func (s *Stream) begin() []byte {
+	b := append(s.sealed[:0], s.unsent...)
+	s.unsent = nil
+	return b
+}
+
+// sendLocked writes what has been sealed. An error is the end: a record went out in
+// part, or not at all.
+func (s *Stream) sendLocked(sealed []byte) error {
+	s.sealed = sealed[:0]
+	_, err := s.Conn.Write(sealed)
+	s.ended = s.ended || err != nil
+	return err
 }
 
 // CloseWrite says that nothing follows (RFC 8446, 6.1), and shuts the sending side.
@@ -140,7 +157,7 @@ func (s *Stream) end(a tls13.Alert) {
 	s.ended = true
 	// Best effort, and not for long: the peer may not read any more.
 	_ = s.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = s.Conn.Write(s.session.AppendAlert(s.out, s.sealed[:0], a))
+	_ = s.sendLocked(s.session.AppendAlert(s.out, s.begin(), a))
 }
 
 // Detach gives the session back, with what was opened and not read, and what was not

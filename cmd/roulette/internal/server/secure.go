@@ -1,0 +1,219 @@
+package server
+
+import (
+	"io"
+	"slices"
+	"time"
+
+	"roulette/cmd/roulette/internal/tlsfront"
+	"roulette/frame/handshake"
+	"roulette/frame/tls13"
+	"roulette/metrics"
+	"roulette/netpoll"
+)
+
+// Where a connection comes in.
+const (
+	doorPlain netpoll.Door = iota
+	doorTLS                // a ClientHello comes first
+)
+
+// hotKeys bounds the expanded keys of a worker, and coolAfter is how long one that
+// nobody uses stays: about a kilobyte each.
+const (
+	hotKeys   = 16 << 10
+	coolAfter = 10 * time.Second
+)
+
+// TLS is what a Server needs for it.
+type TLS struct {
+	Front *tlsfront.Front
+	// Certificates, if not nil, tells how those in use are doing.
+	Certificates interface {
+		NotAfter() time.Time
+		Loads() (ok, failed uint64)
+	}
+	HTTPS
+}
+
+func (t *TLS) notAfter() time.Time {
+	if t == nil || t.Certificates == nil {
+		return time.Time{}
+	}
+	return t.Certificates.NotAfter()
+}
+
+func (t *TLS) loads() (n [metrics.LoadResults]uint64) {
+	if t != nil && t.Certificates != nil {
+		n[metrics.LoadOK], n[metrics.LoadFailed] = t.Certificates.Loads()
+	}
+	return n
+}
+
+// shaking is how many TLS handshakes are under way: connections that no worker has.
+func (s *Server) shaking() int {
+	if s.config.TLS == nil {
+		return 0
+	}
+	return s.config.TLS.Front.Open()
+}
+
+// endHandshakes cuts short those that are under way.
+func (s *Server) endHandshakes() {
+	if s.config.TLS != nil {
+		s.config.TLS.Front.Close()
+	}
+}
+
+// codec is a connection's record layer, as netpoll wants it.
+type codec tls13.Session
+
+func (k *codec) session() *tls13.Session { return (*tls13.Session)(k) }
+
+// keysOf is where a worker keeps the hot keys. Without a worker there are none.
+func keysOf(by *netpoll.Worker) *tls13.Keys {
+	if by == nil {
+		return tls13.NewKeys(1)
+	}
+	return (*by.Local()).(*tls13.Keys)
+}
+
+// Shape implements [netpoll.Codec].
+func (k *codec) Shape() (before, most, after int) {
+	return tls13.HeaderSize, tls13.MostData, tls13.RoomAfter
+}
+
+// Open implements [netpoll.Codec].
+func (k *codec) Open(by *netpoll.Worker, b []byte) (plain []byte, length int, s netpoll.Signal, err error) {
+	plain, length, owes, err := k.session().Open(keysOf(by), b)
+	if owes {
+		s = netpoll.OwnDue
+	}
+	if err == io.EOF {
+		return nil, length, netpoll.PeerEnded, nil
+	}
+	return plain, length, s, err
+}
+
+// Seal implements [netpoll.Codec].
+func (k *codec) Seal(by *netpoll.Worker, record []byte) (due bool) {
+	return k.session().Seal(keysOf(by), record)
+}
+
+// Own implements [netpoll.Codec].
+func (k *codec) Own(by *netpoll.Worker, dst []byte) []byte {
+	return k.session().AppendOwed(keysOf(by), dst)
+}
+
+// End implements [netpoll.Codec].
+func (k *codec) End(by *netpoll.Worker, dst []byte) []byte {
+	return k.session().AppendEnd(keysOf(by), dst)
+}
+
+func (h *handler) coolKeys() {
+	if h.keys != nil && h.worker.Now()-h.cooled >= milliseconds(coolAfter) {
+		h.cooled = h.worker.Now()
+		h.keys.Cool()
+	}
+}
+
+// hello gathers the first record of a client that is to speak TLS.
+func (h *handler) hello(c *netpoll.Conn, b []byte) {
+	held, _ := c.Held().(*request)
+	if held != nil {
+		held.bytes = append(held.bytes, b...) // few: of what is not whole Hello has seen the length
+		b = held.bytes
+	}
+	size, result := tlsfront.Hello(b)
+	switch {
+	case result != tlsfront.OK:
+		h.refuseHello(c, result)
+	case size > 0:
+		h.shake(c, slices.Clone(b))
+	case held == nil:
+		held = requests.Get().(*request)
+		held.bytes = append(held.bytes, b...)
+		c.Hold(held)
+	}
+}
+
+// refuseHello ends a connection whose handshake does not begin.
+func (h *handler) refuseHello(c *netpoll.Conn, result tlsfront.Result) {
+	h.counters.TLSHandshakes[result]++
+	answer := result.AppendAnswer(h.reply[:0])
+	if result == tlsfront.PlainHTTP {
+		answer = handshake.AppendRefusal(h.reply[:0], 400, "this port speaks TLS: use https:// or wss://", 0)
+	}
+	h.dismiss(c, answer)
+}
+
+// shake has c's handshake made elsewhere (T3); c comes home afterwards. read is all
+// that it has sent.
+func (h *handler) shake(c *netpoll.Conn, read []byte) {
+	s, now := h.server, h.worker.Now()
+	if h.hasty(c) {
+		h.note(c, metrics.RejectHandshakeRate)
+		h.refuseHello(c, tlsfront.Busy)
+		return
+	}
+	front := s.config.TLS.Front
+	client := tlsfront.Client{Address: c.Addr, Counted: has(c, attributed)}
+	if !front.Admit(client) {
+		h.refuseHello(c, tlsfront.Busy)
+		return
+	}
+	deadline := time.Now().Add(h.rules.HandshakeTimeout - time.Duration(now-c.Opened())*time.Millisecond)
+	if held, _ := c.Held().(*request); held != nil {
+		if held.bytes = held.bytes[:0]; !held.client.IsValid() {
+			h.releaseHeld(c)
+		}
+	}
+	d := c.Detach()
+	front.Handshake(tlsfront.Arrival{Client: client, FD: d.FD, Read: read, Deadline: deadline}, func(o tlsfront.Outcome) {
+		s.shaken(d, o)
+	})
+}
+
+// shaken gives the connection d, whose handshake is over, to a worker. Any
+// goroutine.
+func (s *Server) shaken(d netpoll.Detached, o tlsfront.Outcome) {
+	d.FD, d.Heard = o.FD, 0
+	d.Opened += milliseconds(o.Took)
+	if o.Session != nil {
+		d.Codec, d.Unread = (*codec)(o.Session), o.Unread
+	}
+	if o.FD < 0 { // nobody can answer it; only what it held is given back
+		w := s.poller.Workers()[0]
+		_ = w.Ask(func() { w.Handler().(*handler).lose(d, o.Result) })
+		return
+	}
+	// An error: the server has ended, and the descriptor is closed.
+	_ = s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) { nh.(*handler).shaken(c, o) })
+}
+
+// shaken takes c, which comes from its handshake.
+func (h *handler) shaken(c *netpoll.Conn, o tlsfront.Outcome) {
+	h.counters.TLSHandshakes[o.Result]++
+	clearFlag(c, helloDue)
+	if !o.Result.Good() {
+		h.dismiss(c, nil) // it has been told
+		return
+	}
+	h.counters.TLSHandshakeDuration.Observe(int64(o.Took))
+}
+
+// lose gives back what a connection held that came from its handshake without a
+// descriptor (I6).
+func (h *handler) lose(d netpoll.Detached, result tlsfront.Result) {
+	h.counters.TLSHandshakes[result]++
+	h.counters.Connections[metrics.ConnectionHandshaking]--
+	if held, ok := d.Held.(*request); ok {
+		held.release()
+	}
+	if d.State&attributed != 0 {
+		h.server.addresses.Release(d.Key, h.worker.Now())
+	}
+	if d.State&refusalMask != 0 {
+		h.server.turnedAway.Add(-1)
+	}
+}
