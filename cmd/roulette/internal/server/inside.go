@@ -39,3 +39,25 @@ func (i Inside) BacklogLimit() int { return i.server.Settings().backlogLimit() }
 
 // Abandon ends what runs besides the workers, of a server that is not closed.
 func (i Inside) Abandon() { _ = i.server.http.close() }
+
+// GiveUp takes all connections out of the server, and TakeOver makes them those of
+// another one; see giveUp. As runs f as worker number i, while all workers rest.
+func (i Inside) GiveUp(as func(i int, f func())) (fds []int, state []byte, err error) {
+	return i.server.giveUp(i.still(as))
+}
+
+// TakeOver: see GiveUp.
+func (i Inside) TakeOver(as func(i int, f func()), fds []int, state []byte) error {
+	return i.server.takeOver(i.still(as), fds, state)
+}
+
+func (i Inside) still(as func(i int, f func())) standstill {
+	return func(steps ...func(*handler)) error {
+		for _, step := range steps {
+			for n, w := range i.Poller.Workers() {
+				as(n, func() { step(w.Handler().(*handler)) })
+			}
+		}
+		return nil
+	}
+}

@@ -53,6 +53,7 @@ type client struct {
 	finished bool // the server has closed
 	handed   bool // belongs to net/http
 	home     bool // did once
+	moved    bool // another server is just taking it over
 	full     bool // there were too many when it came
 	crowded  bool // there were too many from its address
 	counted  bool // it counts for its address, for sure
@@ -309,5 +310,7 @@ func (c *client) found(w *worker) {
 		break
 	}
 	c.lag = world.now - time.Duration(poller.Workers()[w.index].Now())*time.Millisecond
-	c.welcome()
+	if !c.moved {
+		c.welcome()
+	}
 }

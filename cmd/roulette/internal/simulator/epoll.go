@@ -156,7 +156,7 @@ func (k *kernel) poll(i int) easygo.EpollEvent {
 	f := &k.files[i]
 	switch f.kind {
 	case listenerFile:
-		if len(k.listener.queue) > 0 {
+		if k.listener.fd == firstNumber+i && len(k.listener.queue) > 0 {
 			return easygo.EPOLLIN
 		}
 	case timerFile, eventFile:

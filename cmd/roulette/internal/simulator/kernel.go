@@ -21,6 +21,7 @@ type kernel struct {
 	listener   *listener
 	epolls     []*epoll
 	workers    []*worker
+	retired    int       // so many of them are of a server that has given up its connections
 	running    *worker   // nil: the simulator itself
 	owed       []*socket // get an event at the next wait, whether there is room or not
 	backlogged []*socket // have refused bytes of a write
@@ -113,7 +114,11 @@ func (k *kernel) Listen(netip.AddrPort) (int, error) {
 	if errno != 0 {
 		return -1, errno
 	}
-	k.listener = &listener{fd: fd}
+	var queue []*socket
+	if k.listener != nil { // of a server that this one takes over from
+		queue = k.listener.queue
+	}
+	k.listener = &listener{fd: fd, queue: queue}
 	return fd, nil
 }
 
@@ -211,7 +216,9 @@ func (k *kernel) Close(fd int) unix.Errno {
 	case spareFile:
 		k.spares--
 	case listenerFile:
-		k.listener = nil
+		if k.listener.fd == fd {
+			k.listener = nil
+		}
 	}
 	k.closeFile(fd)
 	if owned {
@@ -224,6 +231,9 @@ func (k *kernel) Close(fd int) unix.Errno {
 func (k *kernel) Accept(fd int) (int, netip.AddrPort, unix.Errno) {
 	k.file(fd, listenerFile, "accept4")
 	l := k.listener
+	if l.fd != fd { // it has nobody any more
+		return -1, netip.AddrPort{}, unix.EAGAIN
+	}
 	if k.faulty(k.plan.accept) {
 		switch errno := pick(&k.rnd, unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EINTR, unix.EPERM, unix.ECONNABORTED); errno {
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:

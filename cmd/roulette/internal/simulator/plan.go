@@ -35,6 +35,7 @@ type plan struct {
 	stalled    int  // a client reads nothing
 	odd        int  // a client is no chat at all
 	coded      int  // a client's connection has a codec
+	upgrade    int  // another server takes over, in steps
 	rich       bool // all others are rich
 	clockStep  time.Duration
 	quietAfter int // steps
@@ -90,5 +91,6 @@ func newPlan(r *random) plan {
 		p.descriptors = 4 + 4*p.workers + max(p.slots*2/3, 2)
 	}
 	p.coded = pick(r, 0, 0, 1, 2, 4)
+	p.upgrade = pick(r, 0, 0, 0, 1000, 4000)
 	return p
 }

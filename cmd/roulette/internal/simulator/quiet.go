@@ -302,7 +302,7 @@ func (w *world) checkCounters() {
 	for _, n := range sum.PairsEnded {
 		parted += n
 	}
-	if have := sum.PairsCreated - parted; have != uint64(w.pairs.Pairs()) {
+	if have := uint64(w.inherited) + sum.PairsCreated - parted; have != uint64(w.pairs.Pairs()) {
 		w.failf("%d pairs were made and %d ended, there are %d (I8)", sum.PairsCreated, parted, w.pairs.Pairs())
 	}
 }

@@ -26,7 +26,7 @@ type worker struct {
 }
 
 func newWorker(k *kernel, ep *epoll) *worker {
-	w := &worker{kernel: k, index: len(k.workers), epoll: ep}
+	w := &worker{kernel: k, index: len(k.workers) - k.retired, epoll: ep}
 	w.resume, w.stop = iter.Pull(w.loop)
 	return w
 }

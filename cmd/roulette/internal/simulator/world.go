@@ -38,7 +38,8 @@ type world struct {
 	byID    map[uint32]*client
 	handed  []*client
 
-	upgrades, ended, refused int
+	upgrades, ended, refused int // of the present server, and so is
+	inherited                int // pairs it has taken over
 
 	scratch, joined []byte
 }
@@ -63,7 +64,15 @@ func newWorld(seed uint64, trace io.Writer) (*world, error) {
 	w.kernel.world = w
 	w.calm, w.inline = true, true
 	w.slots = make([]*client, w.plan.slots)
-	var err error
+	if err := w.serve(); err != nil {
+		return nil, err
+	}
+	w.calm, w.inline = false, false
+	return w, nil
+}
+
+// serve starts a server, which is the world's from now on.
+func (w *world) serve() (err error) {
 	w.server, err = server.New(server.Config{
 		Settings: server.Settings{
 			MaxConnections:           w.plan.maxConnections,
@@ -77,18 +86,17 @@ func newWorld(seed uint64, trace io.Writer) (*world, error) {
 		Kernel:  &w.kernel,
 		Rand:    func(n uint32) uint32 { return uint32(w.rnd.below(int(n))) },
 		ToPages: w.toPages,
+
+		RestoreCodec: w.restoreToy,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.inside = w.server.Inside()
 	w.poller, w.pairs, w.backlogLimit = w.inside.Poller, w.inside.Pairs, w.inside.BacklogLimit()
 	w.idShift = bits.Len(uint(w.plan.workers - 1))
-	if _, err := w.server.Listen(netip.AddrPort{}); err != nil {
-		return nil, err
-	}
-	w.calm, w.inline = false, false
-	return w, nil
+	_, err = w.server.Listen(netip.AddrPort{})
+	return err
 }
 
 // do makes one step, whose seed says all about it.
@@ -98,6 +106,10 @@ func (w *world) do(seed uint64) {
 	if r.oneIn(w.plan.quietAfter) {
 		w.tracef("quiet")
 		w.quiet()
+		return
+	}
+	if r.oneIn(w.plan.upgrade) {
+		w.upgrade()
 		return
 	}
 	if r.oneIn(w.plan.jump) {
