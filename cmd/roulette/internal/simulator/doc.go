@@ -31,6 +31,10 @@
 // it is written, or not at all, does not open at the client's end. These clients are
 // adopted, as those are whose handshake somebody else has made.
 //
+// Every now and then another server, with another number of workers, takes over all
+// connections, out of one, through bytes, into the other, in the middle of whatever
+// they do; what has to hold of a chat has to hold across.
+//
 // # Faults
 //
 //   - reads and writes: short at any byte, EAGAIN, EINTR, ENOBUFS, ENOMEM,
