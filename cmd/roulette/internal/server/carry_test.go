@@ -107,7 +107,7 @@ func TestCarryHasEverything(t *testing.T) {
 		fields string
 	}{
 		{rich{}, "told parted online wishes typingSince onlineAt spoke typing begun can greeted life"},
-		{partial{}, "Decoder since told"},
+		{partial{}, "Decoder since promised"},
 		{request{}, "bytes client"},
 		{pairing.Wishes{}, "Interests Languages Table"},
 		{netpoll.Detached{}, "FD Codec Unread Unsent Held Attached State Key Rate Heard Opened Unmoved Paused Closing"},
