@@ -21,7 +21,7 @@ func TestOtherSystems(t *testing.T) {
 		}
 	}
 	// With it everything that imports netpoll fails and is not looked at.
-	for _, name := range []string{"roulette/netpoll", "roulette/cmd/roulette/internal/endtoend/program"} {
+	for _, name := range []string{"roulette/netpoll", "roulette/cmd/roulette/internal/endtoend/program", "roulette/cmd/roulette/internal/handover"} {
 		out, err := exec.Command("go", "list", "-f", "{{join .Imports \"\\n\"}}", name).Output()
 		if err != nil || !slices.Contains(strings.Fields(string(out)), sentence) {
 			t.Errorf("%s: %v, does not import %s", name, err, sentence)

@@ -50,3 +50,5 @@
 //
 // [Hand] and [Take] run on the caller's goroutine, and call the interfaces on it.
 package handover
+
+import _ "roulette/netpoll/onlylinux" // memfd and SCM_RIGHTS are its
