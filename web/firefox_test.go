@@ -39,9 +39,10 @@ func TestFirefox(t *testing.T) {
 
 	// A chat, with what a stranger may send.
 	ben := talkTo(t, address)
+	fox.Wait(idle)
 	fox.Run(`document.getElementById('go').click()`)
+	fox.Wait(chatting) // or it says what the page shows instead
 	ben.until("paired")
-	fox.Wait(chatting)
 	for n, text := range stranger.Texts(1) {
 		ben.say(text.Text)
 		behind := fmt.Sprintf("behind number %d", n)
@@ -70,9 +71,10 @@ func TestFirefoxWithoutFeatures(t *testing.T) {
 	fox.Navigate(chat.url)
 	fox.Wait(idle)
 	ben := talkTo(t, chat.url)
+	fox.Wait(idle)
 	fox.Run(`document.getElementById('go').click()`)
+	fox.Wait(chatting) // or it says what the page shows instead
 	ben.until("paired")
-	fox.Wait(chatting)
 	ben.say("hello")
 	fox.Wait(last("stranger", "hello"))
 	fox.Run(`document.getElementById('hide').click();
