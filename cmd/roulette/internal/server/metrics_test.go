@@ -76,7 +76,7 @@ func TestEverySeriesMoves(t *testing.T) {
 		play func(t *testing.T)
 	}{
 		{"people", a.people}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
-		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"the end", a.end},
+		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory}, {"the end", a.end},
 	} {
 		t.Run(part.name, part.play)
 	}
@@ -233,6 +233,20 @@ func (a *audit) refusals(t *testing.T) {
 			a.look(t, s)
 		})
 	}
+}
+
+// memory is so short that who holds much of it goes.
+func (a *audit) memory(t *testing.T) {
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, Workers: 1, Settings: Settings{MemoryShare: 90, PingInterval: time.Hour},
+		memory: func() (uint64, uint64) { return 1_000_000, 960_000 }})
+	c := servertest.Dial(t, addr, "/echo")
+	c.Write(text(strings.Repeat("l", 60_000))[:30_000])
+	servertest.Await(t, "memory to be dire", func() bool {
+		k.advance(t, s, 2*time.Second)
+		return total(t, s, func(c *metrics.Counters) uint64 { return c.Closed[metrics.CloseOverloaded][metrics.ByServer] }) > 0
+	})
+	a.look(t, s)
 }
 
 // slowReceiver recovers once, and then does not.
