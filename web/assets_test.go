@@ -21,8 +21,8 @@ func TestLoadSiteRefuses(t *testing.T) {
 		{"no page for other paths", fstest.MapFS{"index.html": page}, "missing"},
 		{
 			"a file of unknown type",
-			fstest.MapFS{"index.html": page, "404.html": page, "notes.txt": page},
-			`notes.txt: no content type for ".txt"`,
+			fstest.MapFS{"index.html": page, "404.html": page, "notes.doc": page},
+			`notes.doc: no content type for ".doc"`,
 		},
 	} {
 		if _, err := loadSite(test.files); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -22,6 +22,8 @@ func (b based) ReadFile(name string) ([]byte, error) {
 	for _, r := range [][2]string{
 		{` data-state="`, ` data-base="` + b.base + `" data-state="`},
 		{`<link rel="icon" href="/`, `<link rel="icon" href="` + b.base},
+		{`<link rel="apple-touch-icon" href="/`, `<link rel="apple-touch-icon" href="` + b.base},
+		{`<link rel="manifest" href="/`, `<link rel="manifest" href="` + b.base},
 		{`<a class="button" href="/`, `<a class="button" href="` + b.base},
 	} {
 		content = bytes.Replace(content, []byte(r[0]), []byte(r[1]), 1)

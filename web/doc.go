@@ -4,7 +4,8 @@
 //	static/index.html      the document: header, log, bottom bar
 //	static/style.css       its looks, light and dark, phone and desk;
 //	static/log.css         of the log,
-//	static/bar.css         and of the bottom bar
+//	static/bar.css         of the bottom bar, and
+//	static/lobby.css       of the room and the lobby
 //	static/app.js          the user interface: wires the parts below together
 //	static/transcript.js   the log of the chat: appended to, never rewritten
 //	static/pieces.js       how much of a stranger's text is laid out at once
@@ -23,7 +24,15 @@
 //	static/retry.js        when it is tried again,
 //	static/heartbeat.js    how it knows that it is one,
 //	static/presence.js     and whether anybody looks
-//	static/favicon.svg     the mark
+//	static/controls.js     which press counts, swiping, Esc
+//	static/notice.js       the line above the field, and the way back
+//	static/lobby.js        waiting, and tables;
+//	static/qr.js           the code of an invite link
+//	static/spoken.js       the languages that somebody speaks
+//	static/former.js       strangers of before, folded away
+//	static/large.js        a picture as large as the window
+//	static/favicon.svg     the mark, and in other forms *.png, favicon.ico;
+//	static/manifest.webmanifest, robots.txt: for those who install, or search
 //	static/old.js          what a browser shows that is too old for all of this
 //	static/404.html        for every path that is none of the above
 //	refusal                the page for those who are refused: full, draining, too many

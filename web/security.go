@@ -43,7 +43,7 @@ func contentSecurityPolicy(host string, a *asset) string {
 	}
 	return "default-src 'none'; script-src " + scripts + "; style-src " + styles + "; img-src 'self' data: blob:; " +
 		"connect-src " + connect + "; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+		"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types 'none'"
 }
 

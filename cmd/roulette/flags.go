@@ -34,6 +34,8 @@ type serveFlags struct {
 	BasePath   string      `group:"where" placeholder:"PATH" default:"/" help:"Path that the page and its links, /ws, /echo and /healthz are below, such as /chat/ where a proxy has other sites beside it (default ${default})."`
 	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
 
+	SecurityContact string `group:"where" placeholder:"URI" help:"Whom to tell of a hole, such as mailto:security@example.org: what /.well-known/security.txt says. Empty is no such page."`
+
 	AdminHosts []string `group:"where" placeholder:"HOST" help:"Names under which browsers may ask the admin side, such as admin.example.org, besides addresses and names that are private anyway."`
 
 	ListenTLS     []string      `group:"tls" placeholder:"ADDR" help:"Public address for clients that speak TLS 1.3: https:// and wss://. May be given several times."`

@@ -69,6 +69,8 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 
 		TLS:        secure.config(),
 		AdminHosts: c.AdminHosts,
+
+		SecurityContact: c.SecurityContact,
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // What calls somebody back to a page in the background: its title, a sound for those who
 // want one, and a notification for those who wait.
 
-import { words } from './words.js';
+import { siteBase, words } from './words.js';
 
 const EVERY = 1_500; // milliseconds between one title and the other
 
@@ -41,7 +41,7 @@ export class Attention {
     this.call(text, true);
     if (!document.hidden || !('Notification' in window) || Notification.permission !== 'granted') return;
     try {
-      const note = new Notification(words.title, { body: text, tag: 'roulette', icon: '/icon-192.png' });
+      const note = new Notification(words.title, { body: text, tag: 'roulette', icon: `${siteBase}icon-192.png` });
       note.addEventListener('click', () => {
         window.focus();
         note.close();

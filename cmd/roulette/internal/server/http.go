@@ -52,6 +52,9 @@ func newHTTPServer(s *Server) *httpServer {
 	base := s.config.BasePath
 	mux.Handle("/", web.HandlerBelow(base))
 	mux.HandleFunc(base+healthPath, s.publicHealth)
+	if contact := s.config.SecurityContact; contact != "" {
+		mux.Handle("/.well-known/security.txt", web.SecurityText(contact))
+	}
 	for _, e := range endpointsBelow(base) {
 		mux.HandleFunc(e.Path, hs.upgrade)
 	}

@@ -35,9 +35,10 @@ type Config struct {
 
 	KeepAlive time.Duration // how long a connection of pages may be idle; default 75 s
 
-	BasePath   string   // what the page, its links and the endpoints are below; default "/"
-	TLS        *TLS     // what ListenTLS needs; nil: nothing is
-	AdminHosts []string // names of the admin side, besides those that are private anyway
+	BasePath        string   // what the page, its links and the endpoints are below; default "/"
+	TLS             *TLS     // what ListenTLS needs; nil: nothing is
+	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
+	AdminHosts      []string // names of the admin side, besides those that are private anyway
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
 	// ToPages replaces: fd is its own, read what was read from it.
