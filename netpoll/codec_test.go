@@ -528,7 +528,7 @@ func TestCodecDetach(t *testing.T) {
 		c.Attach("attached")
 		c.Unlock()
 		c.SetState(0xabc, 0xfff)
-		c.Addr, c.Rate = 7, 8
+		c.Key, c.Rate = 7, 8
 		d = c.Detach()
 	})
 	if len(d.Unread) != 9 || len(d.Unsent) == 0 || first.Count() != 0 {
@@ -539,7 +539,7 @@ func TestCodecDetach(t *testing.T) {
 		c.Lock()
 		attached := c.Attached()
 		c.Unlock()
-		if c.Held() != "held" || attached != "attached" || c.State() != 0xabc || c.Addr != 7 || c.Rate != 8 {
+		if c.Held() != "held" || attached != "attached" || c.State() != 0xabc || c.Key != 7 || c.Rate != 8 {
 			t.Errorf("adopted: %+v", c)
 		}
 		adopted <- c

@@ -19,7 +19,7 @@ type Conn struct {
 	opened uint32 // Worker.Now when it was accepted, later by the pauses of the worker since
 
 	// Owned by the handler, on the owning worker. Of no meaning here.
-	Addr uint32
+	Key  uint32
 	Rate uint32
 
 	// Atomic. slot<<24 | flags<<16 | the handler's state.
@@ -160,9 +160,9 @@ func (c *Conn) has(flags uint32) bool { return c.bits.Load()&flags != 0 }
 // paused or has a backlog, when the sweep last passed by. Owner only.
 func (c *Conn) Heard() uint32 { return c.heard }
 
-// Silent makes it look as if c had been heard for the last time so long ago, in
-// milliseconds; for who starts to count from an event of his own. Owner only.
-func (c *Conn) Silent(since uint32) { c.heard = c.Worker().now - since }
+// HeardAgo sets Heard to so many milliseconds ago. The server does it when it sends
+// a ping, so that the time for the pong starts then. Owner only.
+func (c *Conn) HeardAgo(milliseconds uint32) { c.heard = c.Worker().now - milliseconds }
 
 // Opened is when c was accepted, by Worker.Now, pauses of the worker not counted.
 // Owner only.

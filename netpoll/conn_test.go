@@ -103,11 +103,11 @@ func TestSlotsAgainstModel(t *testing.T) {
 					t.Fatalf("id %d is taken", c.ID())
 				}
 				ids[c.ID()] = true
-				if c.State() != 0 || c.Paused() || c.Closing() || c.Held() != nil || c.Addr != 0 || c.Rate != 0 {
+				if c.State() != 0 || c.Paused() || c.Closing() || c.Held() != nil || c.Key != 0 || c.Rate != 0 {
 					t.Fatal("something is left of the slot's last owner")
 				}
 				c.SetState(0xffff, 0xffff)
-				c.Addr, c.Rate = 1, 2
+				c.Key, c.Rate = 1, 2
 				c.bits.Or(paused | closing)
 			}
 			conns = append(conns, add...)

@@ -35,7 +35,7 @@ func (c *Conn) Detach() Detached {
 	d := Detached{
 		Held:    c.Held(),
 		State:   c.State(),
-		Key:     c.Addr,
+		Key:     c.Key,
 		Rate:    c.Rate,
 		Heard:   w.now - c.heard,
 		Opened:  w.now - c.opened,
@@ -99,7 +99,7 @@ func (w *Worker) Adopt(d Detached, ready func(h Handler, c *Conn)) error {
 func (c *Conn) restore(d *Detached) {
 	w := c.Worker()
 	c.heard, c.opened = w.now-d.Heard, w.now-d.Opened
-	c.Addr, c.Rate = d.Key, d.Rate
+	c.Key, c.Rate = d.Key, d.Rate
 	c.SetState(d.State, stateMask)
 	if d.Codec != nil {
 		c.setCodec(d.Codec)

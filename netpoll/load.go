@@ -173,6 +173,6 @@ func (w *Worker) callback(f func()) func(easygo.EpollEvent) {
 	}
 }
 
-// Woke is when epoll_wait(2) returned with what is served now, and whether that
+// Returned is when epoll_wait(2) returned with what is served now, and whether that
 // is known: it is for a sample of what a worker does. Worker only.
-func (w *Worker) Woke() (at time.Duration, known bool) { return w.load.woke, w.load.woke != 0 }
+func (w *Worker) Returned() (at time.Duration, known bool) { return w.load.woke, w.load.woke != 0 }

@@ -58,9 +58,9 @@ const (
 type Ticker interface {
 	// Tick: at each tick of the coarse clock.
 	Tick()
-	// Paused: the worker did not run for so many milliseconds, which are to count
+	// Missed: the worker did not run for so many milliseconds, which are to count
 	// for no deadline of the handler's either. Before Tick and Sweep.
-	Paused(missed uint32)
+	Missed(milliseconds uint32)
 }
 
 // Cause is how a connection's descriptor came to be closed, as far as the

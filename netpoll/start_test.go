@@ -26,7 +26,7 @@ type ticking struct {
 	ticked chan int
 }
 
-func (h *ticking) Paused(uint32) {}
+func (h *ticking) Missed(uint32) {}
 
 func (h *ticking) Tick() {
 	select {

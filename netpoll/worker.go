@@ -40,7 +40,7 @@ type Worker struct {
 
 	breathed, breathedBytes uint64 // stats.Events and BytesRead at the last breath
 	closing                 bool
-	awoken                  bool // the last tick came after a pause
+	late                    bool // the last tick came after a gap
 
 	// Atomic.
 	count atomic.Int64 // connections
@@ -268,7 +268,7 @@ func (w *Worker) add(fd int) *Conn {
 		return nil
 	}
 	c.heard, c.opened = w.now, w.now
-	c.Addr, c.Rate = 0, 0
+	c.Key, c.Rate = 0, 0
 	c.bits.And(0xff << slotShift)
 	c.Lock()
 	c.fd = int32(fd) // I2: from here on others may write

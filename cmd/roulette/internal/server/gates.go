@@ -135,7 +135,7 @@ func (h *handler) isHasty(c *netpoll.Conn, _ *visitor) bool {
 }
 
 func (h *handler) hasty(c *netpoll.Conn) bool {
-	return has(c, attributed) && !h.server.addresses.Handshake(c.Addr, h.worker.Now()) && !h.worker.Awoken()
+	return has(c, attributed) && !h.server.addresses.Handshake(c.Key, h.worker.Now()) && !h.worker.Late()
 }
 
 // attribute counts c for the client at addr, if its limit allows. source says how
@@ -152,7 +152,7 @@ func (h *handler) attribute(c *netpoll.Conn, addr netip.Addr, source string) boo
 	if !s.addresses.Enter(key) {
 		return false
 	}
-	c.Addr = key
+	c.Key = key
 	setFlag(c, attributed)
 	return true
 }

@@ -177,7 +177,7 @@ func (h *handler) answersPings(c *netpoll.Conn) bool {
 		}
 	case !has(c, pinged):
 		// The time for the pong begins now, however late this look may be.
-		c.Silent(ping)
+		c.HeardAgo(ping)
 		setFlag(c, pinged)
 		h.send(c, pingFrame)
 	case silence >= ping+milliseconds(rules.PongTimeout):
@@ -219,9 +219,9 @@ func (h *handler) Tick() {
 	h.server.kicks.flush(now)
 }
 
-// Paused implements [netpoll.Ticker]: a message that is under way is not late for
+// Missed implements [netpoll.Ticker]: a message that is under way is not late for
 // what the worker has missed.
-func (h *handler) Paused(missed uint32) {
+func (h *handler) Missed(missed uint32) {
 	h.worker.Each(func(c *netpoll.Conn) {
 		if p, ok := c.Held().(*partial); ok {
 			p.since += missed
@@ -280,7 +280,7 @@ func (h *handler) releaseHeld(c *netpoll.Conn) {
 func (h *handler) releaseAddress(c *netpoll.Conn) {
 	if has(c, attributed) {
 		clearFlag(c, attributed)
-		h.server.addresses.Release(c.Addr, h.worker.Now())
+		h.server.addresses.Release(c.Key, h.worker.Now())
 	}
 	if refusalOf(c) != admitted {
 		setRefusal(c, admitted)

@@ -126,7 +126,7 @@ func (h *handler) detach(k *carry) {
 		h.server.pairs.Leave(seatOf(c), now)
 	}
 	h.releaseHeld(c)
-	state, key := c.State(), c.Addr
+	state, key := c.State(), c.Key
 	h.releaseAddress(c)
 	k.conn = c.Detach()
 	k.conn.State, k.conn.Key = state, key // with its flags
@@ -241,7 +241,7 @@ func (h *handler) attach(k *carry) (id uint32) {
 		id = c.ID()
 		h.gauge(c, 1)
 		if has(c, attributed) {
-			h.server.addresses.Readmit(c.Addr)
+			h.server.addresses.Readmit(c.Key)
 		}
 		if refusalOf(c) != admitted {
 			h.server.turnedAway.Add(1)

@@ -17,7 +17,7 @@ func (t *turn) withinRate(op ws.OpCode, n int) bool {
 		return true
 	}
 	verdict := h.rules.messages.Take(&c.Rate, h.worker.Now(), n)
-	if verdict != limit.Within && h.worker.Awoken() {
+	if verdict != limit.Within && h.worker.Late() {
 		// It may have taken its time, and we have not looked.
 		c.Rate, t.free = 0, true
 		return true

@@ -157,7 +157,7 @@ func (h *handler) shake(c *netpoll.Conn, read []byte) {
 		return
 	}
 	front := s.config.TLS.Front
-	client := tlsfront.Client{Address: c.Addr, Counted: has(c, attributed)}
+	client := tlsfront.Client{Address: c.Key, Counted: has(c, attributed)}
 	if !front.Admit(client) {
 		h.refuseHello(c, tlsfront.Busy)
 		return

@@ -36,7 +36,7 @@ const (
 const (
 	pinged     = 1 << (4 + iota) // a ping is out and nothing has come since
 	rateWarned                   // the rate limit was exceeded
-	attributed                   // Conn.Addr is counted in the address table
+	attributed                   // Conn.Key is counted in the address table
 	proxied                      // from a trusted proxy, whose request says for whom
 	headerDue                    // a PROXY protocol header must come first
 	hiding                       // the page is in the background

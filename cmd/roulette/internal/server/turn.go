@@ -42,7 +42,7 @@ func (h *handler) messages(c *netpoll.Conn, b []byte) {
 		h.finish(c, t.end)
 	}
 	t.close()
-	if woke, known := h.worker.Woke(); known {
+	if woke, known := h.worker.Returned(); known {
 		h.counters.RelayLatency.Observe(int64(h.worker.Time() - woke))
 	}
 }

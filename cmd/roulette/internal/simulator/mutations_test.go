@@ -145,7 +145,7 @@ var mutations = []mutation{
 	{"an ended client stays in the table", "cmd/roulette/internal/server/handler.go",
 		"	c.Finish(h.reply)\n	h.remove(c, g.why)\n", "	c.Finish(h.reply)\n"},
 	{"an address is never uncounted", "cmd/roulette/internal/server/handler.go",
-		"		h.server.addresses.Release(c.Addr, h.worker.Now())\n", ""},
+		"		h.server.addresses.Release(c.Key, h.worker.Now())\n", ""},
 	{"no place is given back by who was turned away", "cmd/roulette/internal/server/handler.go",
 		"		h.server.turnedAway.Add(-1)\n", ""},
 

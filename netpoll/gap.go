@@ -8,21 +8,21 @@ import "time"
 // the time that it did not run counts for no deadline, and what waits is read
 // before the next look at any.
 
-// pauseTicks: when more ticks of the coarse clock than these have been missed,
-// the worker has paused. Fewer cost nobody a deadline: there are sixteen in the
+// gapTicks: when more ticks of the coarse clock than these have been missed,
+// there was a gap. Fewer cost nobody a deadline: there are sixteen in the
 // shortest.
-const pauseTicks = sweepTicks
+const gapTicks = sweepTicks
 
 // notice takes what the timer has counted since the last tick, at which the clock
 // was last.
 func (w *Worker) notice(ticks uint64, last uint32) {
-	again := w.awoken
-	w.awoken = ticks > pauseTicks
-	if !w.awoken {
+	again := w.late
+	w.late = ticks > gapTicks
+	if !w.late {
 		return
 	}
 	if again {
-		ticks-- // one counts, so that deadlines come even if pauses never end
+		ticks-- // one counts, so that deadlines come even if gaps never end
 	}
 	// No further than to the present: nothing may have happened in the future.
 	missed := min(time.Duration(ticks)*w.period, time.Duration(w.now-last)*time.Millisecond)
@@ -47,12 +47,12 @@ func (w *Worker) forgive(d uint32) {
 		c.Unlock()
 	})
 	if w.ticker != nil {
-		w.ticker.Paused(d)
+		w.ticker.Missed(d)
 	}
 }
 
-// Awoken tells whether the worker did not run for a while and may still find what
+// Late tells whether the worker did not run for a while and may still find what
 // came meanwhile, all at once: no tick has come in time since. Worker only.
-func (w *Worker) Awoken() bool {
-	return w.awoken || milliseconds(w.kernel.Now())-w.now >= pauseTicks*milliseconds(w.period)
+func (w *Worker) Late() bool {
+	return w.late || milliseconds(w.kernel.Now())-w.now >= gapTicks*milliseconds(w.period)
 }
