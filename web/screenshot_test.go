@@ -30,7 +30,24 @@ func TestScreenshots(t *testing.T) {
 	anna.do(chromedp.Navigate(chat.url + "/nowhere"))
 	anna.shoot(folder, "404")
 	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
-	tour(anna, crowd.visit(t, chat, idle), chat, func(state string) { anna.shoot(folder, state) })
+	ben := crowd.visit(t, chat, idle)
+	tour(anna, ben, chat, func(state string) { anna.shoot(folder, state) })
+
+	// From right to left.
+	arabic := newFakeChat(t, false)
+	anna, ben = crowd.visit(t, arabic, idle), crowd.visit(t, arabic, idle)
+	anna.run(`const select = document.getElementById('language');
+		select.value = 'ar';
+		select.dispatchEvent(new Event('change'))`)
+	anna.see(`document.documentElement.dir === 'rtl'`)
+	anna.shoot(folder, "arabic-idle")
+	anna.run(`document.getElementById('field').focus(); document.getElementById('go').click()`)
+	ben.press()
+	anna.see(inState("chatting", "في محادثة"))
+	anna.say("مرحبا، كيف حالك؟")
+	ben.say("Hello! Where are you?")
+	anna.see(last("stranger", "Hello! Where are you?"))
+	anna.shoot(folder, "arabic")
 }
 
 // tour leads anna, who is idle, through everything that the page can show, with ben
@@ -47,6 +64,14 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 	anna.press()
 	anna.see(looking)
 	look("looking")
+	chat.tell(fields{"type": "waiting", "alone": true})
+	anna.see(`document.getElementById('alone').innerText.startsWith('Nobody')`)
+	look("alone")
+	anna.run(`document.getElementById('invite').click()`)
+	anna.see(`document.querySelector('#code svg')`)
+	anna.run(`document.getElementById('copy').scrollIntoView({ block: 'nearest' })`)
+	look("table")
+	anna.run(`document.getElementById('leave-table').click()`)
 	ben.press()
 	anna.see(chatting)
 	look("paired")
@@ -107,6 +132,15 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 	look("countdown")
 	anna.run(`document.getElementById('auto').click()`)
 
+	anna.see(settled)
+	anna.run(`document.getElementById('go').click()`)
+	anna.see(looking)
+	chat.tell(fields{"type": "paired", "pair": 2, "common": []string{"go"}})
+	anna.see(chatting, `document.querySelector('.former')`)
+	look("former")
+	chat.tell(fields{"type": "left", "pair": 2, "reason": "closed"})
+	anna.see(left)
+
 	chat.refuse(true)
 	chat.cut()
 	anna.see(reconnecting, `!document.getElementById('retry').hidden`)
@@ -133,7 +167,7 @@ func (p person) shoot(folder, name string) {
 			p.do(emulate(scheme), chromedp.EmulateViewport(screen.width, screen.height),
 				browsertest.Wait(fmt.Sprintf(`innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches`, screen.width, scheme)))
 			if name != "404" && name != "hidden" {
-				p.see(atEnd + ` || document.getElementById('log').childElementCount === 0`)
+				p.see(atEnd + ` || !document.getElementById('table').hidden || document.getElementById('log').childElementCount === 0`)
 			}
 			p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)
 			file := fmt.Sprintf("%s-%dx%d-%s.png", name, screen.width, screen.height, scheme)
