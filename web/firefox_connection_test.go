@@ -1,0 +1,55 @@
+package web_test
+
+import (
+	"testing"
+
+	"roulette/web/browsertest"
+)
+
+// TestFirefoxConnection: refused, gone and in a black hole, in another engine.
+func TestFirefoxConnection(t *testing.T) {
+	t.Parallel()
+	chat := newFakeChat(t, false)
+	hole := newBlackHole(t, chat.url)
+	fox := browsertest.StartFirefox(t)
+
+	// Refused at first it waits, says why, and is a rich client in the end.
+	chat.refuse(true)
+	fox.BeforeLoad(`Math.random = () => 1`)
+	fox.Navigate(hole.url)
+	fox.Wait(`document.documentElement.dataset.state === 'reconnecting' && document.getElementById('explanation').textContent.startsWith('The server is full')`)
+	chat.refuse(false)
+	fox.Run(`document.getElementById('retry').click()`)
+	fox.Wait(idle)
+
+	// Who goes elsewhere has left.
+	ben := talkTo(t, chat.url)
+	fox.Run(`document.getElementById('go').click()`)
+	fox.Wait(chatting)
+	ben.until("paired")
+	fox.Navigate("about:blank")
+	ben.until(`"left"`)
+
+	// A network that takes everything and gives nothing is noticed.
+	fox.Navigate(hole.url)
+	fox.Wait(idle)
+	carl := talkTo(t, chat.url)
+	fox.Run(`document.getElementById('go').click()`)
+	fox.Wait(chatting)
+	carl.until("paired")
+	// The clock of waiting is hurried, too: this waits by itself.
+	fox.Run(hurry + `window.until = (met) => new Promise((resolve) => {
+		const look = () => { if (met()) resolve(); };
+		new MutationObserver(look).observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+		look();
+	})`)
+	hole.closed.Store(true)
+	fox.Run(`const field = document.getElementById('field');
+		field.value = 'into the hole';
+		document.getElementById('composer').requestSubmit();
+		await until(() => document.getElementById('status').textContent === 'Slow…');
+		await until(() => document.documentElement.dataset.state === 'reconnecting');
+		if (document.querySelector('.uncertain .text')?.textContent !== 'into the hole') throw new Error('as if it had arrived')`)
+	hole.closed.Store(false)
+	fox.Run(`await until(() => document.documentElement.dataset.state === 'left')`)
+}
