@@ -90,7 +90,7 @@ func newPlan(r *random) plan {
 	if r.oneIn(4) {
 		p.descriptors = 4 + 4*p.workers + max(p.slots*2/3, 2)
 	}
-	p.coded = pick(r, 0, 0, 1, 2, 4)
-	p.upgrade = pick(r, 0, 0, 0, 1000, 4000)
+	p.coded = pick(r, 0, 0, 0, 1, 4)
+	p.upgrade = pick(r, 0, 0, 0, 0, 0, 4000)
 	return p
 }
