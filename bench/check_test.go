@@ -179,7 +179,7 @@ func TestOutOfTurn(t *testing.T) {
 // looseLoop is a loop that does not run, with one client that has partner 1.
 func looseLoop(t *testing.T, size int) (*loop, *client) {
 	t.Helper()
-	r, err := newRun(Config{URL: "ws://127.0.0.1:1/ws", Mode: Idle, Connections: 2, Size: size})
+	r, err := newRun(t.Context(), Config{URL: "ws://127.0.0.1:1/ws", Mode: Idle, Connections: 2, Size: size})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ type clientState uint8
 const (
 	closed clientState = iota
 	connecting
+	securing // the TLS handshake is made elsewhere
 	upgrading
 	open
 	parting // Drain: the close frame has come and is answered; the end must follow
@@ -47,7 +48,8 @@ type client struct {
 	owed    int    // answers to the messages of this read
 	dropped int    // Dribble: bytes sent of the frame under way
 
-	out []byte // what the socket refused
+	tls *secure // nil without TLS
+	out []byte  // what the socket refused
 	in  inbox
 }
 
@@ -78,6 +80,15 @@ func (l *loop) interest(c *client, events uint32) {
 // push writes p; what the socket does not take waits for it to be writable. It
 // reports whether all went out.
 func (l *loop) push(c *client, p []byte) bool {
+	if c.tls != nil {
+		l.sealed = c.tls.session.AppendData(l.keys, l.sealed[:0], p)
+		p = l.sealed
+	}
+	return l.pushSealed(c, p)
+}
+
+// pushSealed is push for what goes to the socket as it is.
+func (l *loop) pushSealed(c *client, p []byte) bool {
 	if len(c.out) == 0 {
 		n, e := write(c.fd, p)
 		if n == len(p) {
@@ -142,6 +153,12 @@ func (l *loop) stream(c *client, at int64) {
 		return
 	}
 	p := l.stencil.frames(c.word, c.id, c.sent, at, l.stencil.most)
+	if c.tls != nil { // what has been sealed is sent, sooner or later
+		c.sent += uint64(l.stencil.most)
+		l.sent += uint64(l.stencil.most)
+		l.push(c, p)
+		return
+	}
 	n, e := write(c.fd, p)
 	if e != 0 && e != again && e != interrupt {
 		l.end(c, "write: "+e.Error())

@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -50,8 +51,11 @@ const minSize = headSize
 // Config says what to do to which server. The zero value of each field but URL
 // means the default beside it.
 type Config struct {
-	URL  string // ws://host:port/path; /echo makes every client its own partner
+	URL  string // ws:// or wss://host:port/path; /echo makes every client its own partner
 	Mode Mode   // PingPong, or Rate when Rate is set
+
+	TLS    *tls.Config // for wss://: whom clients trust; nil is the system's roots
+	Resume bool        // clients resume one TLS session; else each makes a full handshake
 
 	Connections int     // 1000; even, except on /echo
 	Idle        int     // 0: further connections beside the busy ones, opened first
@@ -106,6 +110,8 @@ type Progress struct {
 type target struct {
 	addr netip.AddrPort
 	host string // for the Host header
+	name string // for TLS
+	tls  bool
 	path string
 }
 
@@ -206,12 +212,14 @@ func resolve(raw string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("bench: %w", err)
 	}
-	if u.Scheme != "ws" {
-		return target{}, fmt.Errorf("bench: %q is not a ws:// URL", raw)
-	}
 	port := u.Port()
-	if port == "" {
+	switch {
+	case u.Scheme != "ws" && u.Scheme != "wss":
+		return target{}, fmt.Errorf("bench: %q is not a ws:// or wss:// URL", raw)
+	case port == "" && u.Scheme == "ws":
 		port = "80"
+	case port == "":
+		port = "443"
 	}
 	addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
@@ -219,5 +227,5 @@ func resolve(raw string) (target, error) {
 	}
 	ap := addr.AddrPort()
 	path := u.RequestURI()
-	return target{addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), host: u.Host, path: path}, nil
+	return target{addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), host: u.Host, name: u.Hostname(), tls: u.Scheme == "wss", path: path}, nil
 }

@@ -48,5 +48,5 @@
 // to relay it, most of it in the kernel; [Result].Generator says how busy it was,
 // and a figure taken with the generator near 100 % is a lower bound.
 //
-// Linux only. Targets are ws:// URLs; TLS is not spoken.
+// Linux only. Of TLS, version 1.3.
 package bench

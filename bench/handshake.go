@@ -67,6 +67,15 @@ func (l *loop) connected(c *client) {
 		l.end(c, "connect: "+e.Error())
 		return
 	}
+	if l.run.tls != nil {
+		l.shakeHands(c)
+		return
+	}
+	l.upgrade(c)
+}
+
+// upgrade asks for the upgrade.
+func (l *loop) upgrade(c *client) {
 	c.state = upgrading
 	l.interest(c, unix.EPOLLIN)
 	l.push(c, l.request)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"roulette/frame/tls13"
 )
 
 const readBuffer = 256 << 10
@@ -27,6 +29,11 @@ type loop struct {
 	clients   []client
 	next      int // the first slot that was never used
 	phase     phase
+	shaken    chan shaken
+	keys      *tls13.Keys
+	sealed    []byte // scratch
+	joined    []byte // likewise
+	plain     []byte // likewise
 	buf       []byte
 	scratch   []byte
 	events    []unix.EpollEvent
@@ -99,6 +106,10 @@ func newLoop(r *run, index int) (*loop, error) {
 		events:  make([]unix.EpollEvent, 512),
 		errors:  make(map[string]uint64),
 	}
+	if r.tls != nil {
+		l.shaken = make(chan shaken, share)
+		l.keys = tls13.NewKeys(2 * share)
+	}
 	l.request, l.accept = request(r.target, r.seed*31+uint64(index))
 	l.mode = newMode(l)
 	l.every = r.config.Mode != Stream && r.config.Mode != Slow
@@ -141,6 +152,7 @@ func (l *loop) serve() {
 			return
 		}
 		pause := min(l.opener(now), l.mode.tick(now), 5*time.Millisecond)
+		l.takeShaken()
 		for _, ev := range l.events[:epollWait(l.ep, l.events, pause)] {
 			c := &l.clients[ev.Fd]
 			if c.generation == ev.Pad && c.state != closed {
@@ -183,6 +195,19 @@ func (l *loop) readable(c *client) {
 		l.end(c, "read: "+e.Error())
 		return
 	}
+	p := l.buf[:n]
+	if c.tls != nil && n > 0 {
+		var ended bool
+		var err error
+		if p, ended, err = l.unseal(c, n); err != nil {
+			l.end(c, err.Error())
+			return
+		}
+		if c.state == closed || len(p) == 0 && (!ended || c.state == parting) {
+			return // the end of TCP follows that of TLS
+		}
+		n = len(p)
+	}
 	if c.state == parting {
 		l.parted(c, n)
 		return
@@ -195,7 +220,6 @@ func (l *loop) readable(c *client) {
 		}
 		return
 	}
-	p := l.buf[:n]
 	if c.state == upgrading {
 		if p = l.upgraded(c, p); len(p) == 0 || c.state != open {
 			return
@@ -235,7 +259,7 @@ func (l *loop) scan(now int64) {
 	for i := range l.clients[:l.next] {
 		c := &l.clients[i]
 		switch {
-		case c.state == connecting || c.state == upgrading:
+		case c.state == connecting || c.state == securing || c.state == upgrading:
 			if now-c.since > int64(15*time.Second) {
 				l.end(c, "handshake: timeout")
 			}

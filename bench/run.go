@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -31,6 +32,7 @@ type run struct {
 	nonce  uint64 // 18 bits of every head: which run a message belongs to
 	began  time.Time
 	loops  []*loop
+	tls    *tls.Config // nil for ws://
 
 	// Atomic.
 	current     atomic.Int32 // phase
@@ -48,12 +50,17 @@ type run struct {
 	reportedName string
 }
 
-func newRun(c Config) (*run, error) {
+func newRun(ctx context.Context, c Config) (*run, error) {
 	c, to, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	r := &run{config: c, target: to, seed: rand.Uint64(), began: time.Now()}
+	if to.tls {
+		if r.tls, err = c.tlsConfig(ctx, to); err != nil {
+			return nil, err
+		}
+	}
 	r.nonce = r.seed >> 46
 	r.ids.Store(uint32(c.Connections + c.Idle))
 	for i := range c.Threads {
@@ -132,7 +139,7 @@ func (r *run) total() total {
 // measurement returns both. What the server did wrong is in the result: see
 // [Result.Err].
 func Run(ctx context.Context, c Config) (*Result, error) {
-	r, err := newRun(c)
+	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
 	}

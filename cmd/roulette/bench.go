@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ type benchCommand struct {
 	Ramp        time.Duration `placeholder:"TIME" default:"0s" help:"Time over which the clients connect; 0 is as fast as they can (default ${default})."`
 	Threads     int           `placeholder:"N" default:"1" help:"Threads that make the load (default ${default})."`
 	PID         int           `placeholder:"PID" default:"0" help:"The server's process, if it is on this machine, to see its CPU time and memory."`
-	Progress    bool          `help:"Say on stderr how far it is, also where that is no terminal."`
-	JSON        bool          `help:"Print the result as JSON."`
+	Resume      bool          `help:"Over wss://, resume one TLS session instead of making full handshakes."`
+	trust
+	Progress bool `help:"Say on stderr how far it is, also where that is no terminal."`
+	JSON     bool `help:"Print the result as JSON."`
 }
 
 // Validate implements kong's hook: what a flag's type cannot say.
@@ -75,12 +78,17 @@ var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
 // Run loads the server until the time is over or the first Ctrl-C.
 func (c *benchCommand) Run(stdout io.Writer) error {
-	ctx, stop, err := reachServer(c.URL)
+	secure, err := c.trust.config(c.URL)
+	if err != nil {
+		return usageError{err}
+	}
+	ctx, stop, err := reachServer(c.URL, secure)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	config := bench.Config{
+		TLS: secure, Resume: c.Resume,
 		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size), Text: bench.Text(c.Text),
 		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,
 	}
@@ -151,10 +159,13 @@ func limited(r *bench.Result) bool {
 // checkServerURL: if there is none, kong says so.
 func checkServerURL(url string) error {
 	rest, ok := strings.CutPrefix(url, "ws://")
+	if !ok {
+		rest, ok = strings.CutPrefix(url, "wss://")
+	}
 	switch {
 	case url == "":
 	case !ok:
-		return fmt.Errorf("%q is not a ws:// URL", url)
+		return fmt.Errorf("%q is not a ws:// or wss:// URL", url)
 	case strings.ContainsAny(rest, "?#"): // it knows what it wants
 	case !strings.Contains(rest, "/"):
 		return fmt.Errorf("%s has no path: the chat is %[1]s/ws, or %[1]s/echo", url)
@@ -166,10 +177,10 @@ func checkServerURL(url string) error {
 
 // reachServer returns a context that the first Ctrl-C ends (a second one ends the
 // program at once), or says why the server there is no chat.
-func reachServer(url string) (context.Context, context.CancelFunc, error) {
+func reachServer(url string, secure *tls.Config) (context.Context, context.CancelFunc, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := terminal.Probe(ctx, url); err != nil {
+	if err := terminal.Probe(ctx, url, secure); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("%s: %w", url, err)
 	}

@@ -16,11 +16,12 @@ import (
 type chatCommand struct {
 	URL string `arg:"" optional:"" default:"ws://localhost:8080/ws" help:"The server (default ${default})."`
 
-	Interests []string      `placeholder:"A,B" help:"Prefer people who like one of these."`
-	Languages []string      `placeholder:"DE,EN" help:"Prefer people who speak one of these languages, at most five."`
-	Table     string        `placeholder:"NAME" help:"Meet only those who sit at the table of this name, as in an invite link."`
-	Plain     bool          `help:"Talk by lines, as if stdin and stdout were no terminal: each line of input is a message or a command such as /next, each line of output a message (Stranger: …) or a notice (* …)."`
-	RetryFor  time.Duration `placeholder:"TIME" default:"2m" help:"When the connection is lost, how long to try again before giving up; by lines only (default ${default})."`
+	Interests []string `placeholder:"A,B" help:"Prefer people who like one of these."`
+	Languages []string `placeholder:"DE,EN" help:"Prefer people who speak one of these languages, at most five."`
+	Table     string   `placeholder:"NAME" help:"Meet only those who sit at the table of this name, as in an invite link."`
+	Plain     bool     `help:"Talk by lines, as if stdin and stdout were no terminal: each line of input is a message or a command such as /next, each line of output a message (Stranger: …) or a notice (* …)."`
+	trust
+	RetryFor time.Duration `placeholder:"TIME" default:"2m" help:"When the connection is lost, how long to try again before giving up; by lines only (default ${default})."`
 }
 
 // Validate implements kong's hook: what a flag's type cannot say.
@@ -49,6 +50,10 @@ func (c *chatCommand) Run(stdout io.Writer) error {
 	byLines := c.Plain || !isTerminal(os.Stdin) || !isTerminalWriter(stdout)
 	if byLines {
 		config.Patient, config.RetryFor = true, c.RetryFor
+	}
+	var err error
+	if config.TLS, err = c.trust.config(c.URL); err != nil {
+		return usageError{err}
 	}
 	client, err := terminal.Open(ctx, config)
 	if err != nil {

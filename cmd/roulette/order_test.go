@@ -28,8 +28,8 @@ var mayImport = map[string][]string{
 	"web":               {},
 	"web/browsertest":   {},
 	"web/stranger":      {},
-	"bench":             {"frame"},
-	"bench/...":         {"frame", "bench", "bench/..."},
+	"bench":             {"frame", "frame/tls13"},
+	"bench/...":         {"frame", "frame/tls13", "bench", "bench/..."},
 	// Rooms of the program that know no connections.
 	"cmd/roulette/internal/admin":    {"metrics"},
 	"cmd/roulette/internal/limit":    {},

@@ -39,7 +39,7 @@ func (c *soakCommand) Validate() error {
 
 // Run soaks the server until the time is over or the first Ctrl-C.
 func (c *soakCommand) Run(stdout io.Writer) error {
-	ctx, stop, err := reachServer(c.URL)
+	ctx, stop, err := reachServer(c.URL, nil)
 	if err != nil {
 		return err
 	}

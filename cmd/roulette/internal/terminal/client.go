@@ -2,8 +2,10 @@ package terminal
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ import (
 // Config says how a Client works.
 type Config struct {
 	URL       string
+	TLS       *tls.Config // for wss://: whom to trust; nil is the system's roots
 	Interests []string
 	Languages []string
 	Table     string        // where to sit; "": nowhere
@@ -42,6 +45,7 @@ type Client struct {
 	// Immutable after Open.
 	ctx      context.Context
 	config   Config
+	http     *http.Client
 	commands chan func()
 	events   chan Event
 	done     chan struct{} // closed with events
@@ -98,7 +102,7 @@ func newClient(ctx context.Context, config Config) (*Client, error) {
 	}
 	config.URL = url
 	return &Client{
-		ctx: ctx, config: config,
+		ctx: ctx, config: config, http: newHTTPClient(config.TLS),
 		commands: make(chan func()), events: make(chan Event), done: make(chan struct{}),
 		delay: retryDelay, after: Looking, interests: config.Interests, maxMessage: defaultMaxMessage,
 	}, nil

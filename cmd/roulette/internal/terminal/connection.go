@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ const (
 // of them end with its context, and so does the socket.
 type connection struct {
 	url    string
+	client *http.Client
 	cancel context.CancelFunc
 	in     chan arrival // to the client
 	out    chan parcel  // from the client
@@ -56,9 +58,9 @@ type parcel struct {
 }
 
 // dial begins to connect. go must run what it is given.
-func dial(ctx context.Context, url string, spawn func(func())) *connection {
+func dial(ctx context.Context, client *http.Client, url string, spawn func(func())) *connection {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &connection{url: url, cancel: cancel, in: make(chan arrival), out: make(chan parcel)}
+	c := &connection{url: url, client: client, cancel: cancel, in: make(chan arrival), out: make(chan parcel)}
 	spawn(func() {
 		defer cancel()
 		c.tell(ctx, arrival{err: c.run(ctx, spawn)})
@@ -77,7 +79,7 @@ func (c *connection) tell(ctx context.Context, a arrival) {
 func (c *connection) run(ctx context.Context, spawn func(func())) error {
 	soon, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	ws, err := open(soon, c.url)
+	ws, err := open(soon, c.client, c.url)
 	if err != nil {
 		return err
 	}
@@ -180,22 +182,25 @@ type refusal struct {
 
 func (r *refusal) Error() string { return "the server answered " + VisibleLine(r.status) }
 
-// client goes through a proxy of the environment where there is TLS, by CONNECT. Without
-// TLS net/http would ask the proxy for the page itself, as it does for http, and an
-// upgrade is none: so it goes straight to the server.
-var client = &http.Client{Transport: func() http.RoundTripper {
+// newHTTPClient goes through a proxy of the environment where there is TLS, by CONNECT.
+// Without TLS net/http would ask the proxy for the page itself, as it does for http, and
+// an upgrade is none: so it goes straight to the server.
+func newHTTPClient(secure *tls.Config) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	if secure != nil {
+		t.TLSClientConfig = secure.Clone()
+	}
 	t.Proxy = func(r *http.Request) (*url.URL, error) {
 		if r.URL.Scheme != "https" {
 			return nil, nil
 		}
 		return http.ProxyFromEnvironment(r)
 	}
-	return t
-}()}
+	return &http.Client{Transport: t}
+}
 
 // open performs the handshake.
-func open(ctx context.Context, url string) (*websocket.Conn, error) {
+func open(ctx context.Context, client *http.Client, url string) (*websocket.Conn, error) {
 	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{record.Subprotocol}})
 	if err != nil {
 		return nil, explain(ctx, response, err)
@@ -282,9 +287,11 @@ func address(raw string) (string, error) {
 
 // Probe connects once to a server of any kind, and says in few words why that
 // cannot be done.
-func Probe(ctx context.Context, url string) error {
+func Probe(ctx context.Context, url string, secure *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
+	client := newHTTPClient(secure)
+	defer client.CloseIdleConnections()
 	ws, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
 		return explain(ctx, response, err)

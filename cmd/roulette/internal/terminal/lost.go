@@ -11,7 +11,7 @@ func (c *Client) open(s State) {
 	stopTimer(&c.retryTimer)
 	c.serverPause = false
 	c.pair, c.said = 0, nil
-	c.conn = dial(c.ctx, c.config.URL, c.workers.Go)
+	c.conn = dial(c.ctx, c.http, c.config.URL, c.workers.Go)
 	c.become(s)
 }
 
