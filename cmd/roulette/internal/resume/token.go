@@ -20,9 +20,10 @@ type Node uint64
 // cannot change it.
 type Token struct {
 	Pair   ID
-	Side   uint8 // 0 or 1: which of the two
-	Node   Node  // who issued it
-	Seat   uint32
+	Side   uint8     // 0 or 1: which of the two
+	Node   Node      // who issued it
+	Seat   uint32    // where the person sat then
+	Holder uint64    // known of the person by Node alone: tells them from others who sit there later
 	Issued time.Time // to the second
 }
 
@@ -33,11 +34,11 @@ var (
 )
 
 // The layout of a token before base64: version 1, side 1, node 8, pair 16,
-// seat 4, issued 4, MAC 16.
+// seat 4, issued 4, holder 8, MAC 16.
 const (
 	tokenVersion = 1
 	macSize      = 16
-	claimsSize   = 1 + 1 + 8 + 16 + 4 + 4
+	claimsSize   = 1 + 1 + 8 + 16 + 4 + 4 + 8
 	tokenSize    = claimsSize + macSize
 
 	// EncodedSize is the length of a token as text.
@@ -54,6 +55,7 @@ func (k *Keys) Append(dst []byte, t Token) []byte {
 	copy(raw[10:], t.Pair[:])
 	binary.BigEndian.PutUint32(raw[26:], t.Seat)
 	binary.BigEndian.PutUint32(raw[30:], uint32(t.Issued.Unix()))
+	binary.BigEndian.PutUint64(raw[34:], t.Holder)
 	copy(raw[claimsSize:], mac(k.keys[0], raw[:claimsSize]))
 	return encoding.AppendEncode(dst, raw[:])
 }
@@ -65,7 +67,8 @@ func (k *Keys) Open(text string) (Token, error) {
 	if len(text) != EncodedSize {
 		return Token{}, ErrMalformed
 	}
-	if _, err := encoding.Decode(raw[:], []byte(text)); err != nil {
+	// Decode passes over line ends.
+	if n, err := encoding.Decode(raw[:], []byte(text)); err != nil || n != tokenSize {
 		return Token{}, ErrMalformed
 	}
 	if raw[0] != tokenVersion || raw[1] > 1 {
@@ -78,6 +81,7 @@ func (k *Keys) Open(text string) (Token, error) {
 				Node:   Node(binary.BigEndian.Uint64(raw[2:])),
 				Pair:   ID(raw[10:26]),
 				Seat:   binary.BigEndian.Uint32(raw[26:]),
+				Holder: binary.BigEndian.Uint64(raw[34:]),
 				Issued: time.Unix(int64(binary.BigEndian.Uint32(raw[30:])), 0),
 			}, nil
 		}

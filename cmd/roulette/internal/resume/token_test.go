@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var sample = Token{Pair: ID{1, 2, 3, 15: 255}, Side: 1, Node: 1<<63 + 5, Seat: 1<<24 - 1, Issued: time.Unix(1_800_000_000, 0)}
+var sample = Token{Pair: ID{1, 2, 3, 15: 255}, Side: 1, Node: 1<<63 + 5, Seat: 1<<24 - 1, Holder: 1<<64 - 3, Issued: time.Unix(1_800_000_000, 0)}
 
 func TestTokenComesBack(t *testing.T) {
 	keys := NewKeys()
