@@ -65,6 +65,11 @@ type Counters struct {
 	PairingWait  Histogram // one value per client paired, that is two per pair
 	PairDuration Histogram
 
+	// Resume.
+	Breaks       uint64
+	Returns      [returnResults]uint64
+	AwayDuration Histogram
+
 	_ [cacheLine]byte
 }
 
@@ -84,6 +89,7 @@ func (c *Counters) Init() {
 	c.TLSHandshakeDuration.layout = handshakeDurationLayout
 	c.PairingWait.layout = pairingWaitLayout
 	c.PairDuration.layout = pairDurationLayout
+	c.AwayDuration.layout = awayDurationLayout
 }
 
 // SetLoad replaces what is known of the worker's own loop: how many events
@@ -138,6 +144,10 @@ func (c *Counters) Add(other *Counters) {
 	c.WaitsGivenUp += other.WaitsGivenUp
 	c.PairingWait.Add(&other.PairingWait)
 	c.PairDuration.Add(&other.PairDuration)
+
+	c.Breaks += other.Breaks
+	addAll(c.Returns[:], other.Returns[:])
+	c.AwayDuration.Add(&other.AwayDuration)
 }
 
 func addAll[T int64 | uint64](dst, src []T) {

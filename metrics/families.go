@@ -70,6 +70,16 @@ func newFamilies(cfg Config) []family {
 		histogram("pair_duration_seconds", "Time from pairing to parting.",
 			func(c *Counters) *Histogram { return &c.PairDuration }),
 
+		// Resume.
+		counter("resume_breaks_total", "Connections lost whose seat was kept.",
+			func(c *Counters) uint64 { return c.Breaks }),
+		counters("resume_returns_total", "What came of wishes to have a seat back, and of seats that nobody came back to.",
+			"result", returnResultLabels[:], func(c *Counters) []uint64 { return c.Returns[:] }),
+		gauge("resume_away_seats", "People who are away and whose seat is kept.",
+			func(s *scrape) float64 { return float64(s.status.Away) }),
+		histogram("resume_away_seconds", "Time from the loss of a connection to the return, or to the end of the seat.",
+			func(c *Counters) *Histogram { return &c.AwayDuration }),
+
 		// Relay.
 		counters("relayed_messages_total", "Messages passed on to a partner, by opcode.",
 			"opcode", opcodeLabels[:], func(c *Counters) []uint64 { return c.RelayedMessages[:] }),

@@ -76,6 +76,12 @@ var (
 		30*time.Second, time.Minute, 2*time.Minute, 5*time.Minute,
 		10*time.Minute, 20*time.Minute, 30*time.Minute, time.Hour, 2*time.Hour)
 
+	// A blip lasts a second or a few, a reload less; the usual grace is 45 s, and
+	// five minutes in the background.
+	awayDurationLayout = durations(
+		250*time.Millisecond, 500*time.Millisecond, time.Second, 2500*time.Millisecond, 5*time.Second,
+		10*time.Second, 20*time.Second, 45*time.Second, time.Minute, 2*time.Minute, 5*time.Minute)
+
 	// One message costs a few microseconds, the last of a full batch of readiness
 	// events some hundred times that; 100 ms is the alert.
 	relayLatencyLayout = durations(

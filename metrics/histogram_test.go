@@ -13,6 +13,7 @@ var layouts = map[string]*layout{
 	"handshake duration":  handshakeDurationLayout,
 	"pairing wait":        pairingWaitLayout,
 	"pair duration":       pairDurationLayout,
+	"away duration":       awayDurationLayout,
 	"relay latency":       relayLatencyLayout,
 	"events per wake-up":  eventsPerWakeupLayout,
 }

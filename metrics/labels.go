@@ -59,6 +59,7 @@ const (
 	CloseInvalidPayload                  // 1007
 	CloseTooBig                          // 1009
 	CloseTimeout                         // 4408: no pong, or a stalled receiver
+	CloseTakenOver                       // 4409: another connection of the client has its place
 	CloseRateLimited                     // 4429
 	CloseOverloaded                      // 4453
 	CloseOther                           // any other code
@@ -66,7 +67,7 @@ const (
 )
 
 var closeCodeLabels = [closeCodes]string{
-	"1000", "1001", "1002", "1005", "1006", "1007", "1009", "4408", "4429", "4453", "other",
+	"1000", "1001", "1002", "1005", "1006", "1007", "1009", "4408", "4409", "4429", "4453", "other",
 }
 
 func (c CloseCode) String() string { return closeCodeLabels[c] }
@@ -91,6 +92,8 @@ func CloseCodeOf(code uint16) CloseCode {
 		return CloseTooBig
 	case 4408:
 		return CloseTimeout
+	case 4409:
+		return CloseTakenOver
 	case 4429:
 		return CloseRateLimited
 	case 4453:
@@ -238,6 +241,23 @@ const (
 var endReasonLabels = [endReasons]string{"next", "stop", "disconnected", "stalled", "kicked", "closed"}
 
 func (r EndReason) String() string { return endReasonLabels[r] }
+
+// ReturnResult is what came of a client's wish to have its place back, or of the
+// place of one that did not come.
+type ReturnResult uint8
+
+const (
+	ReturnBack    ReturnResult = iota // it has its place
+	ReturnMet                         // it has one at a meeting place: another process knew the pair
+	ReturnOlder                       // a newer connection of the client has it
+	ReturnRefused                     // the token is not genuine, or the pair is over
+	ReturnLapsed                      // nobody came in time
+	returnResults
+)
+
+var returnResultLabels = [returnResults]string{"back", "met", "older", "refused", "lapsed"}
+
+func (r ReturnResult) String() string { return returnResultLabels[r] }
 
 // Opcode is the kind of a relayed message.
 type Opcode uint8

@@ -47,6 +47,8 @@ type Status struct {
 	ConnectionsLimit int
 	// Pairs is the number of pairs that are chatting.
 	Pairs int
+	// Away is the number of people whose connection was lost and whose seat is kept.
+	Away int
 	// OldestWait is when the client that has waited longest entered the pool;
 	// zero when nobody waits, which is shown as 0.
 	OldestWait time.Time

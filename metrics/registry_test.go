@@ -112,10 +112,12 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"worker_busy_seconds_total":   {"worker", "0 1"},
 		"worker_wakeups_total":        {"worker", "0 1"},
 		"worker_events_total":         {"worker", "0 1"},
+		"resume_returns_total":        {"result", "back met older refused lapsed"},
 	}
 	plain := strings.Fields(`connections_limit connections_accepted_total connection_duration_seconds
 		handshake_duration_seconds pairs pairs_created_total pairing_wait_seconds
-		pairing_oldest_wait_timestamp_seconds pair_duration_seconds relayed_bytes_total
+		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
+		resume_away_seats resume_away_seconds relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
 		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open
@@ -128,7 +130,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 			want = append(want, fmt.Sprintf("%s{%s=%q}", name, l.label, v))
 		}
 	}
-	for _, code := range strings.Fields("1000 1001 1002 1005 1006 1007 1009 4408 4429 4453 other") {
+	for _, code := range strings.Fields("1000 1001 1002 1005 1006 1007 1009 4408 4409 4429 4453 other") {
 		for _, by := range []string{"client", "server"} {
 			want = append(want, fmt.Sprintf("connections_closed_total{code=%q,initiator=%q}", code, by))
 		}

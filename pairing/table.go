@@ -329,6 +329,19 @@ func (t *Table) Number(id uint32) uint32 {
 	return 0
 }
 
+// Began is when the pair of a client began, on the clock of the calls. Both ends say
+// the same. False: it has no partner.
+func (t *Table) Began(id uint32) (since uint32, ok bool) {
+	e := t.entry(id)
+	if e == nil {
+		return 0, false
+	}
+	s := t.shardOf(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.since, e.state == paired
+}
+
 // Clients is how many clients there are at this moment.
 func (t *Table) Clients() int { return int(t.clients.Load()) }
 
