@@ -329,17 +329,30 @@ func (t *Table) Number(id uint32) uint32 {
 	return 0
 }
 
-// Began is when the pair of a client began, on the clock of the calls. Both ends say
-// the same. False: it has no partner.
-func (t *Table) Began(id uint32) (since uint32, ok bool) {
-	e := t.entry(id)
-	if e == nil {
-		return 0, false
+// Name tells the pair of a client from all others that this table has had: both
+// clients get the same, until either is moved. low is the lower of the two. False:
+// it has no partner.
+func (t *Table) Name(id uint32) (name uint64, low uint32, ok bool) {
+	for {
+		partner, ok := t.Partner(id)
+		e, other := t.entry(id), t.entry(partner)
+		if !ok || e == nil || other == nil {
+			return 0, 0, false
+		}
+		s, theirs := t.shardOf(id), t.shardOf(partner)
+		lockBoth(s, theirs)
+		still := e.link.Load() == partner+1
+		if low = id; partner < id {
+			low, e = partner, other
+		}
+		// A client's number is given again, but not so often at one moment that
+		// its life comes round.
+		name = uint64(e.since)<<32 | uint64(low)<<8 | uint64(e.life)
+		unlockBoth(s, theirs)
+		if still {
+			return name, low, true
+		}
 	}
-	s := t.shardOf(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return e.since, e.state == paired
 }
 
 // Clients is how many clients there are at this moment.

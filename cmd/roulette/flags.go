@@ -29,6 +29,8 @@ var flagGroups = []kong.Group{
 type serveFlags struct {
 	Config string `group:"file" placeholder:"FILE" help:"TOML file of settings, whose keys are the names of these flags. Flags and the environment stand above it."`
 
+	ResumeKey string `group:"file" placeholder:"FILE" help:"Keys that sign what a broken chat is resumed with, the same for all processes that people may come back to; made if it is not there. The default is a file in the state folder; without one, chats end with the process."`
+
 	Listen     []string    `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo; unix: and a path is a Unix socket, whose clients are trusted proxies. May be given several times (default ${default})."`
 	SocketMode permissions `group:"where" placeholder:"MODE" default:"0660" help:"Permissions of Unix sockets, in octal: who may write may connect (default ${default})."`
 	BasePath   string      `group:"where" placeholder:"PATH" default:"/" help:"Path that the page and its links, /ws, /echo and /healthz are below, such as /chat/ where a proxy has other sites beside it (default ${default})."`
@@ -45,7 +47,7 @@ type serveFlags struct {
 	ACMEDomain    []string      `group:"tls" placeholder:"NAME" help:"Name for which a certificate is obtained and renewed (ACME), such as chat.example.org. May be given several times. Whoever does it accepts the CA's terms of service."`
 	ACMEEmail     string        `group:"tls" placeholder:"ADDRESS" help:"Where the CA sends warnings."`
 	ACMEDirectory string        `group:"tls" placeholder:"URL" help:"The CA's directory; the default is Let's Encrypt's."`
-	StateDir      string        `group:"tls" placeholder:"DIR" help:"Folder for what has to outlive a restart: certificates obtained, the keys of session tickets. Made if it is not there, for its owner only. The default is systemd's StateDirectory."`
+	StateDir      string        `group:"tls" placeholder:"DIR" help:"Folder for what has to outlive a restart: certificates obtained, the keys of session tickets and of broken chats. Made if it is not there, for its owner only. The default is systemd's StateDirectory."`
 	RedirectHTTP  bool          `group:"tls" help:"Send requests in the clear to https:// instead of answering them."`
 	RedirectPort  int           `group:"tls" placeholder:"PORT" default:"0" help:"Port of https:// as clients see it; 0 is that of the first --listen-tls (default ${default})."`
 	HSTS          time.Duration `group:"tls" placeholder:"TIME" default:"0s" help:"How long browsers are to come by TLS only, such as 8760h; 0 tells them nothing (default ${default})."`
@@ -62,14 +64,18 @@ type serveFlags struct {
 	ProxyProtocol            bool     `live:"" group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
 	MemoryShare              int      `live:"" group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
 
-	HandshakeTimeout time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
-	PingInterval     time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
-	PongTimeout      time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
-	HiddenTimeout    time.Duration `live:"" group:"time" placeholder:"TIME" default:"5m" help:"How long a page in the background, which may be frozen, may say nothing (default ${default})."`
-	StallTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
-	KeepAlive        time.Duration `group:"time" placeholder:"TIME" default:"75s" help:"How long a connection may be idle between two pages; more than a balancer in front keeps it, which is often 60 s (default ${default})."`
-	DrainTime        time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
-	DrainGrace       time.Duration `live:"" group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
+	MaxAway int `live:"" group:"limits" placeholder:"N" default:"20000" help:"People whose connection was lost and whose seat is kept, at once; 0 is none, and then no chat is resumed (default ${default})."`
+
+	HandshakeTimeout  time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
+	PingInterval      time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
+	PongTimeout       time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
+	HiddenTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"5m" help:"How long a page in the background, which may be frozen, may say nothing (default ${default})."`
+	ResumeGrace       time.Duration `live:"" group:"time" placeholder:"TIME" default:"45s" help:"How long the seat of a lost connection is kept (default ${default})."`
+	ResumeHiddenGrace time.Duration `live:"" group:"time" placeholder:"TIME" default:"5m" help:"How long it is kept if the page was in the background (default ${default})."`
+	StallTimeout      time.Duration `live:"" group:"time" placeholder:"TIME" default:"15s" help:"How long a client may take nothing of what waits for it (default ${default})."`
+	KeepAlive         time.Duration `group:"time" placeholder:"TIME" default:"75s" help:"How long a connection may be idle between two pages; more than a balancer in front keeps it, which is often 60 s (default ${default})."`
+	DrainTime         time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
+	DrainGrace        time.Duration `live:"" group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
 
 	LogLevel  slog.Level `live:"" group:"log" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error (default ${default})."`
 	LogFormat string     `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"text or json (default ${default})."`
@@ -98,6 +104,7 @@ func (c *serveFlags) check(values *config.Values) {
 		{"message-rate", c.MessageRate, maxRate},
 		{"message-burst", c.MessageBurst, 1 << 20},
 		{"memory-share", c.MemoryShare, 100},
+		{"max-away", c.MaxAway, server.MaxAway},
 	} {
 		switch {
 		case n.value < 0:
@@ -114,6 +121,8 @@ func (c *serveFlags) check(values *config.Values) {
 		{"ping-interval", c.PingInterval, minTime, maxTime},
 		{"pong-timeout", c.PongTimeout, minTime, maxTime},
 		{"hidden-timeout", c.HiddenTimeout, minTime, maxTime},
+		{"resume-grace", c.ResumeGrace, minTime, maxTime},
+		{"resume-hidden-grace", c.ResumeHiddenGrace, minTime, maxTime},
 		{"stall-timeout", c.StallTimeout, minTime, netpoll.MaxStallTimeout},
 		{"keep-alive", c.KeepAlive, minTime, maxTime},
 		{"drain-time", c.DrainTime, minTime, maxTime},
@@ -228,6 +237,9 @@ func (c *serveFlags) settings() server.Settings {
 		PingInterval:             c.PingInterval,
 		PongTimeout:              c.PongTimeout,
 		HiddenTimeout:            c.HiddenTimeout,
+		ResumeGrace:              c.ResumeGrace,
+		ResumeHiddenGrace:        c.ResumeHiddenGrace,
+		MaxAway:                  c.MaxAway,
 		StallTimeout:             c.StallTimeout,
 		AllowedOrigins:           c.AllowedOrigins,
 		TrustedProxies:           trusted,

@@ -10,10 +10,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"roulette/cmd/roulette/internal/config"
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/cmd/roulette/internal/tlsfront"
 )
@@ -90,6 +92,27 @@ func (c *serveFlags) stateDir() string {
 	}
 	first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
 	return first
+}
+
+// resumeKeys are what broken chats are resumed with: those of the file that is named,
+// or that stands among what outlives a restart; else they end with the process.
+func (c *serveFlags) resumeKeys() (*resume.Keys, error) {
+	file := c.ResumeKey
+	if file == "" {
+		dir, err := openStateDir(c.stateDir())
+		if err != nil {
+			return nil, fmt.Errorf("--state-dir: %w", err)
+		}
+		if dir == "" {
+			return resume.NewKeys(), nil
+		}
+		file = filepath.Join(dir, "resume.key")
+	}
+	keys, err := resume.LoadOrMakeKeys(file)
+	if err != nil {
+		return nil, fmt.Errorf("--resume-key: %w", err)
+	}
+	return keys, nil
 }
 
 func (c *serveFlags) pairs() (list []tlsfront.Pair) {

@@ -57,6 +57,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
+	keys, err := c.resumeKeys()
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -68,6 +72,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Log:       c.log,
 
 		TLS:        secure.config(),
+		ResumeKeys: keys,
 		AdminHosts: c.AdminHosts,
 
 		SecurityContact: c.SecurityContact,

@@ -49,14 +49,15 @@ func AppendWaiting(dst []byte, alone bool, patience time.Duration) []byte {
 }
 
 // AppendPaired appends that a partner was found, who shares the interests in
-// common, and these languages; nil if the client has named none.
-func AppendPaired(dst []byte, pair uint32, common, languages []string) []byte {
+// common, and these languages; nil if the client has named none. token, if there is
+// one, is what the pairing can be resumed with.
+func AppendPaired(dst []byte, pair uint32, common, languages []string, token []byte) []byte {
 	dst = appendInt(begin(dst, TypePaired), "pair", int64(pair))
 	dst = appendList(dst, "common", common)
 	if languages != nil {
 		dst = appendList(dst, "common_languages", languages)
 	}
-	return end(dst)
+	return end(appendToken(dst, token))
 }
 
 // AppendLeft appends that the partner is gone.

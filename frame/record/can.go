@@ -13,8 +13,8 @@ const (
 	CanTables
 	CanResume
 
-	// CanAll is what the server agrees to: not yet resume.
-	CanAll = CanResume - 1
+	// CanAll is what the server knows.
+	CanAll = 1<<iota - 1
 )
 
 // words are those of Can, by bit.

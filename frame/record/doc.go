@@ -125,8 +125,8 @@
 // the client will do and says what it understands. The server answers with a second
 // hello: the words that it knows too, in its order.
 //
-//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","…"]}
-//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables"],
+//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","…"]}
+//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume"],
 //	         "heartbeat":25,"hidden":300,"people":2}
 //
 // The answer has heartbeat and hidden, in seconds, only with the word heartbeat, and

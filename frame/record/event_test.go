@@ -24,7 +24,7 @@ var serverRecords = []struct {
 	{"hello, the second", func(b []byte) []byte {
 		return AppendTerms(b, Terms{Can: CanAll, Heartbeat: 25 * time.Second, Hidden: 90500 * time.Millisecond, People: 2})
 	},
-		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables"],"heartbeat":25,"hidden":90.5,"people":2}`,
+		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume"],"heartbeat":25,"hidden":90.5,"people":2}`,
 		Event{Type: TypeHello, Terms: &Terms{CanAll, 25 * time.Second, 90500 * time.Millisecond, 2}}},
 	{"hello of who can nothing", func(b []byte) []byte { return AppendTerms(b, Terms{Heartbeat: time.Second, People: 2}) },
 		`{"type":"hello","can":[]}`, Event{Type: TypeHello, Terms: &Terms{}}},
@@ -32,10 +32,10 @@ var serverRecords = []struct {
 	{"waiting alone", func(b []byte) []byte { return AppendWaiting(b, true, 1500*time.Millisecond) },
 		`{"type":"waiting","alone":true,"patience":1.5}`,
 		Event{Type: TypeWaiting, Alone: true, Patience: 1500 * time.Millisecond}},
-	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{"de", "en"}) },
+	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{"de", "en"}, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":["de","en"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{"de", "en"}}},
-	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{}) },
+	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{}, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":[]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{}}},
 	{"closed", func(b []byte) []byte { return AppendLeft(b, 7, LeftClosed) },
@@ -58,13 +58,13 @@ var serverRecords = []struct {
 		`{"type":"resend","pair":2,"from":34,"lost":2}`, Event{Type: TypeResend, Pair: 2, From: 34, Lost: 2}},
 	{"lost", func(b []byte) []byte { return AppendAway(b, 7, AwayLost) },
 		`{"type":"away","pair":7,"reason":"lost"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayLost}},
-	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}, nil) },
+	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}, nil, nil) },
 		`{"type":"paired","pair":7,"common":["go","music"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
-	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil, nil) },
+	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil, nil, nil) },
 		`{"type":"paired","pair":4294967295,"common":[]}`,
 		Event{Type: TypePaired, Pair: math.MaxUint32, Common: []string{}}},
-	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}, nil) },
+	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}, nil, nil) },
 		`{"type":"paired","pair":1,"common":["\"\\","</b>😀"]}`,
 		Event{Type: TypePaired, Pair: 1, Common: []string{`"\`, "</b>😀"}}},
 	{"left", func(b []byte) []byte { return AppendLeft(b, 7, LeftDisconnected) },
@@ -245,7 +245,7 @@ func TestAllocations(t *testing.T) {
 		"AppendCommand":       func() { AppendCommand(dst, ping) },
 		"Parse ping":          func() { Parse(pinging, do) },
 		"Parse hello":         func() { Parse(hello, do) },
-		"AppendPaired":        func() { AppendPaired(dst, 7, common, common) },
+		"AppendPaired":        func() { AppendPaired(dst, 7, common, common, token) },
 		"AppendLeft":          func() { AppendLeft(dst, 7, LeftNext) },
 		"AppendTyping":        func() { AppendTyping(dst, 7, true) },
 		"AppendOnline":        func() { AppendOnline(dst, 1000) },
@@ -303,7 +303,7 @@ func encodeEvent(e Event) []byte {
 	case TypeWaiting:
 		return AppendWaiting(nil, e.Alone, e.Patience)
 	case TypePaired:
-		return AppendPaired(nil, e.Pair, e.Common, e.Languages)
+		return AppendPaired(nil, e.Pair, e.Common, e.Languages, []byte(e.Token))
 	case TypeLeft:
 		return AppendLeft(nil, e.Pair, e.Reason)
 	case TypeTyping:

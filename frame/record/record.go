@@ -60,6 +60,7 @@ var (
 var (
 	ErrUnknownType = errUnknownType
 	ErrLateHello   = &Error{ErrBadRecord.Code, "hello is not the first record"}
+	ErrOutOfTurn   = &Error{ErrBadRecord.Code, "resend at the wrong moment, or from the wrong message"}
 )
 
 // Bad records that a client's author will want to know more about.

@@ -17,7 +17,7 @@ type progress struct {
 	muted   bool   // its chat is thrown away until its resend
 }
 
-// Generation is that of the latest return.
+// Generation is that of the latest break or return.
 func (x *Exchange) Generation() uint64 { return x.generation }
 
 // Away reports whether side has no connection.
@@ -38,15 +38,16 @@ func (x *Exchange) Break(side int) {
 	x.begin()
 }
 
-// begin forgets what the sides have said of the generation before.
+// begin begins a generation, and forgets what the sides have said of the one before.
 func (x *Exchange) begin() {
+	x.generation++
 	for i := range x.sides {
 		x.sides[i].muted, x.sides[i].counted = true, false
 	}
 }
 
 // Return notes that side has come back on a new connection, its try-th, having
-// shown have messages. It begins a generation. False: a newer connection of that
+// shown have messages. False: a newer connection of that
 // side was here already, and this one is to be closed (R3). The caller then asks
 // the other side, if that is here, for its count.
 func (x *Exchange) Return(side int, try uint32, have uint64) bool {
@@ -55,7 +56,6 @@ func (x *Exchange) Return(side int, try uint32, have uint64) bool {
 		return false
 	}
 	x.begin()
-	x.generation++
 	s.try, s.away, s.have, s.counted = try, false, have, true
 	return true
 }

@@ -11,7 +11,7 @@ func returning(t *testing.T) *Exchange {
 	t.Helper()
 	var x Exchange
 	x.Break(0)
-	if !x.Return(0, 1, 3) || x.Have(0, 1, 9) || !x.Have(1, 1, 5) {
+	if !x.Return(0, 1, 3) || x.Have(0, 2, 9) || !x.Have(1, 2, 5) {
 		t.Fatal("no return")
 	}
 	return &x
@@ -22,10 +22,10 @@ func TestReturn(t *testing.T) {
 	if x.Count(0) != 3 || x.Count(1) != 5 || x.Settled() || x.Relays(0) || x.Relays(1) {
 		t.Errorf("%+v", x)
 	}
-	if !x.Resend(0, 1, 6, 0) || !x.Relays(0) || x.Relays(1) || x.Settled() {
+	if !x.Resend(0, 2, 6, 0) || !x.Relays(0) || x.Relays(1) || x.Settled() {
 		t.Errorf("after the first resend: %+v", x)
 	}
-	if !x.Resend(1, 1, 6, 2) || !x.Settled() {
+	if !x.Resend(1, 2, 6, 2) || !x.Settled() {
 		t.Errorf("after both: %+v", x)
 	}
 }
@@ -39,14 +39,14 @@ func TestOutOfTurn(t *testing.T) {
 	}{
 		{"an older try", func(x *Exchange) bool { return x.Return(0, 1, 3) }},
 		{"no try", func(x *Exchange) bool { return x.Return(1, 0, 3) }},
-		{"count of an old generation", func(x *Exchange) bool { return x.Have(1, 0, 5) }},
-		{"count of a generation to come", func(x *Exchange) bool { return x.Have(1, 2, 5) }},
-		{"count said twice", func(x *Exchange) bool { return x.Have(1, 1, 4) }},
-		{"resend of an old generation", func(x *Exchange) bool { return x.Resend(0, 0, 6, 0) }},
-		{"resend too early", func(x *Exchange) bool { return x.Resend(0, 1, 5, 0) }},
-		{"resend too late", func(x *Exchange) bool { return x.Resend(0, 1, 7, 0) }},
-		{"resend that loses nothing it skips", func(x *Exchange) bool { return x.Resend(0, 1, 6, 1) }},
-		{"resend that wraps", func(x *Exchange) bool { return x.Resend(0, 1, 0, ^uint64(5)) }},
+		{"count of an old generation", func(x *Exchange) bool { return x.Have(1, 1, 5) }},
+		{"count of a generation to come", func(x *Exchange) bool { return x.Have(1, 3, 5) }},
+		{"count said twice", func(x *Exchange) bool { return x.Have(1, 2, 4) }},
+		{"resend of an old generation", func(x *Exchange) bool { return x.Resend(0, 1, 6, 0) }},
+		{"resend too early", func(x *Exchange) bool { return x.Resend(0, 2, 5, 0) }},
+		{"resend too late", func(x *Exchange) bool { return x.Resend(0, 2, 7, 0) }},
+		{"resend that loses nothing it skips", func(x *Exchange) bool { return x.Resend(0, 2, 6, 1) }},
+		{"resend that wraps", func(x *Exchange) bool { return x.Resend(0, 2, 0, ^uint64(5)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := returning(t)
@@ -57,7 +57,7 @@ func TestOutOfTurn(t *testing.T) {
 		})
 	}
 	x := returning(t)
-	if !x.Resend(0, 1, 6, 0) || x.Resend(0, 1, 6, 0) {
+	if !x.Resend(0, 2, 6, 0) || x.Resend(0, 2, 6, 0) {
 		t.Error("a resend counts once")
 	}
 	var fresh Exchange
@@ -71,10 +71,10 @@ func TestBreakDuringTheReturn(t *testing.T) {
 	for side := range 2 {
 		x := returning(t)
 		x.Break(side)
-		if x.Resend(0, 1, 6, 0) || x.Resend(1, 1, 4, 0) || x.Met() {
+		if x.Resend(0, 2, 6, 0) || x.Resend(1, 2, 4, 0) || x.Met() {
 			t.Errorf("side %d: %+v", side, x)
 		}
-		if !x.Return(side, 2, 4) || x.Generation() != 2 || x.Met() || !x.Have(1-side, 2, 6) || !x.Met() {
+		if !x.Return(side, 2, 4) || x.Generation() != 4 || x.Met() || !x.Have(1-side, 4, 6) || !x.Met() {
 			t.Errorf("side %d, back: %+v", side, x)
 		}
 	}
@@ -86,13 +86,13 @@ func TestNobodyIsCountedAway(t *testing.T) {
 	var x Exchange
 	x.Break(0)
 	x.Break(1)
-	if !x.Return(0, 1, 3) || x.Have(1, 1, 5) {
+	if !x.Return(0, 1, 3) || x.Have(1, 3, 5) {
 		t.Errorf("%+v", x)
 	}
 	if !x.Return(1, 1, 5) || x.Met() {
 		t.Errorf("%+v", x)
 	}
-	if !x.Have(0, 2, 3) {
+	if !x.Have(0, 4, 3) {
 		t.Errorf("%+v", x)
 	}
 }

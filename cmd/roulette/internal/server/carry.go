@@ -49,6 +49,9 @@ type traits struct {
 	again          bool   // there is such a one
 	typing         bool
 	begun, greeted bool
+	sought         bool
+	resumable      uint32
+	holder         uint64
 	wishes         *pairing.Wishes
 }
 
@@ -129,6 +132,8 @@ func (k *carry) append(dst []byte) []byte {
 		w.bool(p.typing)
 		w.bool(p.begun)
 		w.bool(p.greeted)
+		w.bool(p.sought)
+		w.uints(uint64(p.resumable), p.holder)
 		w.wishes(p.wishes)
 	}
 	if s := k.standing; s != nil {
@@ -180,7 +185,8 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 	if sections&hasTraits != 0 {
 		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint8),
 			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
-			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), wishes: r.wishes()}
+			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), sought: r.bool(),
+			resumable: r.uint32(), holder: r.uint(math.MaxUint64), wishes: r.wishes()}
 	}
 	if sections&hasStanding != 0 {
 		s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}

@@ -25,7 +25,7 @@ func carries() []*carry {
 			id: 1<<24 - 1, conn: netpoll.Detached{FD: -1, State: uint16(richKind) | uint16(open) | pinged, Rate: 123, Heard: 1, Unmoved: 14_000,
 				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
 			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
-			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true},
+			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true, sought: true, resumable: 4, holder: 1<<64 - 1},
 			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255},
 		},
 		{
@@ -106,7 +106,7 @@ func TestCarryHasEverything(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{rich{}, "told parted online wishes typingSince onlineAt spoke typing begun can greeted life"},
+		{rich{}, "told parted online resumable muted kept typingSince onlineAt spoke typing begun sought wishes holder can greeted life"},
 		{partial{}, "Decoder since promised"},
 		{request{}, "bytes client"},
 		{pairing.Wishes{}, "Interests Languages Table"},

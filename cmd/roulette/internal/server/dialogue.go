@@ -24,6 +24,9 @@ var commands = [record.Kinds]command{
 	record.Hiding: {record.CanAway, (*turn).hiding},
 	record.Shown:  {record.CanAway, (*turn).shown},
 	record.Again:  {record.CanAgain, (*turn).again},
+	record.Resume: {record.CanResume, (*turn).resume},
+	record.Have:   {record.CanResume, (*turn).have},
+	record.Resend: {record.CanResume, (*turn).resend},
 }
 
 // control obeys the records of one control message of a rich client. False: c
@@ -67,7 +70,10 @@ func (t *turn) next(cmd record.Command) {
 	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(seatOf(c)) {
 		return
 	}
+	r.sought = true
+	c.Lock()
 	r.wish(cmd)
+	c.Unlock()
 	r.typing = false
 	t.writeBack() // before what follows
 	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes)

@@ -25,6 +25,7 @@ const (
 	messageLate
 	rateExceeded
 	overloaded
+	takenOver
 	garbled
 	serverStopped
 	reasons
@@ -37,23 +38,25 @@ type ending struct {
 	label metrics.CloseCode
 	by    metrics.Initiator
 	pair  parting // what becomes of its pair
+	keeps bool    // its seat is kept, if the pair can be resumed
 }
 
 var endings = [reasons]ending{
-	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, closed},
-	clientVanished: {ws.StatusAbnormalClosure, "connection lost", metrics.CloseAbnormal, metrics.ByClient, lost},
-	protocolError:  {ws.StatusProtocolError, "protocol error", metrics.CloseProtocolError, metrics.ByServer, kicked},
-	invalidUTF8:    {ws.StatusInvalidFramePayloadData, "text is not UTF-8", metrics.CloseInvalidPayload, metrics.ByServer, kicked},
-	messageTooBig:  {ws.StatusMessageTooBig, "message is too big", metrics.CloseTooBig, metrics.ByServer, kicked},
-	draining:       {ws.StatusGoingAway, "server is going away", metrics.CloseGoingAway, metrics.ByServer, lost},
-	noPong:         {4408, "no pong in time", metrics.CloseTimeout, metrics.ByServer, lost},
-	noHeartbeat:    {4408, "no heartbeat in time", metrics.CloseTimeout, metrics.ByServer, lost},
-	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, byStall},
-	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, byStall},
-	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked},
-	overloaded:     {4453, "memory is short", metrics.CloseOverloaded, metrics.ByServer, lost},
-	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, kicked},
-	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, lost},
+	clientClosed:   {ws.StatusNormalClosure, "", metrics.CloseNormal, metrics.ByClient, closed, false},
+	clientVanished: {ws.StatusAbnormalClosure, "connection lost", metrics.CloseAbnormal, metrics.ByClient, lost, true},
+	protocolError:  {ws.StatusProtocolError, "protocol error", metrics.CloseProtocolError, metrics.ByServer, kicked, false},
+	invalidUTF8:    {ws.StatusInvalidFramePayloadData, "text is not UTF-8", metrics.CloseInvalidPayload, metrics.ByServer, kicked, false},
+	messageTooBig:  {ws.StatusMessageTooBig, "message is too big", metrics.CloseTooBig, metrics.ByServer, kicked, false},
+	draining:       {ws.StatusGoingAway, "server is going away", metrics.CloseGoingAway, metrics.ByServer, lost, true},
+	noPong:         {4408, "no pong in time", metrics.CloseTimeout, metrics.ByServer, lost, true},
+	noHeartbeat:    {4408, "no heartbeat in time", metrics.CloseTimeout, metrics.ByServer, lost, true},
+	stalled:        {4408, "not reading", metrics.CloseTimeout, metrics.ByServer, byStall, true},
+	messageLate:    {4408, "message not finished in time", metrics.CloseTimeout, metrics.ByServer, byStall, true},
+	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked, false},
+	overloaded:     {4453, "memory is short", metrics.CloseOverloaded, metrics.ByServer, lost, true},
+	takenOver:      {4409, "another connection has taken this one's place", metrics.CloseTakenOver, metrics.ByServer, lost, false},
+	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, kicked, false},
+	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, lost, false},
 }
 
 // goodbye is how one connection ends: the reason, the close frame that says so,

@@ -34,6 +34,7 @@ type handler struct {
 	reply       []byte // scratch: a response or a close frame
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
+	token       []byte // scratch
 	counters    metrics.Counters
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
@@ -213,6 +214,7 @@ func (h *handler) Tick() {
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
 	h.server.crowd.Look(h.server.poller.Count())
+	h.sweepAway()
 	h.server.lookAtAwaited()
 	h.server.pressure.Look(now, h.rules.MemoryShare)
 	h.server.refusals.flush(now)
@@ -259,7 +261,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 		}
 		h.account(c, why, endings[why].label)
 		h.counters.Connections[metrics.ConnectionClosing]--
-		h.remove(c, why)
+		h.remove(c, why.goodbye())
 	}
 	h.releaseHeld(c)
 	h.releaseAddress(c)
@@ -305,13 +307,18 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 	// First nobody can write to it any more, then the table forgets it: a
 	// partner that was about to write finds one or the other (I7).
 	c.Finish(h.reply)
-	h.remove(c, g.why)
+	h.remove(c, g)
 }
 
 // remove takes c, to which nobody can write any more, out of the table.
-func (h *handler) remove(c *netpoll.Conn, why reason) {
+func (h *handler) remove(c *netpoll.Conn, g goodbye) {
+	// A page that is loaded again, or left, closes with 1001: it may come back.
+	leaves := g.why == clientClosed && g.code == ws.StatusGoingAway
+	if (leaves || endings[g.why].keeps) && h.keepSeat(c, endings[g.why].pair) {
+		return
+	}
 	change := h.server.pairs.Leave(seatOf(c), h.worker.Now())
-	h.apply(partner{here: c}, &change, endings[why].pair)
+	h.apply(partner{here: c}, &change, endings[g.why].pair)
 }
 
 // account counts the end of a WebSocket connection, once (I8).
@@ -333,7 +340,7 @@ func (h *handler) collect() *metrics.Counters {
 	states := &h.counters.Connections
 	states[metrics.ConnectionIdle] = h.chats
 	if h.worker.Index() == 0 { // the table is no worker's: this one reports it
-		waiting, paired := int64(pairs.Waiting()), int64(2*pairs.Pairs())
+		waiting, paired := int64(pairs.Waiting()), int64(2*pairs.Pairs()-h.server.breaks.away())
 		states[metrics.ConnectionWaiting], states[metrics.ConnectionPaired] = waiting, paired
 		states[metrics.ConnectionIdle] -= waiting + paired
 	}

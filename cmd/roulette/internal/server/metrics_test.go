@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -75,7 +76,7 @@ func TestEverySeriesMoves(t *testing.T) {
 		name string
 		play func(t *testing.T)
 	}{
-		{"people", a.people}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
+		{"people", a.people}, {"breaks", a.breaks}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
 		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory}, {"the end", a.end},
 	} {
 		t.Run(part.name, part.play)
@@ -97,6 +98,34 @@ func TestEverySeriesMoves(t *testing.T) {
 			t.Errorf("%s has moved: %v", key, moved)
 		}
 	}
+}
+
+// breaks: people lose their connections and come back, here and from another
+// process, too late, too often, and never.
+func (a *audit) breaks(t *testing.T) {
+	settings := returning
+	settings.ResumeGrace = 500 * time.Millisecond
+	s, addr := start(t, Config{Workers: 1, Settings: settings})
+	x, y, token, _ := resumable(t, addr)
+	x.breaks()
+	y.event("away")
+	a.awaits(t, s, "resume_away_seats{}", "resume_breaks_total{}")
+	old := dialCan(t, addr)
+	old.resumes(token, 0, 2)
+	token = old.event("resumed").Token
+	late := dialCan(t, addr)
+	late.resumes(token, 0, 1)
+	late.closedWith(4409)
+	x = dialCan(t, addr)
+	x.resumes("x", 0, 1)
+	x.event("error")
+	x.resumes(string(s.breaks.keys.Append(nil, resume.Token{Node: s.breaks.node + 1, Issued: time.Now()})), 0, 1)
+	x.event("resumed")
+	x.event("away")
+	x.event("left")
+	a.awaits(t, s, "resume_returns_total{result=back}", "resume_returns_total{result=older}", "resume_returns_total{result=refused}",
+		"resume_returns_total{result=met}", "resume_returns_total{result=lapsed}", "resume_away_seconds{}",
+		"connections_closed_total{code=4409,initiator=server}")
 }
 
 // people meet, talk, go on, stop, and leave.
@@ -157,7 +186,7 @@ func (a *audit) awaitsWhile(t *testing.T, s *Server, meanwhile func(), keys ...s
 // closes of all kinds, by clients and by the server.
 func (a *audit) closes(t *testing.T) {
 	s, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MessageRate: 1, MessageBurst: 10}})
-	for _, code := range []uint16{1000, 1001, 1002, 1007, 1009, 4408, 4429, 4453, 3000} {
+	for _, code := range []uint16{1000, 1001, 1002, 1007, 1009, 4408, 4409, 4429, 4453, 3000} {
 		c := servertest.Dial(t, addr, "/ws")
 		c.Write(servertest.Close(code, ""))
 		c.ExpectClose(code)

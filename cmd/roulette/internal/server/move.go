@@ -277,6 +277,7 @@ func (r *rich) traits(now uint32) *traits {
 	t := &traits{told: r.told, can: uint64(r.can), online: r.online.Load(),
 		typing: r.typing, begun: r.begun, greeted: r.greeted, wishes: r.wishes,
 		typingAge: now - r.typingSince, onlineAge: now - r.onlineAt, spokeAge: now - r.spoke}
+	t.holder, t.resumable, t.sought = r.holder, r.resumable.Load(), r.sought
 	if r.parted != 0 {
 		t.again, t.partedAge = true, now-r.parted
 	}
@@ -289,6 +290,8 @@ func (t *traits) rich(life pairing.Life, now uint32) *rich {
 		typing: t.typing, begun: t.begun, greeted: t.greeted, wishes: t.wishes,
 		typingSince: now - t.typingAge, onlineAt: now - t.onlineAge, spoke: now - t.spokeAge}
 	r.online.Store(t.online)
+	r.holder, r.sought = t.holder, t.sought
+	r.resumable.Store(t.resumable)
 	if t.again {
 		r.parted = max(now-t.partedAge, 1)
 	}

@@ -52,7 +52,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 		r.told.tell(n)
 		h.tellPeopleLocked(c, r)
 		interests, languages := pairs.Common(own)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages, h.tokenLocked(c, r, n)))
 	}
 	return paired
 }
@@ -74,9 +74,10 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 		return
 	}
 	if !r.told.begun(n) { // parted before anybody came to tell it
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil, nil))
 	}
 	r.told.end(n)
+	r.kept.Store(nil)
 	r.part(why, h.worker.Now())
 	reason := why.told
 	if reason == record.LeftClosed && !r.greeted {

@@ -53,6 +53,9 @@ func (h *handler) apply(own partner, change *pairing.Change, why parting) {
 		h.counters.WaitsGivenUp++
 	}
 	if change.Parted {
+		if c != nil {
+			h.server.breaks.endOf(richOf(c))
+		}
 		h.counters.PairsEnded[why.counted]++
 		if why.counted == metrics.EndNext && change.Lasted < skipTime {
 			h.counters.PairsSkipped++

@@ -49,6 +49,10 @@ func (t *turn) deliver() {
 		return
 	}
 	outcome := netpoll.Gone
+	if t.rich != nil && t.discards() {
+		*out = batch{}
+		return
+	}
 	if kindOf(c) == echo {
 		c.Lock()
 		outcome = c.SendTwo(h.worker, out.first, out.frames, c)
@@ -79,6 +83,9 @@ func (t *turn) relay() netpoll.Outcome {
 	switch {
 	case p.here != nil:
 		defer p.here.Unlock()
+		if t.rich != nil && t.discards() { // since just now
+			return netpoll.Gone
+		}
 		if kindOf(p.here) == richKind {
 			h.announceLocked(p.here)
 		}
@@ -94,6 +101,9 @@ func (t *turn) relay() netpoll.Outcome {
 
 // undelivered tells c that n messages of it have reached nobody.
 func (t *turn) undelivered(n uint64) {
+	if t.rich != nil && t.counts() {
+		return
+	}
 	t.h.counters.UndeliveredMessages += n
 	switch kindOf(t.c) {
 	case plain:

@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"sync/atomic"
 
 	"roulette/frame/record"
@@ -17,23 +18,26 @@ type rich struct {
 	told   told
 	parted uint32 // Worker.Now when its last pairing ended so that again is possible; 0: it is not
 
-	// Atomic: the number online that it was told last.
-	online atomic.Uint32
+	// Atomic.
+	online    atomic.Uint32 // the number that it was told last
+	resumable atomic.Uint32 // the latest of its pairings that can be resumed; 0: none could
+	muted     atomic.Uint32 // the pairing whose chat is thrown away until its resend; 0: none
+	kept      atomic.Pointer[kept]
 
 	// Owned by the worker.
-	wishes      *pairing.Wishes // nil: none
-	typingSince uint32          // Worker.Now
-	onlineAt    uint32          // Worker.Now when it was told the number
-	spoke       uint32          // Worker.Now when its page last sent anything
-	typing      bool            // the partner was told that this client is typing
-	begun       bool            // there was a record, so hello is too late
+	typingSince uint32 // Worker.Now
+	onlineAt    uint32 // Worker.Now when it was told the number
+	spoke       uint32 // Worker.Now when its page last sent anything
+	typing      bool   // the partner was told that this client is typing
+	begun       bool   // there was a record, so hello is too late
+	sought      bool   // there was a next, so resume is too late
 
 	// Set by the worker under the write lock.
+	wishes  *pairing.Wishes // nil: none
+	holder  uint64          // of the tokens of this person
 	can     record.Can
 	greeted bool // it has said hello
-
-	// Immutable.
-	life pairing.Life
+	life    pairing.Life
 }
 
 const (
@@ -51,7 +55,7 @@ const (
 func newRich(life pairing.Life) (r *rich, session string) {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return &rich{life: life}, base64.RawURLEncoding.EncodeToString(b[:])
+	return &rich{life: life, holder: binary.BigEndian.Uint64(b[8:])}, base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // openRich makes c a rich client, idle.

@@ -118,8 +118,11 @@ func (p partner) resume() {
 	}
 }
 
-// maxStandIns bounds the people who are not here and keep a seat (I4).
-const maxStandIns = 1 << 16
+// maxStandIns bounds the people who are not here and have a seat (I4).
+const maxStandIns = 1 << 17
+
+// MaxAway is the most that Settings.MaxAway may be.
+const MaxAway = maxStandIns
 
 // standIns are the seats of people who are not here.
 type standIns struct {

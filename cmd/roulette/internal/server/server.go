@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/limit"
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/frame"
 	"roulette/frame/handshake"
 	"roulette/frame/record"
@@ -39,6 +41,8 @@ type Config struct {
 	TLS             *TLS     // what ListenTLS needs; nil: nothing is
 	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
 	AdminHosts      []string // names of the admin side, besides those that are private anyway
+
+	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
 	// ToPages replaces: fd is its own, read what was read from it.
@@ -80,6 +84,9 @@ func (c Config) withDefaults() Config {
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = 75 * time.Second
 	}
+	if c.ResumeKeys == nil {
+		c.ResumeKeys = resume.NewKeys()
+	}
 	if c.Kernel == nil {
 		c.Kernel = netpoll.Linux()
 	}
@@ -96,6 +103,7 @@ type Server struct {
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
 	standIns  standIns // locked inside
+	breaks    breaks   // locked inside
 	addresses *limit.Addresses
 	http      *httpServer
 	registry  *prometheus.Registry
@@ -194,6 +202,7 @@ func New(config Config) (*Server, error) {
 	if s.poller, err = netpoll.Open(polling); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	s.breaks = breaks{server: s, keys: config.ResumeKeys, node: resume.Node(rand.Uint64()), pairs: make(map[resume.ID]*kept)}
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
 	// Last, for what a worker does at each tick may need any of this.
@@ -255,6 +264,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Pairs:               s.pairs.Pairs(),
 				OldestWait:          s.oldestWait(),
 				Draining:            s.phaseNow() >= phaseGrace,
+				Away:                s.breaks.away(),
 			}
 		},
 		Version:  s.config.Version,

@@ -28,6 +28,9 @@ type Settings struct {
 	PingInterval             time.Duration // default 25 s
 	PongTimeout              time.Duration // default 10 s
 	HiddenTimeout            time.Duration // of a page in the background; default 5 min
+	ResumeGrace              time.Duration // how long the seat of a lost connection is kept; default 45 s
+	ResumeHiddenGrace        time.Duration // likewise, if its page was in the background; default 5 min
+	MaxAway                  int           // seats kept at once; 0: no chat is resumed
 	StallTimeout             time.Duration // default 15 s
 	AllowedOrigins           []string      // default: the same host as the request's
 	TrustedProxies           proxy.Trusted // are believed when they say who the client is
@@ -55,6 +58,8 @@ func (s Settings) withDefaults(most int) Settings {
 		{&s.PingInterval, 25 * time.Second},
 		{&s.PongTimeout, 10 * time.Second},
 		{&s.HiddenTimeout, 5 * time.Minute},
+		{&s.ResumeGrace, 45 * time.Second},
+		{&s.ResumeHiddenGrace, 5 * time.Minute},
 		{&s.StallTimeout, 15 * time.Second},
 	} {
 		if *d.value <= 0 {

@@ -41,6 +41,7 @@ const (
 	headerDue                    // a PROXY protocol header must come first
 	hiding                       // the page is in the background
 	helloDue                     // a ClientHello must come first, but for that header
+	resumes                      // the client can resume
 )
 
 const (

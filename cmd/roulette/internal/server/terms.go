@@ -14,6 +14,12 @@ func (t *turn) hello(cmd record.Command) {
 	}
 	t.c.Lock()
 	r.can, r.greeted = cmd.Can&record.CanAll, true
+	if h.rules.MaxAway == 0 {
+		r.can &^= record.CanResume
+	}
+	if r.can&record.CanResume != 0 {
+		setFlag(t.c, resumes)
+	}
 	t.c.Unlock()
 	t.answerRecord(record.AppendTerms(h.notice[:0], h.terms(r)))
 }

@@ -50,7 +50,7 @@ func (p *person) refused(code string) {
 }
 
 func TestHello(t *testing.T) {
-	_, addr := start(t, Config{Settings: Settings{PingInterval: 20 * time.Second, HiddenTimeout: time.Minute}})
+	_, addr := start(t, Config{Settings: Settings{PingInterval: 20 * time.Second, HiddenTimeout: time.Minute, MaxAway: 1}})
 	_, terms := dialGreeting(t, addr, record.CanAll)
 	if terms != (record.Terms{Can: record.CanAll, Heartbeat: 20 * time.Second, Hidden: time.Minute, People: 1}) {
 		t.Errorf("got %+v", terms)

@@ -143,7 +143,7 @@ var mutations = []mutation{
 	{"an end is counted twice", "cmd/roulette/internal/server/handler.go",
 		"	h.account(c, g.why, g.label)\n	h.releaseHeld(c)\n", "	h.account(c, g.why, g.label)\n	h.account(c, g.why, g.label)\n	h.releaseHeld(c)\n"},
 	{"an ended client stays in the table", "cmd/roulette/internal/server/handler.go",
-		"	c.Finish(h.reply)\n	h.remove(c, g.why)\n", "	c.Finish(h.reply)\n"},
+		"	c.Finish(h.reply)\n	h.remove(c, g)\n", "	c.Finish(h.reply)\n"},
 	{"an address is never uncounted", "cmd/roulette/internal/server/handler.go",
 		"		h.server.addresses.Release(c.Key, h.worker.Now())\n", ""},
 	{"no place is given back by who was turned away", "cmd/roulette/internal/server/handler.go",
@@ -151,7 +151,7 @@ var mutations = []mutation{
 
 	// server: records.
 	{"left is sent twice", "cmd/roulette/internal/server/notices.go",
-		"	r.told.end(n)\n	r.part", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	r.part"},
+		"	r.told.end(n)\n	r.kept", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	r.kept"},
 	{"left is not sent", "cmd/roulette/internal/server/notices.go",
 		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, reason))\n", ""},
 	{"paired comes after the first message", "cmd/roulette/internal/server/relay.go",

@@ -1,0 +1,233 @@
+package server
+
+import (
+	"container/list"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"roulette/cmd/roulette/internal/resume"
+	"roulette/frame/record"
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// kept is a pair that has had a break, from its first one to its own end. Guarded
+// by the lock of its breaks.
+type kept struct {
+	id       resume.ID
+	exchange resume.Exchange
+	sides    [2]keptSide
+	over     bool
+}
+
+// keptSide is one of the two.
+type keptSide struct {
+	place  seat            // now
+	holder uint64          // of the person's tokens; 0: not known here, whoever has a genuine one
+	wishes *pairing.Wishes // theirs, as they were when last seen
+	away   *absence        // nil: they are here
+}
+
+// sideAt is whose place that is; -1: neither's.
+func (k *kept) sideAt(place seat) int {
+	for i := range k.sides {
+		if k.sides[i].place == place {
+			return i
+		}
+	}
+	return -1
+}
+
+// absence is a person whose connection was lost and whose seat is kept: an [outlet]
+// that takes nothing, as what their partner says stands in the partner's own ring.
+type absence struct {
+	sync.Mutex
+	server *Server
+	pair   *kept
+	side   uint8
+	// The rest is guarded by the lock of breaks.
+	attributed bool   // key is counted in the address table
+	key        uint32 // of the person's address
+	why        parting
+	since, due uint32 // Worker.Now: when the connection was lost, and when the seat is given up
+	queue      *list.List
+	element    *list.Element
+}
+
+// deliver implements [outlet]: a rich partner's chat is thrown away before it comes
+// here (turn.discards), and nobody else has a partner who is away.
+func (a *absence) deliver(*batch) bool { return false }
+
+func (a *absence) typing(bool) {}
+func (a *absence) away(bool)   {}
+func (a *absence) paired()     {}
+
+// left implements [outlet]: the pair is over, so there is nothing to come back to.
+func (a *absence) left(uint32, record.Reason) { a.server.breaks.giveUp(a) }
+
+// breaks are the pairs that have had one, and the people of them who are away.
+type breaks struct {
+	// Immutable.
+	server *Server
+	keys   *resume.Keys
+	node   resume.Node
+
+	mu sync.Mutex
+	// Guarded by mu, which is taken before any connection's write lock and any lock
+	// of the pairing table.
+	pairs  map[resume.ID]*kept
+	shown  list.List // of *absence, in the order in which their time is over
+	hidden list.List // likewise: those whose pages were in the background, whose time is longer
+}
+
+// away is how many people are.
+func (r *breaks) away() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shown.Len() + r.hidden.Len()
+}
+
+// idOf names the pair of own, who has not been away, and says which side they are.
+// False: they have no partner. Both sides get the same name.
+func (r *breaks) idOf(own seat) (id resume.ID, side int, ok bool) {
+	name, low, ok := r.server.pairs.Name(own)
+	if low != own {
+		side = 1
+	}
+	binary.BigEndian.PutUint64(id[:], uint64(r.node))
+	binary.BigEndian.PutUint64(id[8:], name)
+	return id, side, ok
+}
+
+// tokenLocked is what c's client, which is locked, can come back with to its n-th
+// pairing; nil if it cannot. It is the worker's until the next call.
+func (h *handler) tokenLocked(c *netpoll.Conn, r *rich, n uint32) []byte {
+	s, own := h.server, seatOf(c)
+	other, ok := s.pairs.Partner(own)
+	if !ok || !has(c, resumes) {
+		return nil
+	}
+	if p := s.at(other).here; p == nil || !has(p, resumes) {
+		return nil
+	}
+	id, side, ok := s.breaks.idOf(own)
+	if !ok {
+		return nil
+	}
+	r.resumable.Store(n)
+	return h.newToken(id, side, own, r.holder)
+}
+
+func (h *handler) newToken(id resume.ID, side int, own seat, holder uint64) []byte {
+	r := &h.server.breaks
+	h.token = r.keys.Append(h.token[:0], resume.Token{
+		Pair: id, Side: uint8(side), Node: r.node, Seat: own, Holder: holder, Issued: h.server.clock(),
+	})
+	return h.token
+}
+
+// leave notes, with the lock held, that a person is away: until when, and that they
+// count for their address.
+func (r *breaks) leave(a *absence, now, grace uint32, hidden bool) {
+	a.since, a.due = now, now+grace
+	a.queue = &r.shown
+	if hidden {
+		a.queue = &r.hidden
+	}
+	a.element = a.queue.PushBack(a)
+}
+
+// comeHome notes, with the lock held, that a is no more: somebody is back, or is
+// not going to be.
+func (r *breaks) comeHome(a *absence, now uint32) {
+	a.queue.Remove(a.element)
+	a.pair.sides[a.side].away = nil
+	if a.attributed {
+		r.server.addresses.Release(a.key, now)
+	}
+}
+
+// forget ends what is kept of a pair. The lock is held.
+func (r *breaks) forget(k *kept) {
+	if !k.over {
+		k.over = true
+		delete(r.pairs, k.id)
+	}
+}
+
+// endOf ends what is kept of the pair of somebody who has left it, nil for who is
+// no rich client. It runs on their worker, with no lock held.
+func (r *breaks) endOf(person *rich) {
+	if person == nil {
+		return
+	}
+	if k := person.kept.Swap(nil); k != nil {
+		r.mu.Lock()
+		r.forget(k)
+		r.mu.Unlock()
+	}
+}
+
+// giveUp frees the seat of somebody who is away, and whose pair is over or is to
+// end now. False: they were not away any more.
+func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
+	now := milliseconds(r.server.now())
+	r.mu.Lock()
+	place := a.pair.sides[a.side].place
+	ok = a.pair.sides[a.side].away == a
+	if ok {
+		r.comeHome(a, now)
+		r.forget(a.pair)
+	}
+	r.mu.Unlock()
+	if !ok {
+		return change, false
+	}
+	change = r.server.pairs.Leave(place, now)
+	r.server.standIns.leave(place)
+	return change, true
+}
+
+// late are those whose time is over, and the oldest of those who are more than
+// most; a few at a time.
+func (r *breaks) late(now uint32, most int) (due []*absence) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	over := r.shown.Len() + r.hidden.Len() - most
+	for _, queue := range []*list.List{&r.shown, &r.hidden} {
+		for e := queue.Front(); e != nil && len(due) < lateAtOnce; e = e.Next() {
+			a := e.Value.(*absence)
+			if int32(now-a.due) < 0 && len(due) >= over {
+				break
+			}
+			due = append(due, a)
+		}
+	}
+	return due
+}
+
+// lateAtOnce bounds how many seats are given up in one tick.
+const lateAtOnce = 1000
+
+// sweepAway gives up the seats of those who have not come back in time.
+func (h *handler) sweepAway() {
+	for _, a := range h.server.breaks.late(h.worker.Now(), h.rules.MaxAway) {
+		h.expel(a)
+	}
+}
+
+// expel ends the pair of somebody who is away.
+func (h *handler) expel(a *absence) {
+	change, ok := h.server.breaks.giveUp(a)
+	if !ok {
+		return
+	}
+	h.counters.Returns[metrics.ReturnLapsed]++
+	h.counters.AwayDuration.Observe(int64(h.worker.Now()-a.since) * 1e6)
+	h.apply(partner{out: a}, &change, a.why)
+}
+
+// clock is the time of day, as far as the Kernel's clock has brought it.
+func (s *Server) clock() time.Time { return s.started.Add(s.now()) }

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"roulette/frame/record"
+	"roulette/netpoll"
+)
+
+// The way of a pair through a break, as the server sees it:
+//
+//	both here ──── a connection is lost ────────► one away ──► both away
+//	    ▲                                            │ ▲          │
+//	    │ both have said resend                      ▼ │ lost     │ their time is over, next,
+//	    └──────────────── returning ◄── resume ──────┘ ┘          ▼ stop: the pair's end
+//
+// From the break until a side's own resend its chat is thrown away: muted holds the
+// number of the pairing for which. It is set before the table names another seat,
+// and looked at under the partner's write lock after the table was asked, so nothing
+// of before the break is written to who comes back (I7).
+
+// keepSeat keeps the seat of c, whose connection is lost, if the two of them can resume
+// their chat. c is ended, and nobody can write to it any more. False: nothing is
+// kept, and c is to leave the table as usual.
+func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
+	s, r, own := h.server, richOf(c), seatOf(c)
+	if r == nil || r.resumable.Load() == 0 || r.resumable.Load() != s.pairs.Number(own) || h.rules.MaxAway == 0 {
+		return false
+	}
+	now := h.worker.Now()
+	s.breaks.mu.Lock()
+	defer s.breaks.mu.Unlock()
+	other, paired := s.pairs.Partner(own)
+	k, side := s.breaks.keptOf(r, own)
+	if !paired || k == nil {
+		return false
+	}
+	a := &absence{server: s, pair: k, side: uint8(side), why: why}
+	place, ok := s.standIns.take(a)
+	if !ok {
+		return false
+	}
+	h.mute(other, own, k)
+	s.pairs.Move(own, place, now)
+	if p, ok := s.pairs.Partner(place); !ok || p != other { // it was over by then
+		s.pairs.Leave(place, now)
+		s.standIns.leave(place)
+		return false
+	}
+	s.breaks.pairs[k.id] = k
+	k.exchange.Break(side)
+	k.sides[side] = keptSide{place: place, holder: r.holder, wishes: r.wishes, away: a}
+	if a.attributed = has(c, attributed); a.attributed {
+		a.key = c.Addr
+		clearFlag(c, attributed) // it goes on counting
+	}
+	grace := h.rules.ResumeGrace
+	if has(c, hiding) {
+		grace = h.rules.ResumeHiddenGrace
+	}
+	s.breaks.leave(a, now, milliseconds(grace), has(c, hiding))
+	h.counters.Breaks++
+	if p := s.at(other); p.here != nil {
+		p.resume() // it is not paused for c any more
+		p.here.Lock()
+		h.noticeLocked(p.here, record.AppendAway(h.notice[:0], s.pairs.Number(other), record.AwayLost))
+		p.here.Unlock()
+	}
+	return true
+}
+
+// keptOf is what is kept of the pair of r, who sits at own, from now on at least,
+// and which side they are. Nil: they are no pair any more. The lock is held.
+func (r *breaks) keptOf(person *rich, own seat) (*kept, int) {
+	if k := person.kept.Load(); k != nil && !k.over && k.sideAt(own) >= 0 {
+		return k, k.sideAt(own)
+	}
+	id, side, ok := r.idOf(own)
+	if !ok {
+		return nil, 0
+	}
+	if r.pairs[id] != nil {
+		return nil, 0
+	}
+	other, ok := r.server.pairs.Partner(own)
+	if !ok {
+		return nil, 0
+	}
+	k := &kept{id: id}
+	k.sides[side] = keptSide{place: own, holder: person.holder, wishes: person.wishes}
+	k.sides[1-side].place = other
+	return k, side
+}
+
+// mute has the chat of the one at place thrown away until their resend, if own is
+// their partner, and notes k for them. It tells them of the pairing first: what it
+// can be resumed with names the seats that the two have still.
+func (h *handler) mute(place, own seat, k *kept) {
+	s := h.server
+	c := s.at(place).here
+	if c == nil {
+		return
+	}
+	c.Lock()
+	defer c.Unlock()
+	r := richOf(c)
+	if back, ok := s.pairs.Partner(place); r == nil || !ok || back != own {
+		return
+	}
+	h.announceLocked(c)
+	if i := k.sideAt(place); i >= 0 {
+		k.sides[i].holder = r.holder
+	}
+	r.muted.Store(s.pairs.Number(place))
+	r.kept.Store(k)
+}
+
+// discards tells whether what c says is thrown away: its partner is away, or is
+// coming back. It stands in its client's ring.
+func (t *turn) discards() bool {
+	muted := t.rich.muted.Load()
+	return muted != 0 && muted == t.h.server.pairs.Number(seatOf(t.c))
+}
+
+// counts tells whether c's client counts what is delivered, so that it needs to be
+// told of nothing that is not.
+func (t *turn) counts() bool {
+	n := t.rich.resumable.Load()
+	return n != 0 && n == t.h.server.pairs.Number(seatOf(t.c))
+}

@@ -1,0 +1,312 @@
+package server
+
+import (
+	"time"
+
+	"roulette/cmd/roulette/internal/resume"
+	"roulette/frame/record"
+	"roulette/metrics"
+	"roulette/netpoll"
+	"roulette/pairing"
+)
+
+// The time for which a token of another process is good, and how far its clock may
+// be ahead.
+const (
+	tokenLasts   = 24 * time.Hour
+	clocksDiffer = time.Minute
+)
+
+// resume brings c's client back to the pair that its token names.
+func (t *turn) resume(cmd record.Command) {
+	h, own := t.h, seatOf(t.c)
+	if t.rich.sought || h.server.pairs.Number(own) != 0 {
+		t.refuseRecord(record.ErrTooLate)
+		return
+	}
+	t.writeBack()
+	token, err := h.server.breaks.keys.Open(cmd.Token)
+	result := metrics.ReturnRefused
+	if err == nil {
+		result = h.takePlace(t, token, cmd)
+	}
+	h.counters.Returns[result]++
+	switch result {
+	case metrics.ReturnRefused:
+		t.refuseRecord(record.ErrNoSuchChat)
+	case metrics.ReturnOlder:
+		t.ends(takenOver.goodbye())
+	}
+}
+
+// takePlace seats c in the place that its token is for.
+func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) metrics.ReturnResult {
+	s, c := h.server, t.c
+	s.breaks.mu.Lock()
+	defer s.breaks.mu.Unlock()
+	side := int(token.Side)
+	k, result := s.breaks.find(token), metrics.ReturnBack
+	switch {
+	case k != nil:
+	case s.breaks.pairs[token.Pair] != nil || token.Node == s.breaks.node || !h.fresh(token):
+		return metrics.ReturnRefused // R4
+	default:
+		if k = h.meetingPlace(token); k == nil {
+			return metrics.ReturnRefused
+		}
+		result = metrics.ReturnMet
+	}
+	if !k.exchange.Return(side, cmd.Try, cmd.N) {
+		return metrics.ReturnOlder // R3
+	}
+	if !h.sit(c, t.rich, k, side) {
+		s.breaks.forget(k)
+		return metrics.ReturnRefused
+	}
+	h.tellReturn(t, k, side)
+	return result
+}
+
+// fresh tells whether a token of another process is good still.
+func (h *handler) fresh(token resume.Token) bool {
+	age := h.server.clock().Sub(token.Issued)
+	return age < tokenLasts && age > -clocksDiffer
+}
+
+// find is the pair that a token is for, if this process knows it: one that has had
+// a break, or one that has not yet as far as is known here. The lock is held.
+func (r *breaks) find(token resume.Token) *kept {
+	side := int(token.Side)
+	if k := r.pairs[token.Pair]; k != nil {
+		switch k.sides[side].holder {
+		case 0: // at a meeting place: the first to come has it
+			k.sides[side].holder = token.Holder
+		case token.Holder:
+		default:
+			return nil
+		}
+		return k
+	}
+	if token.Node != r.node {
+		return nil
+	}
+	c := r.server.at(token.Seat).here
+	if c == nil {
+		return nil
+	}
+	c.Lock()
+	defer c.Unlock()
+	person := richOf(c)
+	if person == nil || !isRich(c) || person.holder != token.Holder {
+		return nil
+	}
+	if id, at, ok := r.idOf(token.Seat); !ok || id != token.Pair || at != side {
+		return nil
+	}
+	k, _ := r.keptOf(person, token.Seat)
+	if k == nil || person.resumable.Load() != r.server.pairs.Number(token.Seat) {
+		return nil
+	}
+	r.pairs[k.id] = k
+	person.kept.Store(k)
+	return k
+}
+
+// meetingPlace keeps both seats of a pair that another process knew, for whoever
+// comes: nil if there is no room. The lock is held.
+func (h *handler) meetingPlace(token resume.Token) *kept {
+	s, now := h.server, h.worker.Now()
+	if s.breaks.shown.Len()+s.breaks.hidden.Len() >= h.rules.MaxAway {
+		return nil
+	}
+	k := &kept{id: token.Pair}
+	wish := &pairing.Wishes{Table: "\x00" + string(token.Pair[:])} // nobody else can sit there
+	for side := range k.sides {
+		a := &absence{server: s, pair: k, side: uint8(side), why: lost}
+		place, ok := s.standIns.take(a)
+		if !ok {
+			if side == 1 {
+				h.vacate(k, 0, now)
+			}
+			return nil
+		}
+		k.sides[side] = keptSide{place: place, away: a}
+		k.exchange.Break(side)
+		s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace), false)
+		s.pairs.Enter(place, false)
+		s.pairs.Seek(place, now, wish)
+	}
+	k.sides[token.Side].holder = token.Holder
+	s.breaks.pairs[k.id] = k
+	return k
+}
+
+// vacate takes a seat of a meeting place away again. The lock is held.
+func (h *handler) vacate(k *kept, side int, now uint32) {
+	s, place := h.server, k.sides[side].place
+	s.breaks.comeHome(k.sides[side].away, now)
+	s.pairs.Leave(place, now)
+	s.standIns.leave(place)
+}
+
+// sit moves the person of a side to c. False: the pair is over. The lock is held.
+func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
+	s, now, own := h.server, h.worker.Now(), seatOf(c)
+	last := k.sides[side]
+	h.mute(k.sides[1-side].place, last.place, k) // before the table names another seat
+	c.Lock()
+	n := s.pairs.Number(last.place)
+	r.told.tell(n) // what follows is no news
+	r.muted.Store(n)
+	r.resumable.Store(n)
+	r.kept.Store(k)
+	r.holder = last.holder
+	if last.wishes != nil {
+		r.wishes = last.wishes
+	}
+	s.pairs.Leave(own, now)
+	r.life, _ = s.pairs.Move(last.place, own, now)
+	other, paired := s.pairs.Partner(own)
+	paired = paired && other == k.sides[1-side].place
+	if !paired {
+		if r.life == 0 {
+			r.life = s.pairs.Enter(own, false)
+		}
+		r.told.end(n)
+		r.muted.Store(0)
+		r.kept.Store(nil)
+	}
+	c.Unlock()
+	k.sides[side] = keptSide{place: own, holder: r.holder, wishes: r.wishes}
+	switch {
+	case last.away != nil:
+		h.counters.AwayDuration.Observe(int64(now-last.away.since) * 1e6)
+		s.breaks.comeHome(last.away, now)
+		s.standIns.leave(last.place)
+	default:
+		h.takeOver(last)
+	}
+	s.at(k.sides[1-side].place).resume() // it is not paused for the old connection any more
+	return paired
+}
+
+// takeOver closes the connection in whose place another one of its client has come.
+func (h *handler) takeOver(last keptSide) {
+	s := h.server
+	c := s.at(last.place).here
+	if c == nil {
+		return
+	}
+	w := c.Worker()
+	goodbye := func() {
+		c := s.at(last.place).here
+		if c == nil || !isRich(c) {
+			return
+		}
+		if r := richOf(c); r.holder == last.holder && r.kept.Load() != nil {
+			r.kept.Store(nil)
+			w.Handler().(*handler).end(c, takenOver)
+		}
+	}
+	if w == h.worker {
+		goodbye()
+		return
+	}
+	_ = w.Ask(goodbye) // a worker that has ended has closed all it had
+}
+
+// tellReturn says to c that it has its place, and asks its partner how far it is.
+// The lock is held.
+func (h *handler) tellReturn(t *turn, k *kept, side int) {
+	s, own := h.server, seatOf(t.c)
+	n := s.pairs.Number(own)
+	t.c.Lock()
+	h.noticeLocked(t.c, record.AppendResumed(h.notice[:0], n, h.newToken(k.id, side, own, k.sides[side].holder)))
+	other := s.at(k.sides[1-side].place).here
+	if other == nil {
+		h.noticeLocked(t.c, record.AppendAway(h.notice[:0], n, record.AwayLost))
+	}
+	t.c.Unlock()
+	if other != nil {
+		other.Lock()
+		h.announceLocked(other)
+		h.noticeLocked(other, record.AppendSync(h.notice[:0], s.pairs.Number(k.sides[1-side].place), k.exchange.Generation()))
+		other.Unlock()
+	}
+}
+
+// have passes on how many messages c's client has shown, or takes it as the answer
+// to a sync.
+func (t *turn) have(cmd record.Command) {
+	h, s, own := t.h, t.h.server, seatOf(t.c)
+	if cmd.Pair != s.pairs.Number(own) {
+		return // of an earlier pairing: it was under way
+	}
+	if cmd.Generation != 0 {
+		t.synced(cmd)
+		return
+	}
+	p := h.lockPartner(t.c)
+	if p.here == nil {
+		if p.out != nil {
+			p.out.Unlock()
+		}
+		return
+	}
+	defer p.here.Unlock()
+	if r := richOf(p.here); r != nil && r.can&record.CanResume != 0 {
+		h.announceLocked(p.here)
+		h.noticeLocked(p.here, record.AppendHave(h.notice[:0], p.pair, cmd.N))
+	}
+}
+
+// synced takes the answer to a sync. When both counts are known both are told the
+// other's.
+func (t *turn) synced(cmd record.Command) {
+	h, s, own := t.h, t.h.server, seatOf(t.c)
+	k := t.rich.kept.Load()
+	if k == nil {
+		return
+	}
+	t.writeBack()
+	s.breaks.mu.Lock()
+	defer s.breaks.mu.Unlock()
+	side := k.sideAt(own)
+	if k.over || side < 0 || !k.exchange.Have(side, cmd.Generation, cmd.N) {
+		return
+	}
+	for i := range k.sides {
+		place := k.sides[i].place
+		if c := s.at(place).here; c != nil {
+			c.Lock()
+			h.noticeLocked(c, record.AppendReturned(h.notice[:0], s.pairs.Number(place), k.exchange.Generation(), k.exchange.Count(1-i)))
+			c.Unlock()
+		}
+	}
+}
+
+// resend notes that c's client begins again: what follows is relayed.
+func (t *turn) resend(cmd record.Command) {
+	h, s, own := t.h, t.h.server, seatOf(t.c)
+	k := t.rich.kept.Load()
+	if k == nil {
+		return
+	}
+	s.breaks.mu.Lock()
+	defer s.breaks.mu.Unlock()
+	side := k.sideAt(own)
+	switch {
+	case k.over || side < 0 || cmd.Generation < k.exchange.Generation():
+		return // of an earlier break: it was under way
+	case !k.exchange.Resend(side, cmd.Generation, cmd.From, cmd.Lost):
+		t.refuseRecord(record.ErrOutOfTurn)
+		return
+	}
+	t.rich.muted.Store(0)
+	place := k.sides[1-side].place
+	if c := s.at(place).here; c != nil {
+		c.Lock()
+		h.noticeLocked(c, record.AppendResend(h.notice[:0], s.pairs.Number(place), cmd.From, cmd.Lost))
+		c.Unlock()
+	}
+}
