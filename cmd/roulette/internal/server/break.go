@@ -49,7 +49,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	k.exchange.Break(side)
 	k.sides[side] = keptSide{place: place, holder: r.holder, wishes: r.wishes, away: a}
 	if a.attributed = has(c, attributed); a.attributed {
-		a.key = c.Addr
+		a.key = c.Key
 		clearFlag(c, attributed) // it goes on counting
 	}
 	grace := h.rules.ResumeGrace
