@@ -115,7 +115,9 @@ func (f *Firefox) open(address string) {
 	}
 	f.conn = conn
 	f.conn.SetReadLimit(64 << 20)
-	f.call("session.new", map[string]any{"capabilities": map[string]any{}})
+	f.call("session.new", map[string]any{"capabilities": map[string]any{
+		"alwaysMatch": map[string]any{"acceptInsecureCerts": true}, // tests sign their own
+	}})
 	var tree struct {
 		Contexts []struct{ Context string }
 	}
