@@ -34,7 +34,7 @@ func newAuthority(t *testing.T) *authority {
 	a := &authority{file: filepath.Join(t.TempDir(), "ca.pem")}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA of a test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().AddDate(0, 0, -90), NotAfter: time.Now().Add(48 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, key := sign(t, template, nil)
@@ -80,7 +80,7 @@ func (a *authority) issue(t *testing.T, cert, key string, until time.Duration, n
 	}
 	der, private := sign(t, &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(until),
+		NotBefore: time.Now().AddDate(0, 0, -89), NotAfter: time.Now().Add(until), // most of its life is over
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, a)
 	write(t, cert, "CERTIFICATE", der)
