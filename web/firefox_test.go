@@ -23,10 +23,8 @@ func TestFirefox(t *testing.T) {
 	fox.Navigate(address + "/#table=ours")
 	fox.Wait(`document.body.innerText.includes('Every chair is taken')`)
 	s.why.Store(-1)
-	fox.Run(`document.getElementById('now').click()`)
-	fox.Navigate("about:blank") // the page may be on its way: what comes now is another
-	fox.Navigate(address + "/#table=ours")
-	fox.Wait(idle)
+	fox.Follow(`document.getElementById('now').click()`)
+	fox.Wait(idle + ` && location.hash === '#table=ours'`)
 	fox.Run(`const files = performance.getEntriesByType('resource').filter(({ name }) => /\.(js|css)$/.test(name));
 		if (files.length > 0) throw new Error('one document, and ' + files.length + ' files');`)
 
@@ -39,7 +37,7 @@ func TestFirefox(t *testing.T) {
 
 	// A chat, with what a stranger may send.
 	ben := talkTo(t, address)
-	fox.Wait(idle)
+	ben.say("\x1e" + `{"type":"next","table":"ours"}`) // where the page sits
 	fox.Run(`document.getElementById('go').click()`)
 	fox.Wait(chatting) // or it says what the page shows instead
 	ben.until("paired")

@@ -48,6 +48,7 @@ type Firefox struct {
 	conn    *websocket.Conn
 	context string // of the tab
 	id      int    // of the last command
+	loads   int    // documents of the tab that are there as a whole
 }
 
 // StartFirefox starts Firefox, as [Start] does Chromium. It ends with the test.
@@ -125,7 +126,11 @@ func (f *Firefox) open(address string) {
 		f.t.Fatalf("browsertest: Firefox has no tab: %v", err)
 	}
 	f.context = tree.Contexts[0].Context
+	f.call("session.subscribe", map[string]any{"events": []string{loaded}, "contexts": []string{f.context}})
 }
+
+// loaded is the event of which loads is the count.
+const loaded = "browsingContext.load"
 
 // call sends one command and returns its result.
 func (f *Firefox) call(method string, params map[string]any) json.RawMessage {
@@ -138,17 +143,9 @@ func (f *Firefox) call(method string, params map[string]any) json.RawMessage {
 		err = f.conn.Write(ctx, websocket.MessageText, command)
 	}
 	for err == nil {
-		var answer struct {
-			ID             int
-			Result         json.RawMessage
-			Error, Message string
-		}
-		var text []byte
-		if _, text, err = f.conn.Read(ctx); err != nil {
-			break
-		}
-		if err = json.Unmarshal(text, &answer); err != nil || answer.ID != f.id {
-			continue // an event
+		var answer answer
+		if answer, err = f.read(ctx); err != nil || answer.ID != f.id {
+			continue
 		}
 		if answer.Error != "" {
 			err = fmt.Errorf("%s: %s", answer.Error, answer.Message)
@@ -158,6 +155,41 @@ func (f *Firefox) call(method string, params map[string]any) json.RawMessage {
 	}
 	f.t.Fatalf("browsertest: Firefox: %s: %v", method, err)
 	return nil
+}
+
+// answer is what Firefox says: the result of a command, or an event, which has no ID.
+type answer struct {
+	ID             int
+	Method         string
+	Result         json.RawMessage
+	Error, Message string
+}
+
+// read reads one, and counts it if a document is there.
+func (f *Firefox) read(ctx context.Context) (a answer, err error) {
+	_, text, err := f.conn.Read(ctx)
+	if err != nil {
+		return a, err
+	}
+	if err = json.Unmarshal(text, &a); a.Method == loaded {
+		f.loads++
+	}
+	return a, err
+}
+
+// Follow runs JavaScript statements that make the page load another, or itself again,
+// and waits until that is there.
+func (f *Firefox) Follow(statements string) {
+	f.t.Helper()
+	before := f.loads
+	f.Run(statements)
+	ctx, cancel := context.WithTimeout(context.Background(), foxStart)
+	defer cancel()
+	for f.loads == before {
+		if _, err := f.read(ctx); err != nil {
+			f.t.Fatalf("browsertest: Firefox: the next page: %v", err)
+		}
+	}
 }
 
 // Navigate loads a page.
