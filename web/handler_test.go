@@ -162,7 +162,7 @@ func TestUnknownPaths(t *testing.T) {
 	server := serve(t)
 	for _, path := range []string{
 		"/nowhere", "/404.html", "/static/", "/static/index.html", "/style.css/", "//",
-		"/../handler.go", "/%2e%2e/handler.go", "/index.html%00", "/STYLE.CSS", "/favicon.ico",
+		"/../handler.go", "/%2e%2e/handler.go", "/index.html%00", "/STYLE.CSS", "/favicon.gif",
 	} {
 		got := ask(t, server, "GET", path)
 		if got.status != 404 {

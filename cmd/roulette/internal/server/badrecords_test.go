@@ -42,7 +42,7 @@ func badRecords() (all []string) {
 
 // TestBadRecords: each is an error, and harms neither its sender nor their partner.
 func TestBadRecords(t *testing.T) {
-	_, addr := start(t, Config{Settings: Settings{MessageRate: 0}})
+	_, addr := start(t, Config{Settings: Settings{MessageRate: 0, MaxAway: 1}})
 	a, b := greetingCouple(t, addr, record.CanAll)
 	records := badRecords()
 	if len(records) < 60 {
@@ -65,7 +65,7 @@ func TestBadRecords(t *testing.T) {
 
 // TestRecordsAtTheWrongMoment: good records when they mean nothing.
 func TestRecordsAtTheWrongMoment(t *testing.T) {
-	s, addr := start(t, Config{Settings: Settings{MessageRate: 0}})
+	s, addr := start(t, Config{Settings: Settings{MessageRate: 0, MaxAway: 1}})
 	p, _ := dialGreeting(t, addr, record.CanAll)
 	again := func(pair uint32) {
 		t.Helper()
@@ -107,7 +107,7 @@ func TestAThousandRecords(t *testing.T) {
 		{Kind: record.Next, HasLanguages: true, Languages: []string{"de", "en"}},
 	} {
 		t.Run(cmd.Kind.String()+cmd.Table+strings.Join(cmd.Languages, ""), func(t *testing.T) {
-			s, addr := start(t, Config{Settings: Settings{MessageRate: 20, MessageBurst: 60}})
+			s, addr := start(t, Config{Settings: Settings{MessageRate: 20, MessageBurst: 60, MaxAway: 1}})
 			x, y := couple(t, s, addr)
 			c := rawGreeting(t, addr, record.CanAll)
 			for range 1000 {
@@ -136,7 +136,7 @@ func TestAThousandRecords(t *testing.T) {
 // TestRecordedConversation: what a rich client that says no hello sees, byte for
 // byte, as it was before there was a hello. (Only the session is its own.)
 func TestRecordedConversation(t *testing.T) {
-	_, addr := start(t, Config{})
+	_, addr := start(t, Config{Settings: Settings{MaxAway: 1}})
 	conn := func() *servertest.Conn {
 		c := servertest.Connect(t, addr)
 		c.Write([]byte(servertest.Request(addr, "/ws", "Sec-WebSocket-Protocol: "+record.Subprotocol)))

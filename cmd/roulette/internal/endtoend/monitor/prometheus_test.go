@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"math"
@@ -18,6 +19,7 @@ import (
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/frame/record"
 	"roulette/metrics/promtest"
 )
 
@@ -148,13 +150,71 @@ func somethingOfEverything(t *testing.T, addr string) {
 	}
 }
 
+// somethingSecure shakes hands.
+func somethingSecure(t *testing.T, addr string) {
+	t.Helper()
+	for range 3 {
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+}
+
+// aBreak has two people meet at a table, one lose their connection, and come back.
+func aBreak(t *testing.T, addr string) {
+	t.Helper()
+	dial := func(records ...record.Command) *servertest.Conn {
+		c := servertest.Connect(t, addr)
+		c.Write([]byte(servertest.Request(addr, "/ws", "Sec-WebSocket-Protocol: roulette.v1")))
+		if err := c.Upgraded(); err != nil {
+			t.Fatal(err)
+		}
+		for _, cmd := range append([]record.Command{{Kind: record.Hello, Can: record.CanResume}}, records...) {
+			c.Write(servertest.Encode(servertest.Fin|servertest.OpText, record.AppendCommand(nil, &cmd)))
+		}
+		return c
+	}
+	event := func(c *servertest.Conn, kind string) record.Event {
+		for {
+			f, err := c.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, err := record.ParseEvents(f.Payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				if e.Type == kind {
+					return e
+				}
+			}
+		}
+	}
+	next := record.Command{Kind: record.Next, HasTable: true, Table: "monitored"}
+	a := dial(next)
+	event(a, record.TypeWaiting)
+	b := dial(next)
+	token := event(a, record.TypePaired).Token
+	a.TCP.Close()
+	event(b, record.TypeAway)
+	a = dial(record.Command{Kind: record.Resume, Token: token, Try: 1})
+	event(a, record.TypeResumed)
+	for _, c := range []*servertest.Conn{a, b} {
+		c.Write(servertest.Close(1000, ""))
+		c.TCP.Close()
+	}
+}
+
 // TestPrometheus: a real Prometheus with the committed configuration scrapes the
 // real server under a little load. The target is up, the rules work, each query of
 // the dashboard returns numbers, and no alert so much as thinks of firing.
 func TestPrometheus(t *testing.T) {
 	promtest.Tool(t, "prometheus")
 	servertest.CheckLeaks(t)
-	p := program.Serve(t)
+	p := program.Serve(t, "--listen-tls=127.0.0.1:0", "--tls-self-signed")
 	m := startMonitor(t, p.Admin)
 	servertest.Await(t, "the target to be up", func() bool {
 		up := m.values(t, `up{job="roulette"}`)
@@ -178,6 +238,8 @@ func TestPrometheus(t *testing.T) {
 	}()
 	servertest.Await(t, "messages", func() bool { return p.Metric(t, `roulette_relayed_messages_total{opcode="text"}`) > 0 })
 	somethingOfEverything(t, p.Addr)
+	somethingSecure(t, program.ListeningTLS.FindStringSubmatch(p.Stdout.String())[1])
+	aBreak(t, p.Addr)
 	program.Get(t, "http://"+p.Admin+"/debug/pprof/heap?gc=1") // a garbage collection
 
 	queries := promtest.ReadDashboard(t, program.File(t, dashboardFile)).Queries("roulette", p.Admin, "5s")

@@ -114,8 +114,10 @@ func Environment() (env []string) {
 	return env
 }
 
-// Listening and AdminOn are the lines of stdout that say where.
+// Listening, ListeningTLS and AdminOn are the lines of stdout that say where.
 var (
+	ListeningTLS = regexp.MustCompile(`listening on https://(\S+)`)
+
 	Listening = regexp.MustCompile(`listening on (?:http://)?(\S+?)/?$`)
 	AdminOn   = regexp.MustCompile(`admin on http://(\S+?)/$`)
 )

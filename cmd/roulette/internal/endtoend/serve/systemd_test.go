@@ -166,7 +166,7 @@ func TestSocketActivationMistakes(t *testing.T) {
 		{"none", []*os.File{listening}, []string{"LISTEN_FDS=0"}, "LISTEN_FDS=0"},
 		{"fewer than they say", []*os.File{listening}, []string{"LISTEN_FDS=2"}, "LISTEN_FD_4"},
 		{"a file", []*os.File{file}, []string{"LISTEN_FDS=1"}, "LISTEN_FD_3"},
-		{"a name that is wrong", []*os.File{listening}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=pubic"}, "public or admin"},
+		{"a name that is wrong", []*os.File{listening}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=pubic"}, "public, tls or admin"},
 		{"two admins", []*os.File{listening, listening}, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:admin"}, "admin"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

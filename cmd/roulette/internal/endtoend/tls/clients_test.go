@@ -295,7 +295,7 @@ func TestSNI(t *testing.T) {
 		args = append(args, "--tls-cert", cert, "--tls-key", key)
 	}
 	p := program.Serve(t, append(args, "--listen-tls=127.0.0.1:0")...)
-	addr := listeningTLS.FindStringSubmatch(p.Stdout.String())[1]
+	addr := program.ListeningTLS.FindStringSubmatch(p.Stdout.String())[1]
 	for name, want := range map[string]string{
 		"a.example.org": "a.example.org", "B.Example.org": "b.example.org", "x.c.example.org": "*.c.example.org",
 		"unknown.example.org": "a.example.org", "": "a.example.org",

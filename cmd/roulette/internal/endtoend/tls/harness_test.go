@@ -14,7 +14,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -98,8 +97,6 @@ func (a *authority) config(name string) *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: name}
 }
 
-var listeningTLS = regexp.MustCompile(`listening on https://(\S+)`)
-
 // server is the program with a TLS side.
 type server struct {
 	*program.Process
@@ -116,7 +113,7 @@ func serve(t *testing.T, args ...string) *server {
 	s.cert, s.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	s.ca.issue(t, s.cert, s.key, 24*time.Hour, "localhost")
 	s.Process = program.Serve(t, append([]string{"--listen-tls=127.0.0.1:0", "--tls-cert", s.cert, "--tls-key", s.key}, args...)...)
-	s.addr = listeningTLS.FindStringSubmatch(s.Stdout.String())[1]
+	s.addr = program.ListeningTLS.FindStringSubmatch(s.Stdout.String())[1]
 	servertest.Secured(t, s.addr, s.ca.config("localhost"))
 	return s
 }
