@@ -58,11 +58,25 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	}
 	s.breaks.leave(a, now, milliseconds(grace), has(c, hiding))
 	h.counters.Breaks++
-	if p := s.at(other); p.here != nil {
-		p.resume() // it is not paused for c any more
-		p.here.Lock()
-		h.noticeLocked(p.here, record.AppendAway(h.notice[:0], s.pairs.Number(other), record.AwayLost))
-		p.here.Unlock()
+	s.at(other).resume() // it is not paused for c any more
+	h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte { return record.AppendAway(dst, n, record.AwayLost) })
+	return true
+}
+
+// tellSide tells the one of a side, if they are here and the pair is not over by now,
+// something of the pairing, which is their n-th. The lock of breaks is held. False:
+// they are not here.
+func (h *handler) tellSide(k *kept, side int, notice func(dst []byte, n uint32) []byte) (here bool) {
+	s, place := h.server, k.sides[side].place
+	c := s.at(place).here
+	if c == nil {
+		return false
+	}
+	c.Lock()
+	defer c.Unlock()
+	// Who ends the pair tells so under this lock, after the table.
+	if other, ok := s.pairs.Partner(place); ok && other == k.sides[1-side].place && isRich(c) {
+		h.noticeLocked(c, notice(h.notice[:0], s.pairs.Number(place)))
 	}
 	return true
 }

@@ -218,20 +218,14 @@ func (h *handler) takeOver(last keptSide) {
 // tellReturn says to c that it has its place, and asks its partner how far it is.
 // The lock is held.
 func (h *handler) tellReturn(t *turn, k *kept, side int) {
-	s, own := h.server, seatOf(t.c)
-	n := s.pairs.Number(own)
-	t.c.Lock()
-	h.noticeLocked(t.c, record.AppendResumed(h.notice[:0], n, h.newToken(k.id, side, own, k.sides[side].holder)))
-	other := s.at(k.sides[1-side].place).here
-	if other == nil {
-		h.noticeLocked(t.c, record.AppendAway(h.notice[:0], n, record.AwayLost))
-	}
-	t.c.Unlock()
-	if other != nil {
-		other.Lock()
-		h.announceLocked(other)
-		h.noticeLocked(other, record.AppendSync(h.notice[:0], s.pairs.Number(k.sides[1-side].place), k.exchange.Generation()))
-		other.Unlock()
+	own := seatOf(t.c)
+	h.tellSide(k, side, func(dst []byte, n uint32) []byte {
+		return record.AppendResumed(dst, n, h.newToken(k.id, side, own, k.sides[side].holder))
+	})
+	if here := h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
+		return record.AppendSync(dst, n, k.exchange.Generation())
+	}); !here {
+		h.tellSide(k, side, func(dst []byte, n uint32) []byte { return record.AppendAway(dst, n, record.AwayLost) })
 	}
 }
 
@@ -276,12 +270,9 @@ func (t *turn) synced(cmd record.Command) {
 		return
 	}
 	for i := range k.sides {
-		place := k.sides[i].place
-		if c := s.at(place).here; c != nil {
-			c.Lock()
-			h.noticeLocked(c, record.AppendReturned(h.notice[:0], s.pairs.Number(place), k.exchange.Generation(), k.exchange.Count(1-i)))
-			c.Unlock()
-		}
+		h.tellSide(k, i, func(dst []byte, n uint32) []byte {
+			return record.AppendReturned(dst, n, k.exchange.Generation(), k.exchange.Count(1-i))
+		})
 	}
 }
 
@@ -303,10 +294,7 @@ func (t *turn) resend(cmd record.Command) {
 		return
 	}
 	t.rich.muted.Store(0)
-	place := k.sides[1-side].place
-	if c := s.at(place).here; c != nil {
-		c.Lock()
-		h.noticeLocked(c, record.AppendResend(h.notice[:0], s.pairs.Number(place), cmd.From, cmd.Lost))
-		c.Unlock()
-	}
+	h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
+		return record.AppendResend(dst, n, cmd.From, cmd.Lost)
+	})
 }
