@@ -250,10 +250,7 @@ func TestSeatLapses(t *testing.T) {
 	}
 	b.breaks()
 	late.breaks()
-	awaitNobody(t, s)
-	if n := s.pairs.Clients(); n != 0 {
-		t.Errorf("%d seats are taken", n)
-	}
+	nettest.Await(t, "all seats to be free", func() bool { return s.pairs.Clients() == 0 })
 }
 
 // TestWhatKeepsASeat: a connection that is lost, or closed with 1001 as a page that
