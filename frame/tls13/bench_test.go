@@ -34,7 +34,9 @@ func relay(t testing.TB, suite uint16, size, hotKeys int) func() {
 func TestAllocations(t *testing.T) {
 	forSuites(t, func(t *testing.T, suite uint16) {
 		for _, size := range []int{1, 64, MostData} {
-			if n := testing.AllocsPerRun(100, relay(t, suite, size, 16)); n != 0 {
+			f := relay(t, suite, size, 16)
+			f() // a key stays when it is used again, which AllocsPerRun does before it counts
+			if n := testing.AllocsPerRun(100, f); n != 0 {
 				t.Errorf("%d bytes: %v allocations", size, n)
 			}
 		}

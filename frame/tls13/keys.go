@@ -15,8 +15,12 @@ const ways = 4
 // place there of the one that has not been used for longest. What is found is
 // compared with the whole secret, so nothing has to be told when a connection ends,
 // changes its keys, or moves.
+//
+// A key stays when it is used for the second time. The pings of those who say nothing
+// come one by one, and would fill the place of those who talk.
 type Keys struct {
 	sets  [][ways]*hot // in each: the latest first
+	once  []uint32     // of masks whose keys were used lately and did not stay; empty: all stay
 	nonce [nonceSize]byte
 	round uint8 // of Cool
 
@@ -39,7 +43,11 @@ func NewKeys(most int) *Keys {
 	for n*ways < most {
 		n *= 2
 	}
-	return &Keys{sets: make([][ways]*hot, n)}
+	k := &Keys{sets: make([][ways]*hot, n)}
+	if n > 1 {
+		k.once = make([]uint32, n*ways)
+	}
+	return k
 }
 
 // of returns h's AEAD. The set is chosen by the nonce's mask, and not by the
@@ -67,9 +75,26 @@ func (k *Keys) of(s *Session, h *half) cipher.AEAD {
 		panic("tls13: " + err.Error()) // the length is the suite's
 	}
 	clear(key)
+	if k.first(h) {
+		return e.aead
+	}
 	copy(set[1:], set[:ways-1])
 	set[0] = e
 	return e.aead
+}
+
+// first tells whether h's key was not used lately, and notes that it was.
+func (k *Keys) first(h *half) bool {
+	if len(k.once) == 0 {
+		return false
+	}
+	place := &k.once[binary.LittleEndian.Uint32(h.mask[4:])%uint32(len(k.once))]
+	mark := binary.LittleEndian.Uint32(h.mask[8:])
+	if *place == mark {
+		return false
+	}
+	*place = mark
+	return true
 }
 
 // is compares the secrets themselves.

@@ -18,11 +18,12 @@ const (
 	doorTLS                // a ClientHello comes first
 )
 
-// hotKeys bounds the expanded keys of a worker, and coolAfter is how long one that
-// nobody uses stays: about a kilobyte each.
+// hotKeys bounds the expanded keys of a worker, about a kilobyte each, and coolAfter is
+// how long one that nobody uses stays: it has gone by the time that the memory which a
+// crowd has left is given back.
 const (
 	hotKeys   = 16 << 10
-	coolAfter = 10 * time.Second
+	coolAfter = 500 * time.Millisecond
 )
 
 // TLS is what a Server needs for it.
