@@ -11,7 +11,10 @@ import (
 	"roulette/frame/tls13"
 )
 
-const readBuffer = 256 << 10
+const (
+	readBuffer = 256 << 10
+	scanShare  = 20 // scanning a million clients takes at most one in so many moments
+)
 
 // A loop drives its share of the clients on one thread.
 type loop struct {
@@ -38,6 +41,7 @@ type loop struct {
 	scratch   []byte
 	events    []unix.EpollEvent
 	scanned   int64
+	scanTook  int64
 	dialed    uint64
 	latencies histogram
 	connects  histogram
@@ -159,7 +163,7 @@ func (l *loop) serve() {
 				l.event(c, ev.Events)
 			}
 		}
-		if now-l.scanned > int64(100*time.Millisecond) && (l.phase == opening || l.run.config.perHandshake()) {
+		if now-l.scanned > max(int64(100*time.Millisecond), scanShare*l.scanTook) && (l.phase == opening || l.run.config.perHandshake()) {
 			l.scan(now)
 		}
 		l.publish()
@@ -267,4 +271,5 @@ func (l *loop) scan(now int64) {
 			l.mode.look(c, now)
 		}
 	}
+	l.scanTook = l.now() - now
 }

@@ -36,6 +36,11 @@ type Config struct {
 	// AnswerTimeout bounds the wait for the workers; 0 means 2 s.
 	AnswerTimeout time.Duration
 
+	// Descriptors is how many are open, -1 if that cannot be known. Called on the
+	// goroutine of a scrape, where the usual way would list them all. Nil means the
+	// usual way.
+	Descriptors func() int
+
 	// Version and Revision are the labels of build_info. Empty means "unknown".
 	Version, Revision string
 }
@@ -70,7 +75,7 @@ func NewRegistry(cfg Config) *prometheus.Registry {
 	reg.MustRegister(
 		newCollector(cfg),
 		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newProcessCollector(cfg.Descriptors),
 	)
 	return reg
 }

@@ -1,9 +1,12 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,15 +29,55 @@ func RaiseDescriptorLimit() (int, error) {
 
 // OpenDescriptors is how many there are; -1 if that cannot be known.
 func OpenDescriptors() int {
-	// Its size is their number since Linux 6.2, which spares listing them all.
+	// Its size is their number since Linux 6.2.
 	if info, err := os.Stat("/proc/self/fd"); err == nil && info.Size() > 0 {
 		return int(info.Size())
 	}
-	entries, err := os.ReadDir("/proc/self/fd")
+	return askDescriptors()
+}
+
+// askDescriptors asks of one number after the other whether it is open. Listing
+// them would have the kernel make an inode for each.
+func askDescriptors() int {
+	const closed = unix.POLLNVAL
+	room, err := descriptorTable()
 	if err != nil {
 		return -1
 	}
-	return len(entries)
+	open, batch := 0, make([]unix.PollFd, min(room, 1024))
+	for first := 0; first < room; first += len(batch) {
+		batch = batch[:min(len(batch), room-first)]
+		for i := range batch {
+			batch[i] = unix.PollFd{Fd: int32(first + i)}
+		}
+		_, err := unix.Poll(batch, 0)
+		for err == unix.EINTR {
+			_, err = unix.Poll(batch, 0)
+		}
+		if err != nil {
+			return -1
+		}
+		for i := range batch {
+			if batch[i].Revents&closed == 0 {
+				open++
+			}
+		}
+	}
+	return open
+}
+
+// descriptorTable is what all numbers are below.
+func descriptorTable() (int, error) {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if size, ok := strings.CutPrefix(line, "FDSize:"); ok {
+			return strconv.Atoi(strings.TrimSpace(size))
+		}
+	}
+	return 0, errors.New("host: no FDSize")
 }
 
 // DescriptorLeft tells whether another descriptor is to be had.

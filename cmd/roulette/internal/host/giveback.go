@@ -9,6 +9,11 @@ const (
 	crowd     = 500 // connections that are worth it,
 	crowdPart = 8   // if they are more than one in so many
 	calmTicks = 4   // how long their number has to stand still
+
+	// The last of a crowd are no crowd, and after a slow arrival what they have left
+	// behind would stay: less is worth it after a longer calm.
+	lastPart  = 64
+	longTicks = 120
 )
 
 // Crowd returns memory to the operating system when many connections have come
@@ -26,11 +31,15 @@ func (c *Crowd) Look(now int) bool {
 	before := c.gaveBackAt
 	moved, still := abs(now-before), abs(now-c.last) <= now/100
 	c.last = now
-	if !still || moved < crowd || moved <= before/crowdPart {
+	if !still || moved < crowd || moved <= before/lastPart {
 		c.calm = 0
 		return false
 	}
-	if c.calm++; c.calm < calmTicks {
+	enough := calmTicks
+	if moved <= before/crowdPart {
+		enough = longTicks
+	}
+	if c.calm++; c.calm < enough {
 		return false
 	}
 	c.calm, c.gaveBackAt = 0, now

@@ -1,6 +1,9 @@
 package host
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestCrowd: memory is given back once for each crowd, when it stands still.
 func TestCrowd(t *testing.T) {
@@ -28,6 +31,10 @@ func TestCrowd(t *testing.T) {
 		{"it moves without end", []int{3000, 2000, 1000, 2000, 3000, 1000, 2000}, 2},
 		{"all go", []int{0, 0, 0, 0}, 2},
 		{"for good", []int{0, 0}, 3},
+		{"a large one", []int{40000, 40000, 40000, 40000, 40000}, 4},
+		{"its last", slices.Repeat([]int{41000}, longTicks), 4},
+		{"are there for long", []int{41000}, 5},
+		{"too few to count", slices.Repeat([]int{41600}, longTicks+2), 5},
 	} {
 		if look(step.counts...); gave != step.gave {
 			t.Errorf("%s: gave back %d times, want %d", step.desc, gave, step.gave)

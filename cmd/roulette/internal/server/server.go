@@ -247,7 +247,8 @@ func (s *Server) Close() error {
 func (s *Server) newRegistry() *prometheus.Registry {
 	workers := s.poller.Workers()
 	return metrics.NewRegistry(metrics.Config{
-		Workers: len(workers),
+		Descriptors: host.OpenDescriptors,
+		Workers:     len(workers),
 		Ask: func(i int, take func(*metrics.Counters)) {
 			h := workers[i].Handler().(*handler)
 			if workers[i].Ask(func() { take(h.collect()) }) != nil {

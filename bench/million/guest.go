@@ -1,0 +1,161 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/bench"
+)
+
+// guest is what process 1 does. It does not return: the machine ends with it.
+func guest() {
+	err := prepare()
+	if err == nil {
+		err = experiment()
+	}
+	if err != nil {
+		say("failed: %v", err)
+	} else {
+		say(passed)
+	}
+	unix.Sync()
+	// If even that fails, the kernel ends because its process 1 does.
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func say(format string, args ...any) { fmt.Printf(first+format+"\n", args...) }
+
+// limits are what a machine needs for many connections; with the last ones, every
+// pair of addresses may use all ports.
+var limits = map[string]string{
+	"fs/nr_open":                   "4000000",
+	"fs/file-max":                  "8000000",
+	"net/core/somaxconn":           "65535",
+	"net/ipv4/tcp_max_syn_backlog": "65535",
+	"net/ipv4/tcp_max_orphans":     "2000000",
+	"net/ipv4/tcp_mem":             "2000000 3000000 4000000",
+	"net/ipv4/ip_local_port_range": "1024 65535",
+}
+
+// prepare makes a machine of a kernel that has just started.
+func prepare() error {
+	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}} {
+		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", m[0], err)
+		}
+	}
+	for name, value := range limits {
+		if err := os.WriteFile("/proc/sys/"+name, []byte(value), 0); err != nil {
+			return err
+		}
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3_000_000, Max: 3_000_000}); err != nil {
+		return fmt.Errorf("descriptor limit: %w", err)
+	}
+	return raise("lo")
+}
+
+// raise switches a network interface on.
+func raise(name string) error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(s)
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return os.NewSyscallError("SIOCSIFFLAGS", unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, request))
+}
+
+const (
+	admin  = "127.0.0.1:8081"
+	never  = 24 * time.Hour
+	talk   = 2 * time.Minute // for which the sample talks, and figures come to rest
+	looks  = 10              // figures while they come
+	talked = 5               // messages a second of a hundred of the sample
+)
+
+// experiment opens the connections, has some of them talk, and sends all away.
+func experiment() error {
+	n, err := strconv.Atoi(os.Getenv("CONNECTIONS"))
+	if err != nil {
+		return err
+	}
+	sample, err := strconv.Atoi(os.Getenv("SAMPLE"))
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	server, err := bench.Start(ctx, nil, "/roulette", "serve", "--listen", "127.0.0.1:8080", "--admin", admin,
+		"--workers", "1", "--max-connections", strconv.Itoa(n+64), "--message-rate", "0",
+		"--ping-interval", never.String(), "--handshake-timeout", "1m", "--drain-time", "1h")
+	if err != nil {
+		return err
+	}
+	f := &figures{pid: server.PID}
+	if err := f.look("none has come", 0); err != nil {
+		return err
+	}
+	next, sent := n/looks, false
+	var errs []error
+	progress := func(p bench.Progress) {
+		switch {
+		case p.Phase == "connecting" && p.Connected >= next && next < n:
+			next += n / looks
+			errs = append(errs, f.look("so many have come", p.Connected))
+		case p.Phase == "warming up" && !sent && f.since() > talk*3/4:
+			sent = true
+			errs = append(errs, f.look(fmt.Sprintf("all, %.0f s after the last; %d messages in the sample", f.since().Seconds(), p.Messages), p.Connected))
+		case p.Phase == "warming up" && f.came.IsZero():
+			f.came = time.Now()
+			errs = append(errs, f.look("all have come and are paired", p.Connected))
+		}
+	}
+	result, err := bench.Run(ctx, bench.Config{
+		URL: "ws://127.0.0.1:8080/ws", Mode: bench.Drain,
+		Connections: sample, Idle: n - sample, Rate: float64(sample) * talked / 100, Concurrency: 256,
+		Timeout: never, Warmup: talk, Duration: 2 * time.Hour,
+		Progress: progress, ProgressEvery: time.Second,
+		Begin: func() { errs = append(errs, unix.Kill(server.PID, syscall.SIGTERM)) },
+	})
+	if err != nil {
+		return err
+	}
+	d := result.Drained
+	say("came in %.0f s, %.0f a second; left: %d with 1001 and an orderly end, in %.0f s; %d left behind; faults %+v",
+		result.ConnectSeconds, float64(n)/result.ConnectSeconds, d.Goodbyes, d.FirstSeconds+d.SpreadSeconds, d.Left, result.Faults)
+	if d.Goodbyes != n {
+		errs = append(errs, fmt.Errorf("%d of %d were sent away as they should", d.Goodbyes, n))
+	}
+	if !sent || f.messages() == 0 {
+		errs = append(errs, errors.New("the sample did not talk"))
+	}
+	errs = append(errs, result.Err(), gone())
+	return errors.Join(errs...)
+}
+
+// gone waits until nobody listens any more.
+func gone() error {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		c, err := net.Dial("tcp", admin)
+		if err != nil {
+			return nil
+		}
+		c.Close()
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the server is still there")
+}
