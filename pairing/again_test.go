@@ -38,6 +38,9 @@ func TestAgain(t *testing.T) {
 	}
 	check(t, table, 1700)
 	for _, id := range []uint32{1, 2} {
+		if !table.Reunited(id) {
+			t.Errorf("%d does not have its last partner", id)
+		}
 		interests, languages := table.Common(id)
 		if !slices.Equal(interests, []string{"tea"}) || !slices.Equal(languages, []string{"de"}) {
 			t.Errorf("%d has %q and %q in common", id, interests, languages)

@@ -131,6 +131,22 @@ func (t *Table) Common(id uint32) (interests, languages []string) {
 	return nil, nil
 }
 
+// Reunited tells whether a paired client's partner is the one it had before.
+func (t *Table) Reunited(id uint32) bool {
+	e, s := t.entry(id), t.shardOf(id)
+	if e == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state != paired || e.last == 0 {
+		return false
+	}
+	partner := e.link.Load() - 1
+	other := t.entry(partner) // is there while the shard is locked: it leaves under both locks
+	return e.last == partner<<8|uint32(other.life)
+}
+
 // Patience is in how many milliseconds a client that waits takes anybody.
 func (t *Table) Patience(id, now uint32) (milliseconds uint32) {
 	e, s := t.entry(id), t.shardOf(id)

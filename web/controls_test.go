@@ -127,7 +127,9 @@ func testGoBack(t *testing.T, chat *fakeChat, enter func() person) {
 	for _, p := range []person{anna, ben} {
 		p.see(chatting, offeredNot, `document.getElementById('notice').hidden`)
 	}
-	ben.see(noted("You are back with the same stranger."))
+	for _, p := range []person{anna, ben} {
+		p.see(noted("You are back with the same stranger."))
+	}
 	anna.say("there you are")
 	ben.see(last("stranger", "there you are"))
 

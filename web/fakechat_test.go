@@ -251,12 +251,16 @@ func (c *fakeChat) lookLocked(client *fakeClient) {
 func (c *fakeChat) joinLocked(client, other *fakeClient) {
 	for _, ends := range [][2]*fakeClient{{client, other}, {other, client}} {
 		me, partner := ends[0], ends[1]
-		me.looking, me.partner, me.last, me.again = false, partner, partner, false
+		me.looking, me.partner, me.again = false, partner, false
 		me.pair++
 		paired := fields{"type": "paired", "pair": me.pair, "common": shared(me.interests, partner.interests)}
+		if me.agreed && me.last == partner && me.pair > 1 {
+			paired["again"] = true
+		}
 		if len(me.languages) > 0 {
 			paired["common_languages"] = shared(me.languages, partner.languages)
 		}
+		me.last = partner
 		me.tell(paired)
 		if partner.hiding {
 			me.tellAway(true)

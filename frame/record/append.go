@@ -51,8 +51,11 @@ func AppendWaiting(dst []byte, alone bool, patience time.Duration) []byte {
 // AppendPaired appends that a partner was found, who shares the interests in
 // common, and these languages; nil if the client has named none. token, if there is
 // one, is what the pairing can be resumed with.
-func AppendPaired(dst []byte, pair uint32, common, languages []string, token []byte) []byte {
+func AppendPaired(dst []byte, pair uint32, again bool, common, languages []string, token []byte) []byte {
 	dst = appendInt(begin(dst, TypePaired), "pair", int64(pair))
+	if again {
+		dst = appendBool(dst, "again", true)
+	}
 	dst = appendList(dst, "common", common)
 	if languages != nil {
 		dst = appendList(dst, "common_languages", languages)

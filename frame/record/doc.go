@@ -179,6 +179,11 @@
 //	client  {"type":"again","pair":7}
 //	server  {"type":"again","pair":7}  the partner of 7 wants you back
 //
+// Whoever can again is told in paired when the new partner is the one before, whether
+// somebody has asked for that or chance brought them together:
+//
+//	server  {"type":"paired","pair":8,"again":true,"common":[]}
+//
 // Each client names the pairing by its own number. Who asks stays in the pool, or idle,
 // as before; next and stop take the wish back. The answer is an error too_late after
 // 5 s, and when either has a new partner, or the other is gone or sits at another

@@ -19,6 +19,7 @@ type Event struct {
 	Pair       uint32        // of all records about a pairing
 	Common     []string      // paired
 	Languages  []string      // paired: in common; nil if the client has named none
+	Again      bool          // paired: the partner before is the new one
 	Alone      bool          // waiting
 	Patience   time.Duration // waiting
 	Reason     Reason        // left, away
@@ -100,6 +101,7 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		read("patience", (*seconds)(&e.Patience))
 	case TypePaired:
 		read("pair", &e.Pair)
+		read("again", &e.Again)
 		read("common", &e.Common)
 		read("common_languages", &e.Languages)
 		read("resume", &e.Token)

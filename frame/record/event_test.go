@@ -32,12 +32,15 @@ var serverRecords = []struct {
 	{"waiting alone", func(b []byte) []byte { return AppendWaiting(b, true, 1500*time.Millisecond) },
 		`{"type":"waiting","alone":true,"patience":1.5}`,
 		Event{Type: TypeWaiting, Alone: true, Patience: 1500 * time.Millisecond}},
-	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{"de", "en"}, nil) },
+	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{"de", "en"}, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":["de","en"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{"de", "en"}}},
-	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, nil, []string{}, nil) },
+	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{}, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":[]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{}}},
+	{"paired again", func(b []byte) []byte { return AppendPaired(b, 8, true, nil, nil, nil) },
+		`{"type":"paired","pair":8,"again":true,"common":[]}`,
+		Event{Type: TypePaired, Pair: 8, Again: true, Common: []string{}}},
 	{"closed", func(b []byte) []byte { return AppendLeft(b, 7, LeftClosed) },
 		`{"type":"left","pair":7,"reason":"closed"}`, Event{Type: TypeLeft, Pair: 7, Reason: LeftClosed}},
 	{"pong", func(b []byte) []byte { return AppendPong(b, 1<<53-1) },
@@ -58,13 +61,13 @@ var serverRecords = []struct {
 		`{"type":"resend","pair":2,"from":34,"lost":2}`, Event{Type: TypeResend, Pair: 2, From: 34, Lost: 2}},
 	{"lost", func(b []byte) []byte { return AppendAway(b, 7, AwayLost) },
 		`{"type":"away","pair":7,"reason":"lost"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayLost}},
-	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, []string{"go", "music"}, nil, nil) },
+	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, false, []string{"go", "music"}, nil, nil) },
 		`{"type":"paired","pair":7,"common":["go","music"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
-	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, nil, nil, nil) },
+	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, false, nil, nil, nil) },
 		`{"type":"paired","pair":4294967295,"common":[]}`,
 		Event{Type: TypePaired, Pair: math.MaxUint32, Common: []string{}}},
-	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, []string{`"\`, "</b>😀"}, nil, nil) },
+	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, false, []string{`"\`, "</b>😀"}, nil, nil) },
 		`{"type":"paired","pair":1,"common":["\"\\","</b>😀"]}`,
 		Event{Type: TypePaired, Pair: 1, Common: []string{`"\`, "</b>😀"}}},
 	{"left", func(b []byte) []byte { return AppendLeft(b, 7, LeftDisconnected) },
@@ -245,7 +248,7 @@ func TestAllocations(t *testing.T) {
 		"AppendCommand":       func() { AppendCommand(dst, ping) },
 		"Parse ping":          func() { Parse(pinging, do) },
 		"Parse hello":         func() { Parse(hello, do) },
-		"AppendPaired":        func() { AppendPaired(dst, 7, common, common, token) },
+		"AppendPaired":        func() { AppendPaired(dst, 7, false, common, common, token) },
 		"AppendLeft":          func() { AppendLeft(dst, 7, LeftNext) },
 		"AppendTyping":        func() { AppendTyping(dst, 7, true) },
 		"AppendOnline":        func() { AppendOnline(dst, 1000) },
@@ -303,7 +306,7 @@ func encodeEvent(e Event) []byte {
 	case TypeWaiting:
 		return AppendWaiting(nil, e.Alone, e.Patience)
 	case TypePaired:
-		return AppendPaired(nil, e.Pair, e.Common, e.Languages, []byte(e.Token))
+		return AppendPaired(nil, e.Pair, e.Again, e.Common, e.Languages, []byte(e.Token))
 	case TypeLeft:
 		return AppendLeft(nil, e.Pair, e.Reason)
 	case TypeTyping:

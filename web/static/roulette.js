@@ -79,7 +79,8 @@ export function parseRecords(data) {
  *   state        any of state, retryAt, held, reason and slow has changed
  *   message      a MessageEvent: the stranger said data, a string, or an ArrayBuffer for binary
  *   paired       a stranger was found; detail.common is what both are interested in,
- *                detail.languages what both speak, or null where that was not asked
+ *                detail.languages what both speak, or null where that was not asked;
+ *                detail.back whether it is the stranger before
  *   waiting      nobody was found yet: detail.alone, and detail.patience in seconds or 0
  *   left         the stranger is gone; detail.reason is next, stop, closed, disconnected,
  *                stalled or kicked, as the server says, lost if it was this connection, or gone if this page was left
@@ -442,11 +443,10 @@ export class Roulette extends EventTarget {
     if (Number.isFinite(people)) this.#tell('online', { n: people });
   }
 
-  #paired({ pair, common, common_languages: languages }) {
+  #paired({ pair, again, common, common_languages: languages }) {
     // After stop() it is no longer wanted, which the server is about to read; unless
     // it is the partner whom we have asked back.
     if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) return;
-    const back = this.#wantsBack && this.#state !== 'looking';
     this.#answered();
     this.#forgetTyping();
     this.#wantsBack = false;
@@ -454,7 +454,7 @@ export class Roulette extends EventTarget {
     this.#pair = pair;
     this.#become('chatting');
     const strings = (list) => (Array.isArray(list) ? list.map(String) : []);
-    this.#tell('paired', { pair, back, common: strings(common), languages: languages ? strings(languages) : null });
+    this.#tell('paired', { pair, back: again === true, common: strings(common), languages: languages ? strings(languages) : null });
   }
 
   #refused({ code, message }) {

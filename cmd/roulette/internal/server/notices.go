@@ -52,7 +52,8 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 		r.told.tell(n)
 		h.tellPeopleLocked(c, r)
 		interests, languages := pairs.Common(own)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, interests, languages, h.tokenLocked(c, r, n)))
+		again := r.can&record.CanAgain != 0 && pairs.Reunited(own)
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, again, interests, languages, h.tokenLocked(c, r, n)))
 	}
 	return paired
 }
@@ -74,7 +75,7 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 		return
 	}
 	if !r.told.begun(n) { // parted before anybody came to tell it
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, nil, nil, nil))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, false, nil, nil, nil))
 	}
 	r.told.end(n)
 	r.kept.Store(nil)

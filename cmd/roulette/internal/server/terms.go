@@ -144,7 +144,7 @@ func (t *turn) again(cmd record.Command) {
 	parted := r.parted
 	c.Unlock()
 	now, pairs := h.worker.Now(), h.server.pairs
-	if parted == 0 || now-parted >= againWithin || cmd.Pair != pairs.Number(seatOf(c)) {
+	if parted == 0 || max(now, 1)-parted >= againWithin || cmd.Pair != pairs.Number(seatOf(c)) {
 		t.refuseRecord(record.ErrTooLate)
 		return
 	}

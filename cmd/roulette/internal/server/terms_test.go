@@ -426,7 +426,7 @@ func TestGoBack(t *testing.T) {
 	}
 	b.asks(record.Again, 1)
 	for _, p := range []*person{a, b} {
-		if e := p.event("paired"); e.Pair != 2 {
+		if e := p.event("paired"); e.Pair != 2 || !e.Again {
 			t.Fatalf("got %+v", e)
 		}
 	}
@@ -452,8 +452,11 @@ func TestGoBack(t *testing.T) {
 	// Whoever left for good, or cannot again, does not come back.
 	c := dialRich(t, addr)
 	c.next()
-	a.event("paired")
-	c.event("paired")
+	for _, p := range []*person{a, c} {
+		if e := p.event("paired"); e.Again {
+			t.Fatalf("got %+v", e)
+		}
+	}
 	c.do(record.AppendStop(nil))
 	a.event("left")
 	a.asks(record.Again, 3)

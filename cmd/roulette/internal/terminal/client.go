@@ -66,6 +66,8 @@ type Client struct {
 	held       []parcel // for the stranger who is looked for
 	asked      bool     // a next has had no answer yet
 	ungreeted  bool     // the hello has had no answer yet
+	canGoBack  bool     // the server knows again
+	wantsBack  bool     // it was told that we want the stranger before back
 	askTimer   *time.Timer
 
 	typing      bool // the server was told so
@@ -116,6 +118,10 @@ func (c *Client) Events() <-chan Event { return c.events }
 // it is 0, is the pairing that shall end: if another one has begun meanwhile,
 // nothing happens. While the client is looking already, nothing happens either.
 func (c *Client) Next(pair uint32) { c.do(func() { c.next(pair) }) }
+
+// Again wants the stranger before back, which the server grants for a few seconds if
+// that one wants it too. An event NotPossible says that it cannot be.
+func (c *Client) Again() { c.do(c.again) }
 
 // SetInterests is for what is looked for from now on.
 func (c *Client) SetInterests(list []string) { c.do(func() { c.setInterests(list) }) }
@@ -242,6 +248,18 @@ func (c *Client) next(pair uint32) {
 	}
 }
 
+func (c *Client) again() {
+	switch {
+	case c.state == Chatting:
+		c.tell(Event{Kind: NotPossible, Text: "You are talking to a stranger."})
+	case !c.canGoBack || c.pair == 0 || c.state != Looking && c.state != Idle && c.state != Left:
+		c.tell(Event{Kind: NotPossible, Text: "There is nobody to go back to."})
+	default:
+		c.wantsBack = true
+		c.record(record.AppendCommand(nil, &record.Command{Kind: record.Again, Pair: c.pair}), false)
+	}
+}
+
 func (c *Client) setInterests(list []string) {
 	if slices.Equal(list, c.interests) {
 		return
@@ -254,7 +272,7 @@ func (c *Client) setInterests(list []string) {
 
 func (c *Client) ask() {
 	stopTimer(&c.askTimer)
-	c.asked = true
+	c.asked, c.wantsBack = true, false
 	if c.config.Table != "" && c.ungreeted {
 		return // until the server has said that it knows tables
 	}
@@ -277,6 +295,7 @@ func (c *Client) stop() {
 	case Looking, Chatting, Left:
 		c.forgetTyping()
 		c.answered()
+		c.wantsBack = false
 		c.record(record.AppendStop(nil), false)
 		c.become(Idle)
 	}

@@ -199,6 +199,44 @@ func TestInterests(t *testing.T) {
 	}
 }
 
+func TestAgain(t *testing.T) {
+	addr := start(t)
+	a, b := couple(t, addr)
+	a.Again() // they are together
+	a.event(NotPossible)
+	a.Next(0)
+	a.becomes(Looking)
+	b.event(Parted)
+	b.Stop()
+	b.becomes(Idle)
+	a.Again()
+	b.event(WantedBack)
+	b.Again()
+	for _, p := range []*person{a, b} {
+		if e := p.event(Paired); !e.Again || e.Pair != 2 || e.State != Chatting {
+			t.Fatalf("%+v", e)
+		}
+	}
+	a.says("there you are")
+	b.hears("there you are")
+
+	// Who has somebody else by then is told that it is too late, and looks on.
+	b.Next(0)
+	b.becomes(Looking)
+	a.event(Parted)
+	c := join(t, addr)
+	c.event(Paired)
+	if e := b.event(Paired); e.Again {
+		t.Fatalf("%+v", e)
+	}
+	a.Next(0)
+	a.becomes(Looking)
+	a.Again()
+	if e := a.event(NotPossible); e.State != Looking {
+		t.Fatalf("%+v", e)
+	}
+}
+
 // A next that was meant for an earlier stranger does not skip the new one.
 func TestStaleNext(t *testing.T) {
 	a, b := couple(t, start(t))
@@ -234,7 +272,7 @@ func TestPatience(t *testing.T) {
 // What may not be sent is not.
 func TestRefusedHere(t *testing.T) {
 	addr := fake(t, func(c *websocket.Conn) {
-		_ = c.Write(t.Context(), websocket.MessageText, record.AppendPaired(nil, 1, nil, nil, nil)) // the client is there
+		_ = c.Write(t.Context(), websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil)) // the client is there
 		for {
 			_, m, err := c.Read(t.Context())
 			if err != nil {
@@ -263,7 +301,7 @@ func TestRefusedHere(t *testing.T) {
 func TestUndelivered(t *testing.T) {
 	addr := fake(t, func(c *websocket.Conn) {
 		ctx := t.Context()
-		_ = c.Write(ctx, websocket.MessageText, record.AppendPaired(nil, 1, nil, nil, nil)) // all fails together
+		_ = c.Write(ctx, websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil)) // all fails together
 		for n := 0; n < 3; {
 			_, m, err := c.Read(ctx)
 			if err != nil {

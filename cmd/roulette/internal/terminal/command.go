@@ -21,6 +21,7 @@ const (
 	nothing verb = iota
 	say
 	next
+	again
 	stop
 	setInterests
 	showInterests
@@ -53,7 +54,7 @@ func parseLine(line string) order {
 		}
 		return order{verb: setInterests, interests: parseInterests(rest)}
 	}
-	verbs := map[string]verb{"/next": next, "/stop": stop, "/more": more, "/help": help, "/quit": quit}
+	verbs := map[string]verb{"/next": next, "/again": again, "/stop": stop, "/more": more, "/help": help, "/quit": quit}
 	v, known := verbs[name]
 	switch {
 	case !known:
@@ -119,6 +120,7 @@ func isAttached(r rune) bool { return unicode.Is(unicode.M, r) || isJoiner(r) }
 // helpLines are of both modes.
 var helpLines = []string{
 	"/next              leave, and find somebody else",
+	"/again             go back to the stranger before, for five seconds, if both want it",
 	"/stop              leave, and find nobody for now",
 	"/interests a, b    prefer people who like a or b; - for no interests",
 	"/quit              leave for good",

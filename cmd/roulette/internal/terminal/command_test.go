@@ -18,6 +18,7 @@ func TestParseLine(t *testing.T) {
 		{"//", order{verb: say, text: "/"}},
 		{"/next", order{verb: next}},
 		{"/next  ", order{verb: next}},
+		{"/again", order{verb: again}},
 		{"/stop", order{verb: stop}},
 		{"/help", order{verb: help}},
 		{"/quit", order{verb: quit}},

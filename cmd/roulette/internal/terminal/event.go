@@ -29,6 +29,7 @@ type Kind uint8
 const (
 	Changed     Kind = iota // the state, and nothing below says why
 	Paired                  // a stranger was found
+	WantedBack              // the stranger before would like to come back
 	Parted                  // the stranger is gone
 	Message                 // the stranger said something
 	Typing                  // the stranger began to type, or ceased
@@ -36,6 +37,7 @@ const (
 	Online                  // how many are connected
 	Sent                    // a message of ours is on its way
 	Undelivered             // messages of ours have reached nobody
+	NotPossible             // what the user wanted cannot be
 	Refused                 // the server took no notice of a record
 	Over                    // the last event
 )
@@ -52,10 +54,11 @@ type Event struct {
 	Retry     time.Duration // Changed to Reconnecting: until the next attempt
 	Err       error         // Changed to Reconnecting, Over: why, nil after Close
 	Pair      uint32        // Paired: its number on this connection
+	Again     bool          // Paired: the stranger before is back
 	Common    []string      // Paired: the interests of both
 	Languages []string      // Paired: the languages of both
 	Reason    record.Reason // Parted
-	Text      string        // Message, unless Binary; Undelivered, Refused: why, if known
+	Text      string        // Message, unless Binary; Undelivered, Refused, NotPossible: why, if known
 	Binary    string        // Message: the type that its content looks like
 	Size      int           // Message: bytes
 	On        bool          // Typing, Away

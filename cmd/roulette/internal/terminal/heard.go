@@ -54,14 +54,17 @@ func (c *Client) obey(e record.Event) {
 			c.answered()
 		}
 	case record.TypePaired:
-		if c.state != Looking { // after stop, which the server is about to read
+		// After stop it is unwanted, which the server is about to read; unless it is the
+		// partner whom we have asked back.
+		if c.state != Looking && !(c.wantsBack && (c.state == Idle || c.state == Left)) {
 			return
 		}
 		c.answered()
 		c.forgetTyping()
+		c.wantsBack = false
 		c.pair, c.said = e.Pair, nil
 		c.state = Chatting
-		c.tell(Event{Kind: Paired, Pair: e.Pair, Common: e.Common, Languages: e.Languages})
+		c.tell(Event{Kind: Paired, Pair: e.Pair, Again: e.Again, Common: e.Common, Languages: e.Languages})
 		c.queue = append(c.queue, c.held...)
 		c.held = nil
 	case record.TypeLeft:
@@ -72,6 +75,10 @@ func (c *Client) obey(e record.Event) {
 		c.state = Left
 		c.tell(Event{Kind: Parted, Reason: e.Reason})
 		c.unsay()
+	case record.TypeAgain:
+		if c.state != Chatting && e.Pair == c.pair {
+			c.tell(Event{Kind: WantedBack})
+		}
 	case record.TypeTyping:
 		if c.state == Chatting && e.Pair == c.pair {
 			c.tell(Event{Kind: Typing, On: e.On})
@@ -108,12 +115,12 @@ func (c *Client) welcome(e record.Event) {
 
 // canDo is what the client can. Heartbeats are not among it: it answers the pings
 // of the protocol only as long as it reads.
-const canDo = record.CanAway | record.CanPeople | record.CanLanguages | record.CanTables
+const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables
 
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
 // partner only then, as a server that knows no tables would find them anybody.
 func (c *Client) greeted(terms *record.Terms) {
-	c.ungreeted = false
+	c.ungreeted, c.canGoBack = false, terms.Can&record.CanAgain != 0
 	if terms.Can&record.CanPeople != 0 {
 		c.tell(Event{Kind: Online, N: uint64(max(terms.People, 0))})
 	}
@@ -145,6 +152,11 @@ func (c *Client) refused(e record.Event) {
 		if c.config.Table != "" {
 			c.end(errNoTables)
 		}
+		return
+	}
+	if e.Code == record.ErrTooLate.Code {
+		c.wantsBack = false
+		c.tell(Event{Kind: NotPossible, Text: "It is too late to go back to the stranger before."})
 		return
 	}
 	if c.state == Looking {

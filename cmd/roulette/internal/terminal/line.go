@@ -108,6 +108,8 @@ func (l *lines) obey(o order) {
 		l.client.Say(l.id, strings.ToValidUTF8(o.text, "\uFFFD"))
 	case next:
 		l.client.Next(0)
+	case again:
+		l.client.Again()
 	case stop:
 		l.client.Stop()
 	case setInterests:

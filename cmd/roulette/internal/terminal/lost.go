@@ -11,6 +11,7 @@ func (c *Client) open(s State) {
 	stopTimer(&c.retryTimer)
 	c.serverPause = false
 	c.pair, c.said = 0, nil
+	c.canGoBack, c.wantsBack = false, false
 	c.conn = dial(c.ctx, c.http, c.config.URL, c.workers.Go)
 	c.become(s)
 }

@@ -43,6 +43,7 @@ const (
 // talker is what a screen needs of a [Client].
 type talker interface {
 	Next(pair uint32)
+	Again()
 	SetInterests(list []string)
 	Stop()
 	Say(id int, text string)
@@ -207,6 +208,8 @@ func (s *screen) enter() tea.Cmd {
 		s.history.scroll(-s.history.offset, s.room())
 	case next:
 		s.next()
+	case again:
+		s.client.Again()
 	case stop:
 		s.client.Stop()
 	case setInterests:

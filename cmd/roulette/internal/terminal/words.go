@@ -25,7 +25,12 @@ func notice(e Event) string {
 			}
 		}
 	case Paired:
+		if e.Again {
+			return "You are back with the same stranger." + alike("like", e.Common) + alike("speak", e.Languages)
+		}
 		return "You are talking to a stranger." + alike("like", e.Common) + alike("speak", e.Languages)
+	case WantedBack:
+		return "The stranger would like to come back: /again."
 	case Parted:
 		return parting(e.Reason)
 	case Away:
@@ -42,6 +47,8 @@ func notice(e Event) string {
 			s = "Not sent: " + e.Text
 		}
 		return s + "."
+	case NotPossible:
+		return e.Text
 	case Refused:
 		return "The server says: " + VisibleLine(e.Text)
 	}
