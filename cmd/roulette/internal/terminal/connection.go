@@ -219,8 +219,11 @@ func explain(ctx context.Context, response *http.Response, err error) error {
 		seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16) // or none
 		return &refusal{status: response.Status, retryAfter: time.Duration(seconds) * time.Second}
 	}
-	if ctx.Err() == context.DeadlineExceeded {
+	switch {
+	case ctx.Err() == context.DeadlineExceeded:
 		return errors.New("the server does not answer")
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return errors.New("the server speaks no TLS there: try ws://")
 	}
 	var request *url.Error
 	if errors.As(err, &request) {
