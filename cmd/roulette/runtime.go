@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // gcPercent: the byte path allocates nothing, so the collector has little to do
@@ -21,5 +22,31 @@ func tuneRuntime(workers int) {
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(workers + 1)
+	}
+}
+
+// Handshakes of TLS make garbage, some 60 KB each. While there are many, collecting
+// it as early as gcPercent says costs 12 % of their time, so the heap may grow more.
+const (
+	gcPercentShaking = 100
+	manyHandshakes   = 50 // a second
+)
+
+// collectLess does so for the times that need it, unless the environment says how
+// much the heap may grow. It returns at once then, and else never.
+func (s *secure) collectLess() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	last, percent := s.front.Begun(), gcPercent
+	for range time.Tick(time.Second) {
+		now, want := s.front.Begun(), gcPercent
+		if now-last >= manyHandshakes {
+			want = gcPercentShaking
+		}
+		if last = now; want != percent {
+			percent = want
+			debug.SetGCPercent(percent)
+		}
 	}
 }

@@ -241,7 +241,9 @@ func (s *secure) listen(srv *server.Server, inherited []int) error {
 			return err
 		}
 	}
-	go s.keeper.Run(context.Background()) // until the process ends
+	// Until the process ends.
+	go s.keeper.Run(context.Background())
+	go s.collectLess()
 	return nil
 }
 

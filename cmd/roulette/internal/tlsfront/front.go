@@ -42,7 +42,8 @@ type Front struct {
 	compute chan struct{}
 
 	// Atomic.
-	open atomic.Int64
+	open  atomic.Int64
+	begun atomic.Uint64
 
 	under sync.WaitGroup // handshakes
 
@@ -136,6 +137,7 @@ func (f *Front) Admit(c Client) bool {
 // Handshake shakes hands on a goroutine of its own, which calls done in the end.
 func (f *Front) Handshake(a Arrival, done func(Outcome)) {
 	f.under.Add(1)
+	f.begun.Add(1)
 	go func() {
 		defer f.under.Done()
 		began := time.Now()
@@ -173,6 +175,9 @@ func (f *Front) drop(file *os.File) {
 	defer f.mu.Unlock()
 	delete(f.files, file)
 }
+
+// Begun is how many handshakes there have been.
+func (f *Front) Begun() uint64 { return f.begun.Load() }
 
 // Open is how many handshakes there are now.
 func (f *Front) Open() int { return int(f.open.Load()) }
