@@ -11,7 +11,7 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 		defer t.shards[i].mu.Unlock()
 	}
 	var waits []uint32
-	open, choosy, interested := 0, 0, 0
+	open, choosy, interested, kept := 0, 0, 0, 0
 	for c := range t.chunks {
 		entries := t.chunks[c].entries.Load()
 		if entries == nil {
@@ -22,8 +22,11 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 			if err := t.checkEntry(id, e); err != nil {
 				return err
 			}
-			if e.state == waiting {
+			if e.state == waiting && !t.isGuest(id) {
 				waits = append(waits, id)
+			}
+			if e.state == held && !t.isGuest(id) {
+				kept++
 			}
 			if e.link.Load()&openBit != 0 {
 				open++
@@ -45,8 +48,8 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 		return fmt.Errorf("%d more clients are open than stand in the pools, %d more choosy than stand in line, %d more have seekers than are kept",
 			open, choosy, interested)
 	}
-	if len(waits) != t.Waiting() {
-		return fmt.Errorf("%d clients wait, Waiting() is %d", len(waits), t.Waiting())
+	if len(waits)+kept != t.Waiting() {
+		return fmt.Errorf("%d clients wait and %d are kept, Waiting() is %d", len(waits), kept, t.Waiting())
 	}
 	return t.checkWaiting(waits, now)
 }
@@ -69,6 +72,14 @@ func (t *Table) checkEntry(id uint32, e *entry) error {
 		place := link &^ openBit
 		if link&openBit == 0 || int(place) >= len(s.open) || s.open[place] != id {
 			return fmt.Errorf("client %d waits, but not at its place %#x", id, link)
+		}
+	case held:
+		if link == 0 && !t.isGuest(id) && k != nil {
+			return nil // about to wait again
+		}
+		other := t.entry(link&^heldBit - 1)
+		if link&heldBit == 0 || k == nil || len(k.postings) > 0 || other == nil || other.state != held || other.link.Load() != heldBit|(id+1) {
+			return fmt.Errorf("client %d is held, linked to %#x, with wishes %+v", id, link, k)
 		}
 	case paired:
 		if link == 0 || link&openBit != 0 || link-1 == id {

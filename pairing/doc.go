@@ -43,6 +43,19 @@
 // [Table.Move] gives a client another number; its partner, if it has one, notices
 // nothing.
 //
+// # Guests
+//
+// A guest stands for somebody of another table (Config.Guests). Somebody is looked
+// for in its name, by the same rules; whoever is found is held: nobody else finds
+// them, and they do not know. Then the pair is made, or given up, and who was held
+// waits on as if nothing had been.
+//
+//	          Ask, Claim           Settle
+//	waiting ─────────────► held ───────────► paired
+//	   ▲                    │
+//	   └── Stop, Leave of ──┘
+//	       the guest
+//
 // # Invariants
 //
 // I5: a client that is paired has a partner that points back at it. Every change

@@ -80,7 +80,7 @@ func (s *shard) withdraw(t *Table, id uint32, e *entry) *seeker {
 // candidate is the end: who comes after the look sees this client.
 func (t *Table) match(id, now uint32) (Match, bool) {
 	if m, verdict := t.matchTopics(id, now); verdict != nobodyHere {
-		return m, verdict == matched
+		return m, verdict == matched && !m.held
 	}
 	others := -1
 	for i := range t.shards {
@@ -110,7 +110,7 @@ func (t *Table) match(id, now uint32) (Match, bool) {
 		}
 		switch m, verdict := t.matchIn(id, mine, s, now); verdict {
 		case matched:
-			return m, true
+			return m, !m.held
 		case notLooking:
 			return Match{}, false
 		}
@@ -173,14 +173,28 @@ func (t *Table) draw(n int, itself bool, e *entry) int {
 // avoids tells whether two waiting clients were each other's last and have not
 // both waited long enough to forget it.
 func (t *Table) avoids(a uint32, ea *entry, b uint32, eb *entry, now uint32) bool {
-	return ea.last == b<<8|uint32(eb.life) && ea.waited(now) < t.patience ||
+	return t.isGuest(a) && t.isGuest(b) || // they may meet at home
+		ea.last == b<<8|uint32(eb.life) && ea.waited(now) < t.patience ||
 		eb.last == a<<8|uint32(ea.life) && eb.waited(now) < t.patience
 }
 
 // pair makes a pair of two waiting clients and unlocks their shards.
 func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *entry, now uint32) Match {
+	if t.isGuest(a) || t.isGuest(b) {
+		return t.hold(sa, a, ea, sb, b, eb)
+	}
 	ka, kb := sa.withdraw(t, a, ea), sb.withdraw(t, b, eb)
-	m := Match{A: a, B: b, WaitA: t.found(ea, now), WaitB: t.found(eb, now), Arranged: ka.table() != ""}
+	m := t.join(sa, a, ea, ka, sb, b, eb, kb, now)
+	unlockBoth(sa, sb)
+	t.forget(ka)
+	t.forget(kb)
+	return m
+}
+
+// join makes a pair of two clients that wait for nobody any more, whose seekers were
+// ka and kb. Their shards are locked.
+func (t *Table) join(sa *shard, a uint32, ea *entry, ka *seeker, sb *shard, b uint32, eb *entry, kb *seeker, now uint32) Match {
+	m := Match{A: a, B: b, WaitA: t.found(a, ea, now), WaitB: t.found(b, eb, now), Arranged: ka.table() != ""}
 	if c := common(ka, kb); c != nil {
 		sa.keep(&seeker{id: a, wishes: c})
 	}
@@ -194,16 +208,13 @@ func (t *Table) pair(sa *shard, a uint32, ea *entry, sb *shard, b uint32, eb *en
 	// the partner is.
 	ea.link.Store(b + 1)
 	eb.link.Store(a + 1)
-	unlockBoth(sa, sb)
-	t.forget(ka)
-	t.forget(kb)
 	return m
 }
 
 // found makes a client, which waits or was asked for again, a paired one, and
-// returns how long it has waited.
-func (t *Table) found(e *entry, now uint32) (waited uint32) {
-	if e.state == waiting {
+// returns how long it has waited, unless it is a guest.
+func (t *Table) found(id uint32, e *entry, now uint32) (waited uint32) {
+	if (e.state == waiting || e.state == held) && !t.isGuest(id) {
 		waited = e.waited(now)
 		e.credit = uint8(min(e.age(now)/creditUnit, 255))
 		t.waiting.Add(-1)

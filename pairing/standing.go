@@ -39,7 +39,7 @@ func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
 	}
 	s = Standing{
 		Auto: e.auto, Life: e.life, Number: e.number.Load(),
-		Waiting: e.state == waiting, Paired: e.state == paired,
+		Waiting: e.state == waiting || e.state == held, Paired: e.state == paired,
 		Last: e.last >> 8, LastLife: Life(e.last), Credit: e.credit,
 	}
 	if s.Waiting || s.Paired {
@@ -89,19 +89,25 @@ func (t *Table) Restore(id uint32, s Standing, now uint32) {
 		}
 		e.link.Store(s.Partner + 1)
 	case s.Waiting:
-		e.state = waiting
 		t.waiting.Add(1)
-		switch {
-		case k.table() != "":
-		case k != nil && k.needs != 0:
-			shard.insistInOrder(t, k, now)
-		default:
-			shard.insert(id, e)
-		}
-		shard.appoint(t, id, e, k, now)
-		if k != nil && k.needs != 0 && e.age(now) >= t.patienceOf(k.needs) { // it was about to be looked at
-			shard.due.add(appointment{id, e.since}, now)
-		}
+		shard.waitOn(t, id, e, k, now)
+	}
+}
+
+// waitOn puts a client of a shard, which is locked, back among the waiting, where it
+// has waited since e.since. k may be nil.
+func (s *shard) waitOn(t *Table, id uint32, e *entry, k *seeker, now uint32) {
+	e.state = waiting
+	switch {
+	case k.table() != "":
+	case k != nil && k.needs != 0:
+		s.insistInOrder(t, k, now)
+	default:
+		s.insert(id, e)
+	}
+	s.appoint(t, id, e, k, now)
+	if k != nil && k.needs != 0 && e.age(now) >= t.patienceOf(k.needs) { // it was about to be looked at
+		s.due.add(appointment{id, e.since}, now)
 	}
 }
 

@@ -16,6 +16,9 @@ type Config struct {
 	// IDs is the exclusive upper bound of all client numbers, at most MaxIDs;
 	// default 1<<20.
 	IDs int
+	// Guests is the lowest number of guests: people of another table, for whom
+	// somebody is looked for here. Default: there are none.
+	Guests uint32
 	// Shards: how many locks; rounded up to a power of two; default four for
 	// each processor, at most 64.
 	Shards int
@@ -36,6 +39,7 @@ const MaxIDs = 1 << 24
 type Table struct {
 	// Immutable after New.
 	rand             func(n uint32) uint32
+	guests           uint32 // their lowest number
 	patience         uint32 // milliseconds, likewise
 	languagePatience uint32
 	seed             maphash.Seed
@@ -65,7 +69,7 @@ const (
 // entry is one client. Guarded by its shard's lock; what is atomic may be read
 // without.
 type entry struct {
-	link   atomic.Uint32 // paired: the partner's id + 1; in a pool: openBit | its place there; else 0
+	link   atomic.Uint32 // paired: the partner's id + 1; held: heldBit | that; in a pool: openBit | its place there; else 0
 	number atomic.Uint32 // of its pairings so far
 	since  uint32        // milliseconds: when the wait or the pair began
 	last   uint32        // the last partner: id<<8 | its Life; 0: none
@@ -85,7 +89,10 @@ func (e *entry) age(now uint32) uint32 { return e.waited(now) + e.earned() }
 // earned is the age of its place when this wait began.
 func (e *entry) earned() uint32 { return uint32(e.credit) * creditUnit }
 
-const openBit = 1 << 31
+const (
+	openBit = 1 << 31
+	heldBit = 1 << 30
+)
 
 // Life tells one client from the next that gets its number. It wraps after 255.
 type Life uint8
@@ -103,6 +110,7 @@ const (
 	idle
 	waiting
 	paired
+	held // waits, but is kept for a guest, or is a guest for whom somebody is kept
 )
 
 type shard struct {
@@ -124,6 +132,9 @@ func New(config Config) *Table {
 		config.IDs = 1 << 20
 	}
 	config.IDs = min(config.IDs, MaxIDs)
+	if config.Guests == 0 {
+		config.Guests = MaxIDs
+	}
 	if config.Shards <= 0 {
 		config.Shards = min(4*runtime.GOMAXPROCS(0), 64)
 	}
@@ -143,6 +154,7 @@ func New(config Config) *Table {
 	patience := min(config.Patience, maxPatience)
 	return &Table{
 		rand:             config.Rand,
+		guests:           config.Guests,
 		patience:         uint32(patience / time.Millisecond),
 		languagePatience: uint32(min(max(config.LanguagePatience, patience), maxPatience) / time.Millisecond),
 		seed:             maphash.MakeSeed(),
@@ -157,6 +169,9 @@ type Match struct {
 	A, B         uint32
 	WaitA, WaitB uint32 // how long each has waited for it, in milliseconds
 	Arranged     bool   // by the two, at a table or again, and not by chance
+	Guest        bool   // B is a guest, whose wait is its own table's
+
+	held bool // nobody is paired yet
 }
 
 // Change is what a call has changed. The caller's own client comes first.
@@ -198,7 +213,9 @@ func (t *Table) Enter(id uint32, auto bool) Life {
 	s := t.shardOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.clients.Add(1)
+	if !t.isGuest(id) {
+		t.clients.Add(1)
+	}
 	e.state, e.auto = idle, auto
 	e.number.Store(0)
 	e.last, e.credit = 0, 0
@@ -241,7 +258,9 @@ func (t *Table) Leave(id, now uint32) (c Change) {
 		return c
 	}
 	c.GaveUp = was == waiting
-	t.clients.Add(-1)
+	if !t.isGuest(id) {
+		t.clients.Add(-1)
+	}
 	t.release(id)
 	t.reseat(&c, now)
 	return c
@@ -268,6 +287,14 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 			if was == absent {
 				s.mu.Unlock()
 				return was
+			}
+			if was == held {
+				link := e.link.Load()
+				s.mu.Unlock()
+				if t.letGo(id, e, link, become, now, c) {
+					return waiting
+				}
+				continue
 			}
 			if was == waiting {
 				e.credit = 0
@@ -314,7 +341,7 @@ func (t *Table) Partner(id uint32) (partner uint32, ok bool) {
 		return 0, false
 	}
 	link := e.link.Load()
-	if link == 0 || link&openBit != 0 {
+	if link == 0 || link&(openBit|heldBit) != 0 {
 		return 0, false
 	}
 	return link - 1, true
@@ -373,6 +400,9 @@ func (t *Table) LongestWait(now uint32) (waited uint32, ok bool) {
 			waited, ok = max(waited, t.entry(first.Value.(*seeker).id).waited(now)), true
 		}
 		for _, id := range s.open {
+			if t.isGuest(id) {
+				continue
+			}
 			waited, ok = max(waited, t.entry(id).waited(now)), true
 		}
 		s.mu.Unlock()
