@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"roulette/netpoll/nettest"
 )
 
 // fill sends to c until its socket refuses, and a little waits.
@@ -274,4 +276,32 @@ func TestSendTwo(t *testing.T) {
 			t.Errorf("%q: got %q, %v", pieces, got, err)
 		}
 	}
+}
+
+// TestPause: who is paused by its own worker is read on when anybody resumes it.
+func TestPause(t *testing.T) {
+	var reads atomic.Int32
+	p := open(t, Config{Workers: 1}, hooks{
+		read: func(_ *Worker, c *Conn, _ []byte) {
+			if reads.Add(1) == 1 {
+				c.Pause()
+			}
+		},
+	})
+	w := p.workers[0]
+	fd, client := tcpPair(t)
+	c := adoptOn(t, w, fd)
+	if _, err := client.Write([]byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	nettest.Await(t, "the pause", c.Paused)
+	if _, err := client.Write([]byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	on(t, w, func() {}) // what was ready has been served
+	if n := reads.Load(); n != 1 {
+		t.Errorf("%d reads of a paused connection", n)
+	}
+	c.Resume()
+	nettest.Await(t, "the rest", func() bool { return reads.Load() == 2 && !c.Paused() })
 }

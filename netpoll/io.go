@@ -294,6 +294,13 @@ func (w *Worker) sweepBacklog(c *Conn) bool {
 	return c.fd >= 0
 }
 
+// Pause stops the reading of c until [Conn.Resume], for what it sends goes where
+// nothing more is taken just now. Owner only.
+func (c *Conn) Pause() {
+	c.bits.Or(pausedByPeer)
+	c.Worker().stats.Pauses++
+}
+
 // Resume lets c read again after its partner has drained or gone. Any
 // goroutine, holding no write lock.
 func (c *Conn) Resume() { c.resume(pausedByPeer) }

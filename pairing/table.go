@@ -291,10 +291,13 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 			if was == held {
 				link := e.link.Load()
 				s.mu.Unlock()
-				if t.letGo(id, e, link, become, now, c) {
-					return waiting
+				switch done := t.letGo(id, e, link, become, now, c); {
+				case !done:
+					continue
+				case t.isGuest(id):
+					return idle
 				}
-				continue
+				return waiting
 			}
 			if was == waiting {
 				e.credit = 0

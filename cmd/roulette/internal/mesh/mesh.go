@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Times, in milliseconds.
@@ -54,8 +55,8 @@ type Host interface {
 	// Claim makes the stand-in of chat c the partner of a waiter, who found found
 	// on another node, without telling them. False: they wait no more.
 	Claim(c Chat, ticket uint64, found *Stranger) bool
-	// Begin tells the one here that they are paired.
-	Begin(c Chat)
+	// Begin tells the one here that they are paired. False: they have gone.
+	Begin(c Chat) bool
 	// End takes c's stand-in away. Who was told of the pair is told that it is
 	// over; who was only reserved keeps their place.
 	End(c Chat, why Reason)
@@ -97,18 +98,22 @@ type Mesh struct {
 	tried    map[attempt]int64
 	beatAt   int64
 	beatSaid string // the body of the last beat
+	pings    uint64
 	scratch  []byte
 	stats    Stats
 }
 
 // peer is another node. Guarded by the Mesh's lock, as are chat and offer.
 type peer struct {
-	node    Node
-	heard   int64
-	beat    Beat
-	foreign bool // of another major version
-	out, in uint64
-	tallied uint64 // out, when the peer was last told
+	node     Node
+	heard    int64
+	beat     Beat
+	foreign  bool // of another major version
+	out, in  uint64
+	tallied  uint64 // out, when the peer was last told
+	pinged   uint64 // the number of the ping that is out; 0: none is
+	pingedAt time.Time
+	trip     time.Duration // there and back; 0: not known
 	account
 }
 
@@ -195,6 +200,55 @@ func (m *Mesh) subject(n Node) string {
 	return fmt.Sprintf("roulette.%s.node.%016x", m.config.World, uint64(n))
 }
 
+// Peer is another node, for operators.
+type Peer struct {
+	Node     Node
+	Name     string
+	Release  string
+	Online   int
+	Waiting  bool // somebody does
+	Draining bool
+	Foreign  bool  // of another major version: not talked to
+	Silent   int64 // milliseconds since its last beat
+	Chats    int   // with people here
+	Trip     time.Duration
+}
+
+// Peers are the other nodes, in no order that means anything.
+func (m *Mesh) Peers() (list []Peer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	chats := make(map[*peer]int)
+	for _, c := range m.chats {
+		if c.stage == talking {
+			chats[c.peer]++
+		}
+	}
+	for _, p := range m.byNode() {
+		b := &p.beat
+		list = append(list, Peer{Node: p.node, Name: b.Name, Release: b.Release, Online: int(b.Online),
+			Waiting: b.Open || len(b.Tags) > 0, Draining: b.Draining, Foreign: p.foreign,
+			Silent: m.now - p.heard, Chats: chats[p], Trip: p.trip})
+	}
+	return list
+}
+
+// State says how many nodes there are besides this one, how many people on them,
+// and how many chats with them.
+func (m *Mesh) State() (nodes, people, chats int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.peers {
+		people += int(p.beat.Online)
+	}
+	for _, c := range m.chats {
+		if c.stage == talking {
+			chats++
+		}
+	}
+	return len(m.peers), people, chats
+}
+
 // Stats are the counts so far.
 func (m *Mesh) Stats() Stats {
 	m.mu.Lock()
@@ -224,7 +278,7 @@ func (m *Mesh) Tick(now int64) {
 	defer m.mu.Unlock()
 	m.now = now
 	waiting := m.config.Host.Waiting(maxOffers)
-	m.beat(waiting)
+	said := m.beat(waiting)
 	for _, p := range m.byNode() {
 		m.grant(&p.account, NodeCredit, func(total uint64) { m.say(p, opNodeCredit, body{total: total}) })
 		if now-p.heard >= deadAfter {
@@ -234,6 +288,9 @@ func (m *Mesh) Tick(now int64) {
 			m.say(p, opTally, body{})
 			p.tallied = p.out
 		}
+	}
+	if said {
+		m.pingOne()
 	}
 	m.expire()
 	m.offerAll(waiting)
@@ -255,7 +312,7 @@ func (m *Mesh) byNode() []*peer {
 }
 
 // beat says what there is to say, each second, and sooner when that has changed.
-func (m *Mesh) beat(waiting []Waiter) {
+func (m *Mesh) beat(waiting []Waiter) (said bool) {
 	people, draining := m.config.Host.Online()
 	b := Beat{Minor: MinorVersion, Draining: draining, Online: uint32(people), Release: m.config.Release, Name: m.config.Name}
 	for _, w := range waiting {
@@ -271,11 +328,24 @@ func (m *Mesh) beat(waiting []Waiter) {
 	offers := fmt.Sprint(b.Draining, b.Open, b.Tags)
 	since := m.now - m.beatAt
 	if since < beatEvery && (since < beatSoonest || offers == m.beatSaid) {
-		return
+		return false
 	}
 	m.beatAt, m.beatSaid = m.now, offers
 	m.scratch = b.append(header{MajorVersion, opBeat, m.world, m.config.Self, 0}.append(m.scratch[:0]))
 	m.publish(m.BeatSubject())
+	return true
+}
+
+// pingOne pings the next node.
+func (m *Mesh) pingOne() {
+	all := m.byNode()
+	if len(all) == 0 {
+		return
+	}
+	m.pings++
+	p := all[m.pings%uint64(len(all))]
+	p.pinged, p.pingedAt = m.pings, time.Now()
+	m.say(p, opPing, body{total: m.pings})
 }
 
 // tags are the hashes under which a beat shows s.

@@ -160,14 +160,14 @@ func (n *modelNode) Claim(c Chat, ticket uint64, _ *Stranger) bool {
 }
 
 // Begin implements Host.
-func (n *modelNode) Begin(c Chat) {
+func (n *modelNode) Begin(c Chat) bool {
 	p := n.byChat[c]
 	if p == nil || p.gone || p.chat != c {
 		n.world.fail("N1: node %d begins chat %d, whose one is with another", n.id, c)
-		return
+		return false
 	}
 	if p.told {
-		return
+		return true
 	}
 	// N2: the other end is reserved for just this chat, or its end is under way.
 	mine := n.mesh.chats[c]
@@ -183,6 +183,7 @@ func (n *modelNode) Begin(c Chat) {
 	}
 	p.told, p.sent, p.got, p.untaken, p.paused = true, nil, nil, 0, false
 	n.begun++
+	return true
 }
 
 // End implements Host.
@@ -256,7 +257,9 @@ func (w *modelWorld) step(calm bool) {
 	x := w.random.Float64()
 	switch {
 	case x < .50:
-		w.carry()
+		for range 1 + 9*count(calm) { // at rest no word is late
+			w.carry()
+		}
 	case x < .62:
 		w.now += int64(w.random.IntN(60))
 		for _, n := range w.nodes {
@@ -289,6 +292,13 @@ func (w *modelWorld) step(calm bool) {
 	case x < .98 && !calm:
 		n.stopped = !n.stopped
 	}
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // leave has a person go.
@@ -368,7 +378,7 @@ func (w *modelWorld) rest() {
 	for _, n := range w.nodes {
 		n.stopped = false
 	}
-	for range 20_000 {
+	for range 6_000 {
 		w.step(true)
 	}
 	var open []*person

@@ -96,10 +96,11 @@ func (h *lonelyHost) Claim(c Chat, _ uint64, _ *Stranger) bool {
 	return true
 }
 
-func (h *lonelyHost) Begin(Chat) {
+func (h *lonelyHost) Begin(Chat) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.told = true
+	return true
 }
 
 func (h *lonelyHost) End(Chat, Reason) {

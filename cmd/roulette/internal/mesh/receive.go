@@ -1,5 +1,7 @@
 package mesh
 
+import "time"
+
 // Receive takes what came from the bus, on the beats' subject or on this node's
 // own. For one node's words it is called by one goroutine at a time, in their
 // order. data is the caller's again when it returns.
@@ -63,9 +65,9 @@ func (m *Mesh) hearBeat(p *peer, h header, r *reader) {
 			m.stats.Strange++
 			return
 		}
-		// Whoever knew this node before, and was forgotten, has heard lower numbers.
+		// Whoever knew this node before, and was forgotten, has heard lower numbers:
+		// the tally that is due tells it so.
 		p = &peer{node: h.from, out: uint64(m.now) << 20}
-		p.tallied = p.out
 		m.peers[h.from] = p
 	}
 	p.heard, p.foreign, p.beat = m.now, foreign, b
@@ -119,6 +121,14 @@ func (m *Mesh) hear(p *peer, o op, b *body) (then func()) {
 		return nil
 	case opTally:
 		return nil
+	case opPing:
+		m.say(p, opPong, body{total: b.total})
+		return nil
+	case opPong:
+		if p.pinged != 0 && b.total == p.pinged {
+			p.pinged, p.trip = 0, time.Since(p.pingedAt)
+		}
+		return nil
 	case opData:
 		// What was lost before it is taken by nobody.
 		if b.total > p.received {
@@ -147,8 +157,11 @@ func (m *Mesh) hearOf(c *chat, o op, b *body) (then func()) {
 			return nil
 		}
 		c.stage, c.theirs = talking, b.mine
+		if !host.Begin(c.number) { // N2: the other is claimed
+			m.end(c, Next, true)
+			return nil
+		}
 		m.stats.Meetings++
-		host.Begin(c.number) // N2: the other is claimed
 		m.say(c.peer, opConfirm, body{chat: c.theirs})
 	case opConfirm:
 		if c.stage != claimed {
@@ -156,8 +169,11 @@ func (m *Mesh) hearOf(c *chat, o op, b *body) (then func()) {
 			return nil
 		}
 		c.stage = talking
+		if !host.Begin(c.number) { // N2: the other was told
+			m.end(c, Next, true)
+			return nil
+		}
 		m.stats.Meetings++
-		host.Begin(c.number) // N2: the other was told
 	case opAbort:
 		if c.stage == reserved {
 			m.stats.OffersAborted++
@@ -200,6 +216,7 @@ func (m *Mesh) hearOffer(p *peer, b *body) {
 		return
 	}
 	c := m.begin(p, 0, reserved)
+	b.stranger.Home = p.node
 	found, ok := m.config.Host.Reserve(c.number, &b.stranger)
 	if !ok {
 		delete(m.chats, c.number)
@@ -229,6 +246,7 @@ func (m *Mesh) hearAccept(p *peer, b *body) {
 	}
 	m.withdraw(o)
 	c := m.begin(p, b.mine, claimed)
+	b.stranger.Home = p.node
 	if !m.config.Host.Claim(c.number, o.ticket, &b.stranger) {
 		delete(m.chats, c.number)
 		m.stats.OffersAborted++

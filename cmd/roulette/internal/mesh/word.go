@@ -38,6 +38,8 @@ const (
 	opNodeCredit
 	opTally  // says the sequence so far, so that a loss shows soon
 	opBroken // a word of yours is missing: all our chats have ended
+	opPing   // wants a pong
+	opPong
 	ops
 )
 
@@ -156,14 +158,17 @@ func (m *Beat) parse(r *reader) {
 
 // Stranger is what a node tells another of somebody who waits.
 type Stranger struct {
+	Home      Node   // theirs; not a field of the word, which says from whom it is
+	Person    uint64 // tells them from all others there
 	Interests []string
 	Languages []string
 	Table     string
-	Patient   bool   // insists on its interests still
+	Patient   bool   // insists on some of that still
 	Waited    uint32 // milliseconds
 }
 
 func (s *Stranger) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, s.Person)
 	dst = appendList(dst, s.Interests)
 	dst = appendList(dst, s.Languages)
 	dst = appendString(dst, s.Table)
@@ -172,6 +177,7 @@ func (s *Stranger) append(dst []byte) []byte {
 }
 
 func (s *Stranger) parse(r *reader) {
+	s.Person = r.uint64()
 	s.Interests, s.Languages = r.list(), r.list()
 	s.Table = r.string(maxTable)
 	s.Patient = r.byte()&1 != 0
@@ -187,7 +193,7 @@ type body struct {
 	stranger Stranger
 	note     Note
 	reason   Reason
-	total    uint64 // bytes: taken so far; in opData, sent before
+	total    uint64 // bytes: taken so far; in opData, sent before; in opPing, any number
 	texts    uint32
 	binaries uint32
 	frames   []byte // the rest of the word
@@ -216,7 +222,7 @@ func (m *body) append(dst []byte, o op) []byte {
 	case opChatCredit:
 		dst = binary.BigEndian.AppendUint64(dst, uint64(m.chat))
 		return binary.BigEndian.AppendUint64(dst, m.total)
-	case opNodeCredit:
+	case opNodeCredit, opPing, opPong:
 		return binary.BigEndian.AppendUint64(dst, m.total)
 	case opData:
 		dst = binary.BigEndian.AppendUint64(dst, uint64(m.chat))
@@ -254,7 +260,7 @@ func (m *body) parse(r *reader, o op) {
 		}
 	case opChatCredit:
 		m.chat, m.total = Chat(r.uint64()), r.uint64()
-	case opNodeCredit:
+	case opNodeCredit, opPing, opPong:
 		m.total = r.uint64()
 	case opData:
 		m.chat, m.total = Chat(r.uint64()), r.uint64()

@@ -10,7 +10,7 @@ import (
 // samples has a word of every op.
 var samples = map[op]body{
 	opOffer: {offer: 7, stranger: Stranger{
-		Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Waited: 260}},
+		Person: 1 << 50, Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Waited: 260}},
 	opAccept:     {offer: 7, mine: 9, stranger: Stranger{}},
 	opDecline:    {offer: 7},
 	opCommit:     {chat: 9, mine: 11},
@@ -23,6 +23,8 @@ var samples = map[op]body{
 	opNodeCredit: {total: 1 << 50},
 	opTally:      {},
 	opBroken:     {},
+	opPing:       {total: 3},
+	opPong:       {total: 3},
 }
 
 func TestWordsComeBack(t *testing.T) {

@@ -58,10 +58,11 @@ type absence struct {
 
 // deliver implements [outlet]: a rich partner's chat is thrown away before it comes
 // here (turn.discards), and nobody else has a partner who is away.
-func (a *absence) deliver(*batch) bool { return false }
+func (a *absence) deliver(*batch, *netpoll.Conn) bool { return false }
 
 func (a *absence) typing(bool) {}
 func (a *absence) away(bool)   {}
+func (a *absence) drained()    {}
 func (a *absence) paired()     {}
 
 // left implements [outlet]: the pair is over, so there is nothing to come back to.

@@ -340,7 +340,7 @@ func (h *handler) collect() *metrics.Counters {
 	states := &h.counters.Connections
 	states[metrics.ConnectionIdle] = h.chats
 	if h.worker.Index() == 0 { // the table is no worker's: this one reports it
-		waiting, paired := int64(pairs.Waiting()), int64(2*pairs.Pairs()-h.server.breaks.away())
+		waiting, paired := int64(pairs.Waiting()), int64(2*pairs.Pairs()-h.server.breaks.away()-h.server.across())
 		states[metrics.ConnectionWaiting], states[metrics.ConnectionPaired] = waiting, paired
 		states[metrics.ConnectionIdle] -= waiting + paired
 	}

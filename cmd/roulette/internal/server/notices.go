@@ -128,7 +128,7 @@ func (h *handler) tellWaitingLocked(c *netpoll.Conn, r *rich) {
 	var patience time.Duration
 	if r.greeted {
 		h.tellPeopleLocked(c, r)
-		alone = h.server.pairs.Clients() == 1
+		alone = h.server.people() == 1
 		patience = time.Duration(h.server.pairs.Patience(seatOf(c), h.worker.Now())) * time.Millisecond
 	}
 	h.noticeLocked(c, record.AppendWaiting(h.notice[:0], alone, patience))
@@ -140,7 +140,7 @@ func (h *handler) tellPeopleLocked(c *netpoll.Conn, r *rich) {
 	if r.can&record.CanPeople == 0 {
 		return
 	}
-	n := uint32(h.server.pairs.Clients())
+	n := uint32(h.server.people())
 	if r.online.Swap(n) != n {
 		h.noticeLocked(c, record.AppendOnline(h.notice[:0], int(n)))
 	}

@@ -76,7 +76,9 @@ func (h *handler) matched(m pairing.Match, knows partner) {
 	h.counters.PairsCreated++
 	if !m.Arranged { // else they waited for each other
 		h.counters.PairingWait.Observe(int64(m.WaitA) * 1e6)
-		h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+		if !m.Guest {
+			h.counters.PairingWait.Observe(int64(m.WaitB) * 1e6)
+		}
 	}
 	for _, place := range [...]seat{m.A, m.B} {
 		switch p := h.server.at(place); {

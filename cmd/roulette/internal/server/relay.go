@@ -92,7 +92,7 @@ func (t *turn) relay() netpoll.Outcome {
 		return p.here.SendTwo(h.worker, out.first, out.frames, c)
 	case p.out != nil:
 		defer p.out.Unlock()
-		if p.out.deliver(out) {
+		if p.out.deliver(out, c) {
 			return netpoll.Sent
 		}
 	}

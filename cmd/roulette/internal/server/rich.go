@@ -61,7 +61,7 @@ func newRich(life pairing.Life) (r *rich, session string) {
 // openRich makes c a rich client, idle.
 func (h *handler) openRich(c *netpoll.Conn) {
 	r, session := newRich(h.server.pairs.Enter(seatOf(c), false))
-	online := h.server.poller.Count()
+	online := h.server.connections()
 	r.online.Store(uint32(online))
 	r.onlineAt = h.worker.Now()
 	c.Lock()
@@ -110,9 +110,9 @@ func (h *handler) sweepRich(c *netpoll.Conn) {
 		h.tellTyping(c, false)
 	}
 	connections := uint32(h.server.poller.Count())
-	n := connections
+	n := connections + uint32(h.server.elsewhere())
 	if r.can&record.CanPeople != 0 {
-		n = uint32(h.server.pairs.Clients())
+		n = uint32(h.server.people())
 	}
 	every := max(onlineEvery, connections*1000/onlinePerSecond)
 	if n == r.online.Load() || now-r.onlineAt < every {

@@ -31,15 +31,18 @@ type partner struct {
 // an outlet changes the table first, and passes through the lock after it.
 type outlet interface {
 	sync.Locker
-	// deliver takes what their partner has to say, as it would be written to a
-	// connection; the slices are the caller's. False: it reaches nobody. The caller
-	// holds the lock.
-	deliver(out *batch) bool
+	// deliver takes what their partner, from, has to say, as it would be written to
+	// a connection, and pauses from if that is enough for now; the slices are the
+	// caller's. False: it reaches nobody. The caller holds the lock.
+	deliver(out *batch, from *netpoll.Conn) bool
 	// typing: their partner types, or no longer. The caller holds the lock.
 	typing(on bool)
 	// away: their partner's page is in the background, or no longer. The caller
 	// holds the lock.
 	away(on bool)
+	// drained: what they said has all been taken, or their partner has gone. No lock
+	// is held.
+	drained()
 	// paired: they have a partner now. No lock is held.
 	paired()
 	// left: their partner in the n-th pairing has left. No lock is held.
@@ -48,6 +51,9 @@ type outlet interface {
 
 // at is who sits in a seat. Any goroutine.
 func (s *Server) at(place seat) partner {
+	if s.cluster != nil && place >= s.cluster.guests.first {
+		return partner{out: s.cluster.guests.of(place)}
+	}
 	if place >= s.standIns.first {
 		return partner{out: s.standIns.of(place)}
 	}
@@ -110,11 +116,13 @@ func (p partner) unlock() {
 	}
 }
 
-// resume lets p, if it is here, read on after its partner has drained or gone. No
-// lock is held.
+// resume lets p read on after its partner has drained or gone. No lock is held.
 func (p partner) resume() {
-	if p.here != nil {
+	switch {
+	case p.here != nil:
 		p.here.Resume()
+	case p.out != nil:
+		p.out.drained()
 	}
 }
 
@@ -162,6 +170,13 @@ func (s *standIns) take(o outlet) (place seat, ok bool) {
 	}
 	s.outlets[place] = o
 	return place, true
+}
+
+// give gives a taken seat to another outlet; nil: to nobody for now.
+func (s *standIns) give(place seat, o outlet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outlets[place] = o
 }
 
 // leave gives a seat back, which is out of the pairing table.

@@ -40,7 +40,7 @@ func (o *standIn) note(format string, args ...any) {
 	o.told = append(o.told, fmt.Sprintf(format, args...))
 }
 
-func (o *standIn) deliver(out *batch) bool {
+func (o *standIn) deliver(out *batch, _ *netpoll.Conn) bool {
 	if !o.deaf {
 		o.note("%q", slices.Concat(out.first, out.frames))
 	}
@@ -50,6 +50,7 @@ func (o *standIn) deliver(out *batch) bool {
 func (o *standIn) typing(on bool)                   { o.note("typing %v", on) }
 func (o *standIn) away(on bool)                     { o.note("away %v", on) }
 func (o *standIn) paired()                          { o.note("paired") }
+func (o *standIn) drained()                         {}
 func (o *standIn) left(n uint32, why record.Reason) { o.note("left %d %s", n, why) }
 
 // hears waits until the stand-in has been told this.

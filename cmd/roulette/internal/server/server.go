@@ -42,6 +42,8 @@ type Config struct {
 	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
 	AdminHosts      []string // names of the admin side, besides those that are private anyway
 
+	Cluster *Cluster // the nodes that it belongs to; nil: it is alone
+
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
@@ -104,6 +106,7 @@ type Server struct {
 	pairs     *pairing.Table
 	standIns  standIns // locked inside
 	breaks    breaks   // locked inside
+	cluster   *cluster // nil: alone
 	addresses *limit.Addresses
 	http      *httpServer
 	registry  *prometheus.Registry
@@ -114,6 +117,8 @@ type Server struct {
 
 	// Owned by worker 0.
 	crowd host.Crowd
+
+	closing sync.Once // of the cluster
 
 	applying sync.Mutex // one Apply at a time
 
@@ -192,10 +197,12 @@ func New(config Config) (*Server, error) {
 		Kernel:        config.Kernel,
 		Logger:        config.Logger,
 	}
-	ids := min(polling.IDs(), pairing.MaxIDs-maxStandIns)
+	ids := min(polling.IDs(), pairing.MaxIDs-2*maxStandIns)
 	s.standIns.first = seat(ids)
+	guests := ids + maxStandIns
 	s.pairs = pairing.New(pairing.Config{
-		IDs:    ids + maxStandIns,
+		IDs:    guests + maxStandIns,
+		Guests: uint32(guests),
 		Shards: min(4*config.Workers, 64),
 		Rand:   config.Rand,
 	})
@@ -203,8 +210,16 @@ func New(config Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.breaks = breaks{server: s, keys: config.ResumeKeys, node: resume.Node(rand.Uint64()), pairs: make(map[resume.ID]*kept)}
+	if config.Cluster != nil {
+		if s.cluster, err = newCluster(s, config.Cluster, seat(guests)); err != nil {
+			return nil, errors.Join(fmt.Errorf("server: %w", err), s.poller.Close())
+		}
+	}
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
+	if s.cluster != nil {
+		go s.cluster.run()
+	}
 	// Last, for what a worker does at each tick may need any of this.
 	if err = s.poller.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), s.Close())
@@ -240,6 +255,7 @@ func place(id uint32) float64 {
 func (s *Server) Close() error {
 	s.phase.Store(int32(phaseDraining))
 	s.endHandshakes()
+	s.closing.Do(s.cluster.close)
 	return errors.Join(s.http.close(), s.poller.Close())
 }
 

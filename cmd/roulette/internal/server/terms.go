@@ -28,7 +28,7 @@ func (t *turn) hello(cmd record.Command) {
 func (h *handler) terms(r *rich) record.Terms {
 	terms := record.Terms{Can: r.can, Heartbeat: h.rules.PingInterval, Hidden: h.rules.HiddenTimeout}
 	if r.can&record.CanPeople != 0 {
-		terms.People = h.server.pairs.Clients()
+		terms.People = h.server.people()
 		r.online.Store(uint32(terms.People))
 	}
 	return terms

@@ -183,7 +183,7 @@ var mutations = []mutation{
 	{"pair numbers start again when a client moves", "pairing/standing.go",
 		"	e.number.Store(s.Number)\n", ""},
 	{"who waits is nobody's to find when it has moved", "pairing/standing.go",
-		"			shard.insert(id, e)\n", ""},
+		"		s.insert(id, e)\n", ""},
 	{"who insists takes anybody when it has moved", "pairing/standing.go",
 		"needs(s.Insists)&t.needsAt(s.Wishes, 0))", "0)"},
 
