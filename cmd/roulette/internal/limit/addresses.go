@@ -156,6 +156,15 @@ func (a *Addresses) Handshake(key, now uint32) bool {
 	return ok
 }
 
+// MayShake tells whether Handshake would say yes, and counts nothing.
+func (a *Addresses) MayShake(key, now uint32) bool {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tat := s.known[key].tat
+	return a.limits.Load().handshakes.Take(&tat, now, 1) == Within
+}
+
 // Sweep forgets, in one shard, the addresses whose handshake rate has recovered
 // and from which nobody is connected. Any number is a shard's.
 func (a *Addresses) Sweep(shard int, now uint32) {

@@ -316,7 +316,7 @@ func TestProxyProtocolTimeout(t *testing.T) {
 // TestProxyProtocolWhenFull: a connection over the limit gets its answer behind
 // the header, too.
 func TestProxyProtocolWhenFull(t *testing.T) {
-	_, s, addr := startBehindProxy(t, Settings{MaxConnections: 1, MaxConnectionsPerAddress: 1})
+	_, s, addr := startBehindProxy(t, Settings{MaxConnections: 1, MaxConnectionsPerAddress: 2})
 	c, _ := ask(t, addr, proxyV2+servertest.Request(addr, "/echo"))
 	if _, status := ask(t, addr, proxyV2+servertest.Request(addr, "/ws")); status != 503 {
 		t.Errorf("answered %d", status)

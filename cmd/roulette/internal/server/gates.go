@@ -14,9 +14,10 @@ import (
 type occasion uint8
 
 const (
-	atAccept  occasion = iota // a connection has come, or come back from net/http
-	atName                    // a header of the PROXY protocol has named its client
-	atRequest                 // its request would be answered with 101
+	atAccept   occasion = iota // a connection has come, or come back from net/http
+	atName                     // a header of the PROXY protocol has named its client
+	atQuestion                 // its request, for a chat path, is for no WebSocket: it asks why it got none
+	atRequest                  // its request would be answered with 101
 )
 
 // visitor is what is known at an occasion of the client that wants to come in.
@@ -27,27 +28,37 @@ type visitor struct {
 
 // gates is where it is decided who may come in, in this order. A gate that is
 // shut refuses; one that is open may have counted the connection for what it
-// limits.
+// limits. At the question the same gates stand as at the request, and count
+// nothing.
 var gates = [...]struct {
 	at      occasion
 	shut    func(h *handler, c *netpoll.Conn, v *visitor) bool
 	refusal refusal
 }{
 	{atAccept, (*handler).isNoProxy, notFromProxy},
-	{atAccept, (*handler).isFull, serverFull},
 	{atAccept, (*handler).isCrowded, addressFull},
+	{atAccept, (*handler).isFull, serverFull},
 	{atName, (*handler).isCrowdedByName, addressFull},
 	{atRequest, (*handler).isDraining, goingAway},
 	{atRequest, (*handler).isShortOfMemory, memoryShort},
 	{atRequest, (*handler).isCrowdedByRequest, addressFull},
 	{atRequest, (*handler).isHasty, handshakeRate},
+	{atRequest, (*handler).hasNoPlace, serverFull}, // last: who passes has a place
+	{atQuestion, (*handler).isDraining, goingAway},
+	{atQuestion, (*handler).isShortOfMemory, memoryShort},
+	{atQuestion, (*handler).isCrowdedByRequest, addressFull},
+	{atQuestion, (*handler).wouldBeHasty, handshakeRate},
+	{atQuestion, (*handler).wouldHaveNoPlace, serverFull},
 }
 
-// admit looks at the gates of an occasion, and notes which of them is shut.
+// admit looks at the gates of an occasion, and notes which of them is shut; but
+// not yet of whoever has not said whether it wants a chat.
 func (h *handler) admit(at occasion, c *netpoll.Conn, v *visitor) refusal {
 	for i := range gates {
 		if g := &gates[i]; g.at == at && g.shut(h, c, v) {
-			h.note(c, refusals[g.refusal].why)
+			if at >= atQuestion || !refusals[g.refusal].chatsOnly {
+				h.note(c, refusals[g.refusal].why)
+			}
 			return g.refusal
 		}
 	}
@@ -58,6 +69,7 @@ func (h *handler) admit(at occasion, c *netpoll.Conn, v *visitor) refusal {
 // request is answered with a refusal. False: it is to be closed at once.
 func (h *handler) welcome(c *netpoll.Conn, addr netip.Addr) bool {
 	if r := h.admit(atAccept, c, &visitor{addr: addr}); r != admitted && !h.keep(c, r) {
+		h.releaseAddress(c) // nobody tells of its end
 		return false
 	}
 	h.counters.Connections[metrics.ConnectionHandshaking]++
@@ -67,7 +79,7 @@ func (h *handler) welcome(c *netpoll.Conn, addr netip.Addr) bool {
 // named finds a place for c, whose client a header of the PROXY protocol has
 // named. False: it is to be closed at once.
 func (h *handler) named(c *netpoll.Conn, client netip.Addr) bool {
-	if refusalOf(c) != admitted { // already
+	if r := refusalOf(c); r != admitted && r != serverFull { // already
 		return true
 	}
 	r := h.admit(atName, c, &visitor{addr: client})
@@ -85,6 +97,8 @@ func (h *handler) trusts(peer netip.Addr) bool {
 	return !peer.IsValid() || h.rules.TrustedProxies.Contains(peer)
 }
 
+// isFull: there are sockets enough. Some may be spare ones, of browsers, and say
+// nothing ever, so the request is looked at again.
 func (h *handler) isFull(*netpoll.Conn, *visitor) bool {
 	return h.server.poller.Count()+h.server.shaking() > h.rules.MaxConnections
 }
@@ -121,6 +135,20 @@ func (h *handler) isCrowdedByRequest(c *netpoll.Conn, v *visitor) bool {
 	return client.IsValid() && !trusted.Contains(client) && !h.attribute(c, client, "X-Forwarded-For")
 }
 
+// hasNoPlace takes a place for a chat, if there is one.
+func (h *handler) hasNoPlace(*netpoll.Conn, *visitor) bool {
+	s := h.server
+	if int(s.chats.Add(1)) > h.rules.MaxConnections {
+		s.chats.Add(-1)
+		return true
+	}
+	return false
+}
+
+func (h *handler) wouldHaveNoPlace(*netpoll.Conn, *visitor) bool {
+	return int(h.server.chats.Load()) >= h.rules.MaxConnections
+}
+
 func (h *handler) isDraining(*netpoll.Conn, *visitor) bool {
 	return h.server.phaseNow() == phaseDraining
 }
@@ -136,6 +164,10 @@ func (h *handler) isHasty(c *netpoll.Conn, _ *visitor) bool {
 
 func (h *handler) hasty(c *netpoll.Conn) bool {
 	return has(c, attributed) && !h.server.addresses.Handshake(c.Key, h.worker.Now()) && !h.worker.Late()
+}
+
+func (h *handler) wouldBeHasty(c *netpoll.Conn, _ *visitor) bool {
+	return c.Codec() == nil && has(c, attributed) && !h.server.addresses.MayShake(c.Key, h.worker.Now()) && !h.worker.Late()
 }
 
 // attribute counts c for the client at addr, if its limit allows. source says how

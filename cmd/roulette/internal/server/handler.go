@@ -284,6 +284,11 @@ func (h *handler) releaseAddress(c *netpoll.Conn) {
 		clearFlag(c, attributed)
 		h.server.addresses.Release(c.Key, h.worker.Now())
 	}
+	h.unmark(c)
+}
+
+// unmark takes back that c's request is to be refused.
+func (h *handler) unmark(c *netpoll.Conn) {
 	if refusalOf(c) != admitted {
 		setRefusal(c, admitted)
 		h.server.turnedAway.Add(-1)
@@ -324,6 +329,7 @@ func (h *handler) remove(c *netpoll.Conn, g goodbye) {
 // account counts the end of a WebSocket connection, once (I8).
 func (h *handler) account(c *netpoll.Conn, why reason, label metrics.CloseCode) {
 	h.chats--
+	h.server.chats.Add(-1)
 	h.counters.Connections[metrics.ConnectionClosing]++
 	setEnded(c)
 	e := &endings[why]

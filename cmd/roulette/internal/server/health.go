@@ -87,7 +87,7 @@ func (s *Server) NotReady() string {
 		return "starting"
 	case s.phaseNow() >= phaseGrace:
 		return "draining"
-	case s.poller.Count() >= s.rules.Load().MaxConnections:
+	case int(s.chats.Load()) >= s.rules.Load().MaxConnections:
 		return "full"
 	case s.pressure.Short():
 		return "memory"

@@ -253,7 +253,7 @@ func TestMaxConnections(t *testing.T) {
 		c.Leave()
 	}
 	awaitNobody(t, s)
-	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectMaxConnections] }); n != 3+maxTurnedAway+1+1 {
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectMaxConnections] }); n != 3+1+1 {
 		t.Errorf("%d rejected", n)
 	}
 	if n := s.turnedAway.Load(); n != 0 {

@@ -143,6 +143,7 @@ func (h *handler) gauge(c *netpoll.Conn, n int64) {
 		h.counters.Connections[metrics.ConnectionClosing] += n
 	default:
 		h.chats += n
+		h.server.chats.Add(int32(n))
 	}
 }
 

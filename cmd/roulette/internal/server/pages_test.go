@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"roulette/cmd/roulette/internal/servertest"
+	"roulette/metrics"
 )
 
 // TestPublicHealth: balancers ask on the public port, by any of three methods, and are
@@ -159,6 +160,94 @@ func TestRefusalsArePages(t *testing.T) {
 				t.Errorf("a program: %v, %v", r, err)
 			}
 			c.TCP.Close()
+		})
+	}
+}
+
+// TestSpareSockets: sockets that have said nothing, as browsers open them in advance,
+// take nobody's place; nor is a page that is served by a full server a chat refused.
+func TestSpareSockets(t *testing.T) {
+	const limit = 2
+	s, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MaxConnections: limit}})
+	var spare []*servertest.Conn
+	for range limit + 3 {
+		spare = append(spare, servertest.Connect(t, addr))
+	}
+	servertest.Await(t, "they are there", func() bool { return s.poller.Count() == len(spare) })
+	if s.NotReady() != "" {
+		t.Error("full of sockets that say nothing")
+	}
+	var chats []*servertest.Conn
+	for range limit {
+		chats = append(chats, servertest.Dial(t, addr, "/ws"))
+	}
+	spare[0].Write([]byte(servertest.Request(addr, "/ws"))) // came before them, and asks behind them
+	refused(t, spare[0], "GET", 503)
+	spare[limit+2].Write([]byte(pageRequest("GET", "/")))
+	if r, err := spare[limit+2].Response("GET"); err != nil || r.StatusCode != http.StatusOK {
+		t.Errorf("the page: %v, %v", r, err)
+	}
+	if n := rejected(t, s, metrics.RejectMaxConnections); n != 1 {
+		t.Errorf("%d rejected", n)
+	}
+	for _, c := range spare {
+		c.TCP.Close()
+	}
+	for _, c := range chats {
+		c.Leave()
+	}
+	awaitNobody(t, s)
+	if marked, chats := s.turnedAway.Load(), s.chats.Load(); marked != 0 || chats != 0 {
+		t.Errorf("%d count as turned away, %d as chats", marked, chats)
+	}
+}
+
+// TestAskingWhy: a request for a chat path that wants no WebSocket is answered as one
+// that does would be, on a connection of its own and on one that has had a page; and it
+// uses up nothing.
+func TestAskingWhy(t *testing.T) {
+	for _, test := range []struct {
+		description string
+		settings    Settings
+		before      func(t *testing.T, s *Server, addr string)
+		want        int
+	}{
+		{"room", Settings{}, func(*testing.T, *Server, string) {}, http.StatusUpgradeRequired},
+		{"full", Settings{MaxConnections: 1}, func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }, http.StatusServiceUnavailable},
+		{"draining", Settings{}, func(_ *testing.T, s *Server, _ string) { s.phase.Store(int32(phaseDraining)) }, http.StatusServiceUnavailable},
+		{"an address with all its places", Settings{MaxConnectionsPerAddress: 1},
+			func(t *testing.T, _ *Server, addr string) { servertest.Dial(t, addr, "/echo") }, http.StatusTooManyRequests},
+		{"an address in a hurry", Settings{HandshakesPerAddress: 1}, func(t *testing.T, _ *Server, addr string) {
+			for range 4 {
+				servertest.Dial(t, addr, "/echo").Leave()
+			}
+		}, http.StatusTooManyRequests},
+		{"an address that is not", Settings{HandshakesPerAddress: 1}, func(t *testing.T, _ *Server, addr string) {
+			for range 3 {
+				servertest.Dial(t, addr, "/echo").Leave()
+			}
+		}, http.StatusUpgradeRequired},
+	} {
+		t.Run(test.description, func(t *testing.T) {
+			k := &fromAfar{stoppedClock: newStoppedClock()}
+			k.set(refusedClient)
+			s, addr := start(t, Config{Kernel: k, Settings: test.settings})
+			kept := servertest.Connect(t, addr)
+			get(t, kept, "GET", "/")
+			test.before(t, s, addr)
+			for range 3 {
+				c := servertest.Connect(t, addr)
+				if r, _ := get(t, c, "GET", "/ws"); r.StatusCode != test.want {
+					t.Errorf("%s, want %d", r.Status, test.want)
+				}
+				c.TCP.Close()
+			}
+			if test.settings.MaxConnectionsPerAddress == 0 { // for which net/http's own is loopback's
+				if r, _ := get(t, kept, "GET", "/ws"); r.StatusCode != test.want && test.settings.HandshakesPerAddress == 0 {
+					t.Errorf("behind a page: %s, want %d", r.Status, test.want)
+				}
+			}
+			kept.TCP.Close()
 		})
 	}
 }

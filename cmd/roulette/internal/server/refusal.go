@@ -90,8 +90,11 @@ func (h *handler) keep(c *netpoll.Conn, r refusal) bool {
 	if refusals[r].status == 0 {
 		return false
 	}
-	if h.server.turnedAway.Add(1) > maxTurnedAway {
+	if refusalOf(c) == admitted && h.server.turnedAway.Add(1) > maxTurnedAway {
 		h.server.turnedAway.Add(-1)
+		if refusals[r].chatsOnly { // else it was noted
+			h.note(c, refusals[r].why)
+		}
 		return false
 	}
 	setRefusal(c, r)

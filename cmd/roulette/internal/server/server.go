@@ -131,6 +131,7 @@ type Server struct {
 	drain      atomic.Pointer[drain]     // when people are sent away
 	awaited    atomic.Pointer[condition] // what Shutdown waits for
 	turnedAway atomic.Int32              // connections that are kept to be refused
+	chats      atomic.Int32              // open ones (I4: no more than MaxConnections); the sum of the workers'
 }
 
 // endpoints are the chats', below the base path; on /echo there is no subprotocol to choose.

@@ -85,12 +85,28 @@ func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 	}
 	response, req, result := h.rules.upgrader.Upgrade(h.reply[:0], head)
 	h.reply = response[:0]
-	if r := refusalOf(c); r != admitted && (result != handshake.NotChat || !refusals[r].chatsOnly) {
+	switch r := refusalOf(c); {
+	case r == admitted:
+	case !refusals[r].chatsOnly:
+		h.refuseRequest(c, r, head)
+		return
+	case result == handshake.NotChat:
+	case r != serverFull: // which is looked at again
+		h.note(c, refusals[r].why)
 		h.refuseRequest(c, r, head)
 		return
 	}
 	switch result {
 	case handshake.OK:
+	case handshake.UpgradeRequired:
+		// A browser does not tell a page why it gets no WebSocket: the page asks so.
+		if r := h.admit(atQuestion, c, &visitor{request: req}); r != admitted {
+			h.refuseRequest(c, r, head)
+			return
+		}
+		h.countHandshake(c, result)
+		h.dismiss(c, response)
+		return
 	case handshake.NotChat:
 		h.visitPages(c, how, req, head, rest)
 		return
@@ -103,6 +119,7 @@ func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 		h.refuseRequest(c, r, head)
 		return
 	}
+	h.unmark(c)
 	h.send(c, response)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
 	h.open(c, kindFor(req))

@@ -14,14 +14,28 @@ const slack = 2 * time.Second
 // exceeded.
 func (c *client) welcome() {
 	w := c.world
-	limit := w.plan.maxConnections
-	c.full = limit > 0 && w.poller.Count() > limit
-	if !c.full && (w.plan.perAddress > 0 || w.plan.handshakes > 0) {
+	if w.plan.perAddress > 0 || w.plan.handshakes > 0 {
 		least, most := w.fromAddress(c)
 		limit := w.plan.perAddress
 		c.crowded = limit > 0 && least >= limit
 		c.counted = limit == 0 || most < limit
 	}
+	limit := w.plan.maxConnections
+	c.full = !c.crowded && limit > 0 && w.poller.Count() > limit
+}
+
+// chats is how many clients have a chat, and most how many may have one, as far as can
+// be told: the answer to a request may be on its way, and the end of a chat.
+func (w *world) chats() (least, most int) {
+	for _, o := range w.clients[w.oldest:] {
+		if o.kind.chats() && o.status == 101 && o.alive() {
+			least++
+		}
+		if o.kind.chats() && (o.status == 101 || o.status == 0) {
+			most++
+		}
+	}
+	return least, most
 }
 
 // fromAddress is how many connections count for c's address besides c itself, as
@@ -33,7 +47,7 @@ func (w *world) fromAddress(c *client) (least, most int) {
 		case o.counted:
 			least++
 			most++
-		case o.conn != nil && !o.crowded && !o.full || o.closer != nil && o.closer.busy && o.closer.batches == o.closedIn:
+		case o.conn != nil && !o.crowded || o.closer != nil && o.closer.busy && o.closer.batches == o.closedIn:
 			most++
 		}
 	}
@@ -57,8 +71,6 @@ func (c *client) checkResponse(head []byte) {
 		want = 431
 	case c.kind == silentClient:
 		want = 408
-	case c.full:
-		want = 503
 	case c.crowded, !c.counted && p.perAddress > 0 && c.status == 429:
 		want = 429
 	case c.kind == wrongClient:
@@ -69,6 +81,15 @@ func (c *client) checkResponse(head []byte) {
 	late := c.status == 408 && w.now-c.socket.acceptedAt+max(c.lag, 0)+slack >= handshakeTimeout
 	limited := c.status == 429 && p.handshakes > 0
 	busy := c.status == 503 && w.ending && c.kind == pageClient
+	if p.maxConnections > 0 {
+		least, most := w.chats()
+		if c.status == 503 && most >= p.maxConnections {
+			busy = true
+		}
+		if least > p.maxConnections {
+			w.failf("there are %d chats, of %d at most", least, p.maxConnections)
+		}
+	}
 	if c.status != want && !late && !limited && !busy {
 		w.failf("client %d (%v) is answered %q instead of %d", c.serial, c.kind, head, want)
 	}
@@ -154,13 +175,13 @@ func (c *client) closed() {
 // Each time that they do, one connection is refused with the spare, and one more to
 // get the spare back.
 func (w *world) checkRefused() {
+	limited := w.plan.maxConnections > 0 || w.plan.perAddress > 0
 	turnedAway := 0
 	for _, c := range w.byID {
 		if c.full || c.crowded || !c.counted {
 			turnedAway++
 		}
 	}
-	limited := w.plan.maxConnections > 0 || w.plan.perAddress > 0
 	if limited && turnedAway >= maxTurnedAway/2 { // some may have got their refusal since
 		return
 	}
