@@ -1,10 +1,13 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/tlsfront"
 	"roulette/frame/handshake"
 	"roulette/frame/tls13"
@@ -29,7 +32,7 @@ const (
 // TLS is what a Server needs for it.
 type TLS struct {
 	Front *tlsfront.Front
-	// Certificates, if not nil, tells how those in use are doing.
+	// Certificates tells how those in use are doing.
 	Certificates interface {
 		NotAfter() time.Time
 		Loads() (ok, failed uint64)
@@ -38,17 +41,34 @@ type TLS struct {
 }
 
 func (t *TLS) notAfter() time.Time {
-	if t == nil || t.Certificates == nil {
+	if t == nil {
 		return time.Time{}
 	}
 	return t.Certificates.NotAfter()
 }
 
 func (t *TLS) loads() (n [metrics.LoadResults]uint64) {
-	if t != nil && t.Certificates != nil {
+	if t != nil {
 		n[metrics.LoadOK], n[metrics.LoadFailed] = t.Certificates.Loads()
 	}
 	return n
+}
+
+// status is what an operator sees of it.
+func (t *TLS) status() []admin.Setting {
+	if t == nil {
+		return nil
+	}
+	until := "there is none yet"
+	if at := t.notAfter(); !at.IsZero() {
+		until = at.UTC().Format(time.DateTime) + " UTC"
+	}
+	ok, failed := t.Certificates.Loads()
+	return []admin.Setting{
+		{Name: "TLS: the first certificate expires", Value: until},
+		{Name: "TLS: certificates read or obtained, failed", Value: fmt.Sprintf("%d, %d", ok, failed)},
+		{Name: "TLS: handshakes under way", Value: strconv.Itoa(t.Front.Open())},
+	}
 }
 
 // shaking is how many TLS handshakes are under way: connections that no worker has.

@@ -271,3 +271,16 @@ func connect(t *testing.T, addr string) *servertest.Conn {
 	t.Helper()
 	return servertest.Over(t, raw(t, addr, nil))
 }
+
+// TestTLSStatus: an operator sees when the certificate expires.
+func TestTLSStatus(t *testing.T) {
+	s, addr := start(t, Config{TLS: testTLS(t, tlsfront.Config{})})
+	alive(t, addr)
+	want := selfSigned().Leaf.NotAfter.UTC().Format(time.DateTime) + " UTC"
+	for _, line := range s.report().Settings {
+		if line.Name == "TLS: the first certificate expires" && line.Value == want {
+			return
+		}
+	}
+	t.Errorf("nothing says %s: %v", want, s.report().Settings)
+}

@@ -29,7 +29,7 @@ func (s *Server) report() *admin.Report {
 		Descriptors:      host.OpenDescriptors(),
 		DescriptorsLimit: s.most + reserve,
 		Memory:           admin.Memory(host.MemoryNow()),
-		Settings:         settingsInForce(rules),
+		Settings:         append(settingsInForce(rules), s.config.TLS.status()...),
 	}
 	if r.State == "" {
 		r.State = "ready"
