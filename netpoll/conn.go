@@ -125,12 +125,11 @@ func (c *Conn) Barrier() {
 
 func (c *Conn) lock() *sync.Mutex { return &c.chunk().locks[c.slot()%stripes] }
 
-// FD is c's descriptor, -1 when it has none, and Locked tells whether anybody
-// holds c's write lock. Both are for a [Scheduler], which knows that nothing else
-// runs.
+// FD is c's descriptor, -1 when it has none. Owner only, or a [Scheduler], which
+// knows that nothing else runs.
 func (c *Conn) FD() int { return int(c.fd) }
 
-// Locked: see FD.
+// Locked tells whether anybody holds c's write lock. For a Scheduler only.
 func (c *Conn) Locked() bool {
 	mu := c.lock()
 	if !mu.TryLock() {

@@ -31,8 +31,22 @@ type Detached struct {
 // Detach takes c out of the Poller, as it is: the descriptor is the caller's now,
 // and nothing that it was owed is lost. Handler.Closed is not called. Owner only.
 func (c *Conn) Detach() Detached {
+	d, w := c.Describe(), c.Worker()
+	_, backlog := c.withdraw()
+	if backlog != nil {
+		backlog.free()
+	}
+	c.empty()
+	w.freeSlot(c)
+	return d
+}
+
+// Describe says of c what Detach would, and leaves it as it is. Owner only, while
+// nobody writes to c.
+func (c *Conn) Describe() Detached {
 	w := c.Worker()
 	d := Detached{
+		FD:      int(c.fd),
 		Held:    c.Held(),
 		State:   c.State(),
 		Key:     c.Key,
@@ -49,18 +63,25 @@ func (c *Conn) Detach() Detached {
 			d.Unread = append(d.Unread, k.partial.waiting()...)
 		}
 	}
-	var backlog *buffer
-	if d.FD, backlog = c.withdraw(); backlog != nil {
-		d.Unsent = append(d.Unsent, backlog.waiting()...)
-		d.Unmoved = w.now - backlog.progress
-		backlog.free()
-	}
-	if s := c.spilled(); s != nil { // nobody else looks at c now
+	c.Lock()
+	defer c.Unlock()
+	if s := c.spilled(); s != nil {
 		d.Attached = s.attached
+		if s.backlog != nil {
+			d.Unsent = append(d.Unsent, s.backlog.waiting()...)
+			d.Unmoved = w.now - s.backlog.progress
+		}
 	}
+	return d
+}
+
+// Abandon closes c's descriptor, which another process has too and goes on with:
+// nothing is said to the client, and Handler.Closed is not called. Owner only.
+func (c *Conn) Abandon() {
+	w := c.Worker()
+	w.kernel.Close(c.forget())
 	c.empty()
 	w.freeSlot(c)
-	return d
 }
 
 // Adopt gives a connection to the worker that has fewest. It is one as if it had
@@ -82,17 +103,32 @@ var ErrNoPlace = errors.New("netpoll: no place for a connection")
 // Adopt makes a connection one of this worker's, at once; see [Poller.Adopt].
 // Worker only.
 func (w *Worker) Adopt(d Detached, ready func(h Handler, c *Conn)) error {
+	c, err := w.Settle(d, ready)
+	if err == nil {
+		c.Begin(d.Unread)
+	}
+	return err
+}
+
+// Settle is Adopt for a connection that is neither read nor heard of until Begin is
+// called, for another process has it still. Worker only.
+func (w *Worker) Settle(d Detached, ready func(h Handler, c *Conn)) (*Conn, error) {
 	c := w.add(d.FD)
 	if c == nil {
-		return ErrNoPlace
+		return nil, ErrNoPlace
 	}
 	c.restore(&d)
 	ready(w.handler, c)
-	if c.fd >= 0 && len(d.Unread) > 0 {
-		c.take(d.Unread)
+	return c, nil
+}
+
+// Begin has c, which was settled, read and heard of; unread was read from its socket
+// before. Owner only.
+func (c *Conn) Begin(unread []byte) {
+	if c.fd >= 0 && len(unread) > 0 {
+		c.take(unread)
 	}
-	w.register(c)
-	return nil
+	c.Worker().register(c)
 }
 
 // restore makes c, which nobody knows yet, what was detached.

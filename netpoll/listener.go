@@ -130,6 +130,46 @@ func (p *Poller) closeListener(l *listener, last func(*Worker, *listener)) {
 	p.kernel.Close(l.fd)
 }
 
+// Listening is a listening socket.
+type Listening struct {
+	FD   int // the Poller's
+	Addr netip.AddrPort
+	Door Door
+}
+
+// Listeners are the sockets that are accepted from.
+func (p *Poller) Listeners() (all []Listening) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.listeners {
+		all = append(all, Listening{l.fd, l.addr, l.door})
+	}
+	return all
+}
+
+// Deafen has the worker accept from no listener any more; who waits in their queues
+// is another process's. Worker only, and then CloseListeners.
+func (w *Worker) Deafen() {
+	w.poller.mu.Lock()
+	listeners := w.poller.listeners
+	w.poller.mu.Unlock()
+	for _, l := range listeners {
+		w.unlisten(l)
+	}
+}
+
+// CloseListeners closes the listeners, which all workers were deafened to and another
+// process accepts from.
+func (p *Poller) CloseListeners() {
+	p.mu.Lock()
+	listeners := p.listeners
+	p.listeners = nil
+	p.mu.Unlock()
+	for _, l := range listeners {
+		p.kernel.Close(l.fd)
+	}
+}
+
 // unlisten forgets l.
 func (w *Worker) unlisten(l *listener) {
 	delete(w.refused, l)

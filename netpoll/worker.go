@@ -40,7 +40,9 @@ type Worker struct {
 
 	breathed, breathedBytes uint64 // stats.Events and BytesRead at the last breath
 	closing                 bool
-	late                    bool // the last tick came after a gap
+	late                    bool            // the last tick came after a gap
+	batch                   []func()        // taken from the mailbox and not run yet
+	freed                   func(id uint32) // see OnFree; nil: nobody wants to know
 
 	// Atomic.
 	count atomic.Int64 // connections
@@ -174,17 +176,37 @@ func (w *Worker) post(add func()) error {
 
 func (w *Worker) onMail() {
 	w.kernel.Drain(w.event)
+	w.ReadMail()
+}
+
+// ReadMail does at once what others have asked of the worker, and tells whether there
+// was anything. A task may call it, which is then through before those that came
+// behind it. Worker only.
+func (w *Worker) ReadMail() (any bool) {
 	w.mailMu.Lock()
 	tasks, arrivals := w.tasks, w.arrivals
 	w.tasks, w.arrivals = nil, nil
 	w.mailMu.Unlock()
+	if len(w.batch) == 0 {
+		w.batch = tasks
+	} else {
+		w.batch = append(w.batch, tasks...)
+	}
+	any = len(arrivals)+len(w.batch) > 0
 	for _, a := range arrivals {
 		w.arrive(a.fd, a.peer, a.door)
 	}
-	for _, f := range tasks {
+	for len(w.batch) > 0 {
+		f := w.batch[0]
+		w.batch = w.batch[1:]
 		f()
 	}
+	return any
 }
+
+// OnFree has f called whenever a connection's ID becomes free, until OnFree(nil).
+// Worker only.
+func (w *Worker) OnFree(f func(id uint32)) { w.freed = f }
 
 // onTick is the coarse clock: everything that has a deadline is looked at here.
 func (w *Worker) onTick() {
@@ -314,6 +336,9 @@ func (w *Worker) takeSlot() *Conn {
 // freeSlot gives c's slot back, and its chunk to the garbage collector when it
 // was the last in it.
 func (w *Worker) freeSlot(c *Conn) {
+	if w.freed != nil {
+		w.freed(c.ID())
+	}
 	k := c.chunk()
 	c.opened = k.next
 	k.next = c.slot() - chunkReserved + 1
@@ -351,8 +376,8 @@ func (w *Worker) close() error {
 		w.each(func(c *Conn) { c.close(Requested) })
 		w.mailMu.Lock()
 		w.mailClosed = true
-		tasks, arrivals := w.tasks, w.arrivals
-		w.tasks, w.arrivals = nil, nil
+		tasks, arrivals := append(w.batch, w.tasks...), w.arrivals
+		w.batch, w.tasks, w.arrivals = nil, nil, nil
 		w.mailMu.Unlock()
 		for _, a := range arrivals {
 			w.kernel.Close(a.fd)
