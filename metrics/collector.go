@@ -53,6 +53,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 
 	s := scrape{workers: c.last, answered: c.askWorkers(), status: c.cfg.Status()}
 	s.sum.Init()
+	if c.cfg.Before != nil {
+		if before := c.cfg.Before(); before != nil {
+			s.sum.Add(before)
+		}
+	}
 	for i := range s.workers {
 		s.sum.Add(&s.workers[i])
 	}

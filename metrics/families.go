@@ -50,7 +50,8 @@ func newFamilies(cfg Config) []family {
 			func(c *Counters) uint64 { return c.TLSKeysMade }),
 		gauge("tls_certificate_not_after_timestamp_seconds", "When the first of the certificates in use expires, in Unix time; 0 without any.",
 			func(s *scrape) float64 { return unixSeconds(s.status.CertificateNotAfter) }),
-		loads("tls_certificate_loads_total", "Times the certificates were read or obtained, by result. After a failure the last ones stay in use."),
+		results("tls_certificate_loads_total", "Times the certificates were read or obtained, by result. After a failure the last ones stay in use.",
+			loadResultLabels[:], func(s *Status) []uint64 { return s.CertificateLoads[:] }),
 
 		// Pairing.
 		gauge("pairs", "Pairs that are chatting.",
@@ -118,6 +119,12 @@ func newFamilies(cfg Config) []family {
 		histogram("worker_events_per_wakeup", "Events per return from epoll_wait, extrapolated from a sample.",
 			func(c *Counters) *Histogram { return &c.EventsPerWakeup }),
 
+		// Hand-over.
+		results("handover_attempts_total", "Live upgrades by result. They are counted on by the successor, as all counters are but those of the workers.",
+			handoverResultLabels[:], func(s *Status) []uint64 { return s.Handovers[:] }),
+		gauge("handover_frozen_seconds", "How long nobody was served in the last live upgrade; 0 without any.",
+			func(s *scrape) float64 { return s.status.HandoverFrozen.Seconds() }),
+
 		// Life.
 		gauge("draining", "1 while the server drains.",
 			func(s *scrape) float64 { return oneIf(s.status.Draining) }),
@@ -161,11 +168,11 @@ func counters(name, help, label string, labelValues []string, values func(*Count
 	}}
 }
 
-// loads is what the server's Status knows of its certificates.
-func loads(name, help string) family {
+// results is what the server's Status counts, by result.
+func results(name, help string, labelValues []string, values func(*Status) []uint64) family {
 	return family{describe(name, help, "result"), func(ch chan<- prometheus.Metric, desc *prometheus.Desc, s *scrape) {
-		for i, v := range s.status.CertificateLoads {
-			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), loadResultLabels[i])
+		for i, v := range values(&s.status) {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), labelValues[i])
 		}
 	}}
 }

@@ -224,6 +224,19 @@ var loadResultLabels = [LoadResults]string{"ok", "failed"}
 
 func (r LoadResult) String() string { return loadResultLabels[r] }
 
+// HandoverResult is what became of a live upgrade.
+type HandoverResult uint8
+
+const (
+	HandoverDone HandoverResult = iota
+	HandoverFailed
+	HandoverResults
+)
+
+var handoverResultLabels = [HandoverResults]string{"done", "failed"}
+
+func (r HandoverResult) String() string { return handoverResultLabels[r] }
+
 // EndReason is why a pair was parted, in the words of the protocol's "left"
 // record. A pair that ends because the server drains is EndDisconnected.
 type EndReason uint8

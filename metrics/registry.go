@@ -10,7 +10,7 @@ import (
 )
 
 // namespace is the prefix of all names of this package's own metrics. The
-// subsystems cluster_ and handover_ are kept free for later.
+// subsystem cluster_ is kept free for later.
 const namespace = "roulette"
 
 // defaultAnswerTimeout is how long a scrape waits for the workers' copies.
@@ -32,6 +32,10 @@ type Config struct {
 	// on its goroutine; it must not take a lock of the byte path for long. Nil
 	// means a zero Status.
 	Status func() Status
+
+	// Before is what predecessors of this process have counted; nil: nothing. Called
+	// once per scrape.
+	Before func() *Counters
 
 	// AnswerTimeout bounds the wait for the workers; 0 means 2 s.
 	AnswerTimeout time.Duration
@@ -66,6 +70,10 @@ type Status struct {
 	CertificateNotAfter time.Time
 	// CertificateLoads is how often certificates were read or obtained.
 	CertificateLoads [LoadResults]uint64
+	// Handovers is how many hand-overs there were, predecessors' included, and
+	// HandoverFrozen how long everybody stood still in the last that succeeded.
+	Handovers      [HandoverResults]uint64
+	HandoverFrozen time.Duration
 }
 
 // NewRegistry returns a registry of its own (never the default one) with all
