@@ -18,10 +18,15 @@
 //	◄── serving ─────────────────────────────────────
 //	Release: closes, never shuts down
 //
-// A descriptor that was sent is the same open file in both processes; the
-// predecessor's epoll would go on reporting it even after the number was closed
-// (epoll(7), question 6), so Freeze takes all registrations away, and a thaw puts
-// them back.
+// A descriptor that was sent is the same open file in both processes, and an epoll
+// goes on reporting it when its own process has closed the number (epoll(7), question
+// 6). So the predecessor's workers wait in no epoll from the freeze on, and Release
+// takes every registration away before it closes the number; a thaw has nothing to
+// put back.
+//
+// While both have a descriptor, close(2) in the predecessor ends no connection: who is
+// gone between "connections" and "gone" hears of it with the latter. A close frame and
+// shutdown(2) reach them at once.
 //
 // # Invariants
 //

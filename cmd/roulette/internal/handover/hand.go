@@ -2,9 +2,12 @@ package handover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The bounds of the conversation's steps.
@@ -47,8 +50,8 @@ type Predecessor interface {
 	Listeners() []Listener
 	// Connections names those that are here now, while it goes on serving.
 	Connections() []Connection
-	// Freeze stops every worker between two events, within ctx, and takes the
-	// descriptors out of epoll. On an error it serves on.
+	// Freeze stops every worker between two events, within ctx. On an error it serves
+	// on.
 	Freeze(ctx context.Context) (*Frozen, error)
 	// Thaw undoes Freeze: it serves on as if nothing had been.
 	Thaw()
@@ -174,12 +177,25 @@ func (h *hand) listeners(all []Listener) error {
 	return nil
 }
 
-// connections sends at most maxDescriptors of them.
+// connections sends at most maxDescriptors of them, but for those that are closed by
+// now: Frozen.Gone names them. A number may even be that of another file by now; Gone
+// names that connection as well.
 func (h *hand) connections(batch []Connection) error {
 	w := &word{Type: connections}
-	fds := make([]int, len(batch))
-	for i, c := range batch {
-		w.IDs, fds[i] = append(w.IDs, c.ID), c.FD
+	fds := make([]int, 0, len(batch))
+	defer func() { closeAll(fds) }()
+	for _, c := range batch {
+		fd, err := unix.FcntlInt(uintptr(c.FD), unix.F_DUPFD_CLOEXEC, 0)
+		if errors.Is(err, unix.EBADF) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("descriptors are short: %w", err)
+		}
+		w.IDs, fds = append(w.IDs, c.ID), append(fds, fd)
+	}
+	if len(fds) == 0 {
+		return nil
 	}
 	return h.ask(w, fds...)
 }

@@ -16,7 +16,7 @@ type Successor interface {
 	// Listener and Connection hold what travels, without using it.
 	Listener(name string, fd int) error
 	Connection(id uint64, fd int) error
-	// Gone closes a connection that is no more.
+	// Gone closes a connection that is no more. It may not have come at all.
 	Gone(id uint64)
 	// State builds everything from what the predecessor was, short of serving, and
 	// says what it has.
