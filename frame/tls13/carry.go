@@ -17,7 +17,8 @@ const carryHead = 9
 var ErrCarried = errors.New("tls: not a session")
 
 // Append writes s down, secrets and all, for another process to go on (T2: where
-// s stopped). Whoever calls it owns both halves, and uses s no more.
+// s stopped). Whoever calls it owns both halves, and uses s only if the other
+// process does not.
 func (s *Session) Append(dst []byte) []byte {
 	dst = append(dst, carryVersion, s.kind, byte(s.owed), s.useless, s.held)
 	dst = append(dst, s.fragment[:]...)

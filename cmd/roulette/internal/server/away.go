@@ -78,9 +78,10 @@ type breaks struct {
 	mu sync.Mutex
 	// Guarded by mu, which is taken before any connection's write lock and any lock
 	// of the pairing table.
-	pairs  map[resume.ID]*kept
-	shown  list.List // of *absence, in the order in which their time is over
-	hidden list.List // likewise: those whose pages were in the background, whose time is longer
+	pairs   map[resume.ID]*kept
+	earlier []resume.Node // of the servers that this one has taken over from
+	shown   list.List     // of *absence, in the order in which their time is over
+	hidden  list.List     // likewise: those whose pages were in the background, whose time is longer
 }
 
 // away is how many people are.

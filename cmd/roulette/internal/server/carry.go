@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math"
 
-	"roulette/cmd/roulette/internal/limit"
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/netpoll"
 	"roulette/pairing"
 )
@@ -27,6 +27,10 @@ type carry struct {
 	unparsed *unparsed
 	traits   *traits           // of a rich client
 	standing *pairing.Standing // nil: it is not in the table
+
+	// Not written with it: what resume keeps of the pair, and which side of it.
+	kept *kept
+	side int
 }
 
 // unparsed is the beginning of a message.
@@ -52,14 +56,13 @@ type traits struct {
 	sought         bool
 	resumable      uint32
 	holder         uint64
+	muted          uint32 // the pairing whose chat is thrown away until its resend
+	pair           []byte // by which resume knows their pair; nil: it does not
 	wishes         *pairing.Wishes
 }
 
 // carryVersion is of the form of all that follows.
 const carryVersion = 1
-
-// carryMagic begins what a server carries.
-const carryMagic = "roulette carry"
 
 var errCarry = errors.New("server: not what another server carries")
 
@@ -75,24 +78,6 @@ const (
 
 	carrySections = 1<<7 - 1
 )
-
-// appendHead appends what stands before the carries.
-func appendHead(dst []byte, seed limit.Seed, carries int) []byte {
-	dst = append(dst, carryMagic...)
-	dst = append(dst, carryVersion)
-	dst = append(dst, seed[:]...)
-	return binary.AppendUvarint(dst, uint64(carries))
-}
-
-func parseHead(b []byte) (seed limit.Seed, carries int, rest []byte, err error) {
-	r := reader{b: b}
-	if string(r.take(len(carryMagic))) != carryMagic || r.uint(math.MaxUint32) != carryVersion {
-		return seed, 0, nil, errCarry
-	}
-	copy(seed[:], r.take(len(seed)))
-	n := r.uint(1 << 24)
-	return seed, int(n), r.b, r.err
-}
 
 func (k *carry) sections() (bits byte) {
 	for i, is := range [...]bool{k.conn.Codec != nil || k.codec != nil, k.request != nil, k.unparsed != nil, k.traits != nil, k.standing != nil,
@@ -133,17 +118,12 @@ func (k *carry) append(dst []byte) []byte {
 		w.bool(p.begun)
 		w.bool(p.greeted)
 		w.bool(p.sought)
-		w.uints(uint64(p.resumable), p.holder)
+		w.uints(uint64(p.resumable), p.holder, uint64(p.muted))
+		w.bytes(p.pair)
 		w.wishes(p.wishes)
 	}
-	if s := k.standing; s != nil {
-		w.bool(s.Auto)
-		w.bool(s.Waiting)
-		w.bool(s.Paired)
-		w.uints(uint64(s.Life), uint64(s.Number), uint64(s.Since), uint64(s.Partner), uint64(s.Last), uint64(s.LastLife), uint64(s.Credit))
-		w.uints(uint64(s.Insists))
-		w.bool(s.Again)
-		w.wishes(s.Wishes)
+	if k.standing != nil {
+		w.standing(k.standing)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(w.b)))
 	return append(dst, w.b...)
@@ -186,18 +166,14 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint8),
 			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
 			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), sought: r.bool(),
-			resumable: r.uint32(), holder: r.uint(math.MaxUint64), wishes: r.wishes()}
-	}
-	if sections&hasStanding != 0 {
-		s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}
-		s.Life, s.Number, s.Since, s.Partner = pairing.Life(r.uint(math.MaxUint8)), r.uint32(), r.uint32(), r.uint32()
-		s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
-		s.Insists = uint8(r.uint(math.MaxUint8))
-		s.Again, s.Wishes = r.bool(), r.wishes()
-		if s.Waiting && s.Paired {
+			resumable: r.uint32(), holder: r.uint(math.MaxUint64),
+			muted: r.uint32(), pair: r.bytes(len(resume.ID{})), wishes: r.wishes()}
+		if n := len(k.traits.pair); n != 0 && n != len(resume.ID{}) {
 			r.err = errCarry
 		}
-		k.standing = s
+	}
+	if sections&hasStanding != 0 {
+		k.standing = r.standing()
 	}
 	if r.err == nil && len(r.b) > 0 {
 		r.err = errCarry
@@ -246,6 +222,16 @@ func (w *writer) wishes(v *pairing.Wishes) {
 		w.strings(v.Languages)
 		w.bytes([]byte(v.Table))
 	}
+}
+
+func (w *writer) standing(s *pairing.Standing) {
+	w.bool(s.Auto)
+	w.bool(s.Waiting)
+	w.bool(s.Paired)
+	w.uints(uint64(s.Life), uint64(s.Number), uint64(s.Since), uint64(s.Partner), uint64(s.Last), uint64(s.LastLife), uint64(s.Credit))
+	w.uints(uint64(s.Insists))
+	w.bool(s.Again)
+	w.wishes(s.Wishes)
 }
 
 // reader reads them. After the first mistake it returns zeros, and err says so.
@@ -307,4 +293,16 @@ func (r *reader) wishes() *pairing.Wishes {
 		return nil
 	}
 	return &pairing.Wishes{Interests: r.strings(), Languages: r.strings(), Table: string(r.bytes(math.MaxInt32))}
+}
+
+func (r *reader) standing() *pairing.Standing {
+	s := &pairing.Standing{Auto: r.bool(), Waiting: r.bool(), Paired: r.bool()}
+	s.Life, s.Number, s.Since, s.Partner = pairing.Life(r.uint(math.MaxUint8)), r.uint32(), r.uint32(), r.uint32()
+	s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
+	s.Insists = uint8(r.uint(math.MaxUint8))
+	s.Again, s.Wishes = r.bool(), r.wishes()
+	if s.Waiting && s.Paired {
+		r.err = errCarry
+	}
+	return s
 }

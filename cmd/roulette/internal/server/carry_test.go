@@ -25,7 +25,7 @@ func carries() []*carry {
 			id: 1<<24 - 1, conn: netpoll.Detached{FD: -1, State: uint16(richKind) | uint16(open) | pinged, Rate: 123, Heard: 1, Unmoved: 14_000,
 				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
 			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
-			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true, sought: true, resumable: 4, holder: 1<<64 - 1},
+			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true, sought: true, resumable: 4, holder: 1<<64 - 1, muted: 4, pair: []byte("sixteen bytes of")},
 			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255},
 		},
 		{
@@ -68,7 +68,7 @@ func TestCarryEveryPrefix(t *testing.T) {
 			t.Errorf("%d of %d bytes of the head are taken", n, len(head))
 		}
 	}
-	head[len(carryMagic)]++
+	head[len(stateMagic)]++
 	if _, _, _, err := parseHead(head); err == nil {
 		t.Error("another version is taken")
 	}

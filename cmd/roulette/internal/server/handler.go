@@ -39,6 +39,7 @@ type handler struct {
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
 	toSendAway  []uint32 // in a drain: IDs of connections
+	travelled   travelled
 	history     admin.History
 	keys        *tls13.Keys // the hot ones; nil without TLS
 	cooled      uint32      // Worker.Now when they were last looked through

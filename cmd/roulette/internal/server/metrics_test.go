@@ -77,7 +77,8 @@ func TestEverySeriesMoves(t *testing.T) {
 		play func(t *testing.T)
 	}{
 		{"people", a.people}, {"breaks", a.breaks}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
-		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory}, {"the end", a.end},
+		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory},
+		{"a successor", a.successor}, {"the end", a.end},
 	} {
 		t.Run(part.name, part.play)
 	}
@@ -126,6 +127,21 @@ func (a *audit) breaks(t *testing.T) {
 	a.awaits(t, s, "resume_returns_total{result=back}", "resume_returns_total{result=older}", "resume_returns_total{result=refused}",
 		"resume_returns_total{result=met}", "resume_returns_total{result=lapsed}", "resume_away_seconds{}",
 		"connections_closed_total{code=4409,initiator=server}")
+}
+
+// successor: one fails to take over, another does.
+func (a *audit) successor(t *testing.T) {
+	from, _ := start(t, Config{Workers: 1})
+	from.Started()
+	leaving, err := from.Leave(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaving.Failed()
+	leaving.End()
+	to, _ := start(t, Config{Workers: 1})
+	handTo(t, from, to)
+	a.awaits(t, to, "handover_attempts_total{result=done}", "handover_attempts_total{result=failed}", "handover_frozen_seconds{}")
 }
 
 // people meet, talk, go on, stop, and leave.

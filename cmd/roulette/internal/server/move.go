@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame/record"
@@ -15,8 +14,8 @@ import (
 
 // A server gives its connections up, and another one takes them over:
 //
-//	all workers stand still ─► each describes its clients ─► each detaches them ─► bytes and descriptors
-//	bytes are read, all or nothing ─► all workers stand still ─► each adopts some ─► the table as it was ─► they go on
+//	all workers stand still ─► each describes its clients ─► each lets them go ─► bytes and descriptors
+//	bytes are read, all or nothing ─► all workers stand still ─► each settles some ─► the table as it was ─► they go on
 //
 // Between the two nobody reads or writes, so nothing is lost, doubled, or out of
 // order: what has arrived waits in the sockets, what has not left in the carries.
@@ -32,64 +31,53 @@ type carriedCodec interface {
 // one before, with nothing else between.
 type standstill func(steps ...func(*handler)) error
 
-// still is the standstill of a server whose workers are goroutines. It must not be
-// called while the server closes.
+// still is the standstill of a server whose workers are goroutines.
 func (s *Server) still(steps ...func(*handler)) error {
-	gates := make([]sync.WaitGroup, len(steps)+1)
-	for i := range gates {
-		gates[i].Add(len(s.poller.Workers()))
+	halt, err := s.halt(context.Background())
+	if err != nil {
+		return err
 	}
-	return s.poller.OnWorkers(context.Background(), func(w *netpoll.Worker) {
-		h := w.Handler().(*handler)
-		for i, step := range steps {
-			gates[i].Done()
-			gates[i].Wait()
-			step(h)
-		}
-		gates[len(steps)].Done()
-		gates[len(steps)].Wait()
-	})
+	defer halt.end()
+	for _, step := range steps {
+		halt.run(step)
+	}
+	return nil
 }
 
 // giveUp takes all connections out of the server. state says all about them, in
 // the order of the descriptors, which are the caller's. After an error nothing has
 // changed.
 func (s *Server) giveUp(still standstill) (fds []int, state []byte, err error) {
-	given := make([][]*carry, len(s.poller.Workers()))
-	failed := make([]error, len(given))
-	err = still(func(h *handler) {
-		i := h.worker.Index()
-		given[i], failed[i] = h.describe()
-	}, func(h *handler) {
-		if errors.Join(failed...) == nil {
-			for _, k := range given[h.worker.Index()] {
-				h.detach(k)
+	e := s.newEstate()
+	err = still(e.describe, e.describeBreaks, func(h *handler) {
+		if e.err() == nil {
+			for _, k := range e.given[h.worker.Index()] {
+				h.letGo(s.poller.Conn(k.id)).Detach()
 			}
 		}
+	}, func(h *handler) {
+		if e.err() == nil && h.worker.Index() == 0 {
+			h.forgetBreaks()
+		}
 	})
-	if err = errors.Join(append(failed, err)...); err != nil {
+	if err = errors.Join(e.err(), err); err != nil {
 		return nil, nil, err
 	}
-	n := 0
-	for _, carries := range given {
-		n += len(carries)
-	}
-	state = appendHead(nil, s.addresses.Seed(), n)
-	for _, carries := range given {
+	for _, carries := range e.given {
 		for _, k := range carries {
 			fds = append(fds, k.conn.FD)
-			state = k.append(state)
 		}
 	}
-	return fds, state, nil
+	return fds, e.append(nil), nil
 }
 
-// describe says of each connection of the worker what is to be said while it is
-// one.
+// describe says of each connection of the worker all that makes it one.
 func (h *handler) describe() (carries []*carry, err error) {
 	now := h.worker.Now()
 	h.worker.All(func(c *netpoll.Conn) {
-		k := &carry{id: c.ID()}
+		k := &carry{id: c.ID(), conn: c.Describe()}
+		k.conn.Rate = limit.Portable(k.conn.Rate, now)
+		k.conn.Codec, k.conn.Attached, k.conn.Held = nil, nil, nil
 		carries = append(carries, k)
 		if codec := c.Codec(); codec != nil {
 			carried, ok := codec.(carriedCodec)
@@ -110,6 +98,9 @@ func (h *handler) describe() (carries []*carry, err error) {
 		}
 		if r := richOf(c); r != nil {
 			k.traits = r.traits(now)
+			if k.kept, k.side = h.server.breaks.carried(r, seatOf(c)); k.kept != nil {
+				k.traits.pair = k.kept.id[:]
+			}
 		}
 		if s, ok := h.server.pairs.Standing(seatOf(c), now); ok {
 			k.standing = &s
@@ -118,20 +109,16 @@ func (h *handler) describe() (carries []*carry, err error) {
 	return carries, err
 }
 
-// detach takes the connection that k describes out of the server.
-func (h *handler) detach(k *carry) {
-	c, now := h.server.poller.Conn(k.id), h.worker.Now()
+// letGo gives back what c is counted for. It has nothing but its descriptor then,
+// and is to be detached or abandoned.
+func (h *handler) letGo(c *netpoll.Conn) *netpoll.Conn {
 	h.gauge(c, -1)
-	if k.standing != nil {
-		h.server.pairs.Leave(seatOf(c), now)
+	if isOpen(c) {
+		h.server.pairs.Leave(seatOf(c), h.worker.Now())
 	}
 	h.releaseHeld(c)
-	state, key := c.State(), c.Key
 	h.releaseAddress(c)
-	k.conn = c.Detach()
-	k.conn.State, k.conn.Key = state, key // with its flags
-	k.conn.Rate = limit.Portable(k.conn.Rate, now)
-	k.conn.Codec, k.conn.Attached = nil, nil
+	return c
 }
 
 // gauge adds n to the gauge in which c is counted.
@@ -151,78 +138,97 @@ func (h *handler) gauge(c *netpoll.Conn, n int64) {
 // which nobody has come yet. The descriptors are the server's from then on; after
 // an error they are still the caller's.
 func (s *Server) takeOver(still standstill, fds []int, state []byte) error {
-	seed, carries, err := parseState(state, len(fds))
+	i, err := s.readState(fds, state)
 	if err != nil {
 		return err
 	}
-	for i, k := range carries {
+	return still(i.settle, i.restore, i.begin)
+}
+
+// inheritance is what a server takes over: what the state says, and what has been
+// made of it.
+type inheritance struct {
+	testament
+	server *Server
+	conns  []*netpoll.Conn // of the carries
+}
+
+// readState sees whether all that state says can be taken over. Nothing has changed
+// then.
+func (s *Server) readState(fds []int, state []byte) (*inheritance, error) {
+	t, err := parseState(state, len(fds))
+	if err != nil {
+		return nil, err
+	}
+	return s.inherit(t, fds)
+}
+
+// inherit sees whether t can be carried out.
+func (s *Server) inherit(t *testament, fds []int) (_ *inheritance, err error) {
+	for i, k := range t.carries {
 		if k.conn.FD = fds[i]; k.codec == nil {
 			continue
 		}
 		if s.config.RestoreCodec == nil {
-			return errors.New("server: nobody reads the codecs that are carried")
+			return nil, errors.New("server: nobody reads the codecs that are carried")
 		}
 		if k.conn.Codec, err = s.config.RestoreCodec(k.codec); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if s.poller.Count()+len(carries) > s.most {
-		return netpoll.ErrNoPlace
+	if s.poller.Count()+len(t.carries) > s.most {
+		return nil, netpoll.ErrNoPlace
 	}
-	s.addresses.Inherit(seed)
-	places := make([]uint32, len(carries)) // IDs in this server
-	workers := len(s.poller.Workers())
-	return still(func(h *handler) {
-		for i := h.worker.Index(); i < len(carries); i += workers {
-			places[i] = h.attach(carries[i])
-		}
-	}, func(h *handler) {
-		if h.worker.Index() == 0 {
-			h.restore(carries, places)
-		}
-	})
+	s.addresses.Inherit(t.seed)
+	return &inheritance{testament: *t, server: s, conns: make([]*netpoll.Conn, len(t.carries))}, nil
 }
 
-// parseState reads n carries, of which each connection can be made.
-func parseState(b []byte, n int) (seed limit.Seed, carries []*carry, err error) {
-	seed, many, b, err := parseHead(b)
-	if err != nil || many != n {
-		return seed, nil, errCarry
+// ofWorker calls f for the carries that are the worker's.
+func (i *inheritance) ofWorker(h *handler, f func(n int)) {
+	for n := h.worker.Index(); n < len(i.carries); n += len(h.server.poller.Workers()) {
+		f(n)
 	}
-	known := make(map[uint32]*carry, n)
-	for range n {
-		var k *carry
-		if k, b, err = parseCarry(b); err != nil {
-			return seed, nil, err
-		}
-		if u := k.unparsed; u != nil {
-			var d partial
-			d.Limit = int(u.limit)
-			rest, ok := d.RestoreState(u.decoder)
-			d.Release()
-			if !ok || len(rest) > 0 {
-				return seed, nil, errCarry
-			}
-		}
-		carries = append(carries, k)
-		known[k.id] = k
-	}
-	for id, k := range known {
-		if s := k.standing; s != nil && s.Paired {
-			p := known[s.Partner]
-			if p == nil || p == k || p.standing == nil || !p.standing.Paired || p.standing.Partner != id {
-				return seed, nil, errCarry // I5
-			}
-		}
-	}
-	if len(b) > 0 || len(known) != n {
-		return seed, nil, errCarry
-	}
-	return seed, carries, nil
 }
 
-// attach makes a connection of the worker's of a carry, and returns its ID.
-func (h *handler) attach(k *carry) (id uint32) {
+// settle, restore and begin are the three steps of a standstill.
+func (i *inheritance) settle(h *handler) {
+	i.ofWorker(h, func(n int) { i.conns[n] = h.attach(i.carries[n]) })
+}
+
+func (i *inheritance) begin(h *handler) {
+	i.ofWorker(h, func(n int) { i.conns[n].Begin(i.carries[n].conn.Unread) })
+}
+
+// restore brings those who stood in the other server's table into this one's.
+func (i *inheritance) restore(h *handler) {
+	if h.worker.Index() != 0 {
+		return
+	}
+	moved := make(map[seat]seat, len(i.carries)+len(i.away))
+	for n, k := range i.carries {
+		moved[k.id] = i.conns[n].ID()
+	}
+	h.restoreBreaks(i, moved)
+	stand := func(place seat, s pairing.Standing) {
+		present := false
+		s.Partner = moved[s.Partner]
+		if s.Last, present = moved[s.Last]; !present {
+			s.LastLife = 0
+		}
+		h.server.pairs.Restore(place, s, h.worker.Now())
+	}
+	for _, k := range i.carries {
+		if k.standing != nil {
+			stand(moved[k.id], *k.standing)
+		}
+	}
+	for _, a := range i.away {
+		stand(moved[a.place], *a.standing)
+	}
+}
+
+// attach makes a connection of the worker's of a carry. Nobody hears of it yet.
+func (h *handler) attach(k *carry) *netpoll.Conn {
 	now, d := h.worker.Now(), k.conn
 	d.Rate = limit.Reading(d.Rate, now)
 	switch u := k.unparsed; {
@@ -238,8 +244,7 @@ func (h *handler) attach(k *carry) (id uint32) {
 	if t := k.traits; t != nil && k.standing != nil {
 		d.Attached = t.rich(k.standing.Life, now)
 	}
-	err := h.worker.Adopt(d, func(_ netpoll.Handler, c *netpoll.Conn) {
-		id = c.ID()
+	c, err := h.worker.Settle(d, func(_ netpoll.Handler, c *netpoll.Conn) {
 		h.gauge(c, 1)
 		if has(c, attributed) {
 			h.server.addresses.Readmit(c.Key)
@@ -251,26 +256,7 @@ func (h *handler) attach(k *carry) (id uint32) {
 	if err != nil {
 		panic("server: no place for a connection that there was a place for")
 	}
-	return id
-}
-
-// restore brings those who stood in the other server's table into this one's.
-func (h *handler) restore(carries []*carry, places []uint32) {
-	moved := make(map[uint32]uint32, len(carries))
-	for i, k := range carries {
-		moved[k.id] = places[i]
-	}
-	for i, k := range carries {
-		if k.standing == nil {
-			continue
-		}
-		s, present := *k.standing, false
-		s.Partner = moved[s.Partner]
-		if s.Last, present = moved[s.Last]; !present {
-			s.LastLife = 0
-		}
-		h.server.pairs.Restore(places[i], s, h.worker.Now())
-	}
+	return c
 }
 
 // traits describes a rich client.
@@ -278,7 +264,7 @@ func (r *rich) traits(now uint32) *traits {
 	t := &traits{told: r.told, can: uint64(r.can), online: r.online.Load(),
 		typing: r.typing, begun: r.begun, greeted: r.greeted, wishes: r.wishes,
 		typingAge: now - r.typingSince, onlineAge: now - r.onlineAt, spokeAge: now - r.spoke}
-	t.holder, t.resumable, t.sought = r.holder, r.resumable.Load(), r.sought
+	t.holder, t.resumable, t.sought, t.muted = r.holder, r.resumable.Load(), r.sought, r.muted.Load()
 	if r.parted != 0 {
 		t.again, t.partedAge = true, now-r.parted
 	}
@@ -293,6 +279,7 @@ func (t *traits) rich(life pairing.Life, now uint32) *rich {
 	r.online.Store(t.online)
 	r.holder, r.sought = t.holder, t.sought
 	r.resumable.Store(t.resumable)
+	r.muted.Store(t.muted)
 	if t.again {
 		r.parted = max(now-t.partedAge, 1)
 	}

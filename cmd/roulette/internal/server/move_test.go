@@ -39,7 +39,10 @@ func moveTo(t *testing.T, from, to *Server) {
 
 // TestMove: chats go from server to server, each with another number of workers,
 // in the middle of whatever they do, and no client notices.
-func TestMove(t *testing.T) {
+func TestMove(t *testing.T) { testMoves(t, moveTo) }
+
+// testMoves: move moves all from one server to another.
+func testMoves(t *testing.T, move func(t *testing.T, from, to *Server)) {
 	servers := make([]*Server, 4)
 	var addr string
 	for i := range servers {
@@ -84,7 +87,7 @@ func TestMove(t *testing.T) {
 			a.Write(message[sent:end])
 			sent = end
 		}
-		moveTo(t, servers[i], s)
+		move(t, servers[i], s)
 		if i == 0 { // from here on it is read
 			go func() { defer close(read); check(t, receiver, 0, messages) }()
 		}

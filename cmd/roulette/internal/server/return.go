@@ -48,7 +48,7 @@ func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) met
 	k, result := s.breaks.find(token), metrics.ReturnBack
 	switch {
 	case k != nil:
-	case s.breaks.pairs[token.Pair] != nil || token.Node == s.breaks.node || !h.fresh(token):
+	case s.breaks.pairs[token.Pair] != nil || s.breaks.ours(token.Node) || !h.fresh(token):
 		return metrics.ReturnRefused // R4
 	default:
 		if k = h.meetingPlace(token); k == nil {

@@ -131,6 +131,17 @@ func (k *codec) End(by *netpoll.Worker, dst []byte) []byte {
 	return k.session().AppendEnd(keysOf(by), dst)
 }
 
+// AppendState writes down what restoreCodec reads.
+func (k *codec) AppendState(dst []byte) []byte { return k.session().Append(dst) }
+
+func restoreCodec(state []byte) (netpoll.Codec, error) {
+	session, rest, err := tls13.Parse(state)
+	if err != nil || len(rest) > 0 {
+		return nil, tls13.ErrCarried
+	}
+	return (*codec)(session), nil
+}
+
 func (h *handler) coolKeys() {
 	if h.keys != nil && h.worker.Now()-h.cooled >= milliseconds(coolAfter) {
 		h.cooled = h.worker.Now()

@@ -53,7 +53,7 @@ type Config struct {
 	ToPages func(fd int, read []byte)
 
 	// RestoreCodec makes a codec of what its AppendState has written in the server
-	// that connections are taken over from; nil: none have codecs.
+	// that connections are taken over from; default: TLS's, if there is Config.TLS.
 	RestoreCodec func(state []byte) (netpoll.Codec, error)
 
 	memory host.Memory // default host.GoMemory
@@ -85,6 +85,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = 75 * time.Second
+	}
+	if c.RestoreCodec == nil && c.TLS != nil {
+		c.RestoreCodec = restoreCodec
 	}
 	if c.ResumeKeys == nil {
 		c.ResumeKeys = resume.NewKeys()
@@ -121,6 +124,7 @@ type Server struct {
 	closing sync.Once // of the cluster
 
 	applying sync.Mutex // one Apply at a time
+	moving   sync.Mutex // held in a halt, and to close
 
 	// Guarded by applying.
 	backlogLimit int // netpoll's; it never shrinks
@@ -128,10 +132,14 @@ type Server struct {
 	// Atomic.
 	rules      atomic.Pointer[rules] // those of the last Apply; a worker goes by its handler's
 	phase      atomic.Int32
-	drain      atomic.Pointer[drain]     // when people are sent away
-	awaited    atomic.Pointer[condition] // what Shutdown waits for
-	turnedAway atomic.Int32              // connections that are kept to be refused
-	chats      atomic.Int32              // open ones (I4: no more than MaxConnections); the sum of the workers'
+	drain      atomic.Pointer[drain]            // when people are sent away
+	awaited    atomic.Pointer[condition]        // what Shutdown waits for
+	turnedAway atomic.Int32                     // connections that are kept to be refused
+	chats      atomic.Int32                     // open ones (I4: no more than MaxConnections); the sum of the workers'
+	before     atomic.Pointer[metrics.Counters] // what predecessors have counted; nil: nothing
+	leaving    atomic.Pointer[Leaving]
+	lineage    atomic.Pointer[Lineage]
+	handovers  [metrics.HandoverResults]atomic.Uint64 // predecessors' included
 }
 
 // endpoints are the chats', below the base path; on /echo there is no subprotocol to choose.
@@ -257,6 +265,8 @@ func (s *Server) Close() error {
 	s.phase.Store(int32(phaseDraining))
 	s.endHandshakes()
 	s.closing.Do(s.cluster.close)
+	s.moving.Lock()
+	defer s.moving.Unlock()
 	return errors.Join(s.http.close(), s.poller.Close())
 }
 
@@ -283,11 +293,29 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				OldestWait:          s.oldestWait(),
 				Draining:            s.phaseNow() >= phaseGrace,
 				Away:                s.breaks.away(),
+				Handovers:           s.handoverResults(),
+				HandoverFrozen:      s.frozen(),
 			}
 		},
+		Before:   s.before.Load,
 		Version:  s.config.Version,
 		Revision: s.config.Revision,
 	})
+}
+
+func (s *Server) handoverResults() (n [metrics.HandoverResults]uint64) {
+	for i := range n {
+		n[i] = s.handovers[i].Load()
+	}
+	return n
+}
+
+// frozen is how long nobody was served when the server took over; 0: it did not.
+func (s *Server) frozen() time.Duration {
+	if l := s.lineage.Load(); l != nil {
+		return l.Frozen
+	}
+	return 0
 }
 
 // oldestWait is since when somebody waits for a partner; zero if nobody does.

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"container/list"
+	"slices"
+
+	"roulette/cmd/roulette/internal/resume"
+)
+
+// What resume keeps moves with the rest. A pair that could be resumed but has had
+// no break is kept from here on, for its tokens name a seat that is no more.
+
+// maxNodes bounds the predecessors whose tokens are told from those of strangers:
+// they are good for a day.
+const maxNodes = 256
+
+func (r *breaks) queues() [2]*list.List { return [...]*list.List{&r.shown, &r.hidden} }
+
+// carried is what is to be kept of the pair of r, who sits at own, in another server,
+// and which side they are; nil: nothing.
+func (r *breaks) carried(person *rich, own seat) (*kept, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := person.resumable.Load()
+	if k := person.kept.Load(); (k == nil || k.over) && (n == 0 || n != r.server.pairs.Number(own)) {
+		return nil, 0
+	}
+	return r.keptOf(person, own)
+}
+
+// ours tells whether a token is of this server or one that it has taken over from.
+// The lock is held.
+func (r *breaks) ours(node resume.Node) bool {
+	return node == r.node || slices.Contains(r.earlier, node)
+}
+
+// restoreBreaks brings what another server kept into this one; moved says where
+// those sit who came, and learns where those do who are away.
+func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
+	s, now := h.server, h.worker.Now()
+	r := &s.breaks
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.earlier = i.nodes
+	for _, c := range i.away {
+		why, _ := partingOf(c.why) // parseState has seen that there is one
+		a := &absence{server: s, pair: i.pairs[c.pair], side: c.side, why: why, attributed: c.attributed, key: c.key}
+		place, ok := s.standIns.take(a)
+		if !ok {
+			panic("server: no seat for somebody who is away, and who had one")
+		}
+		moved[c.place] = place
+		if a.attributed {
+			s.addresses.Readmit(a.key)
+		}
+		r.leave(a, now, c.left, c.hidden)
+		a.since = now - c.age
+		a.pair.sides[a.side].away = a
+	}
+	for _, k := range i.pairs {
+		for side := range k.sides {
+			k.sides[side].place = moved[k.sides[side].place]
+		}
+		r.pairs[k.id] = k
+	}
+	for n, c := range i.carries {
+		if c.traits != nil && c.traits.pair != nil {
+			richOf(i.conns[n]).kept.Store(r.pairs[resume.ID(c.traits.pair)])
+		}
+	}
+}
+
+// forgetBreaks ends what is kept of pairs, all of which have been taken over.
+func (h *handler) forgetBreaks() {
+	s, now := h.server, h.worker.Now()
+	r := &s.breaks
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, queue := range r.queues() {
+		for queue.Len() > 0 {
+			a := queue.Front().Value.(*absence)
+			place := a.pair.sides[a.side].place
+			r.comeHome(a, now)
+			s.pairs.Leave(place, now)
+			s.standIns.leave(place)
+		}
+	}
+	for _, k := range r.pairs {
+		r.forget(k)
+	}
+}

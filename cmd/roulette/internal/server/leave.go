@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"roulette/cmd/roulette/internal/handover"
+	"roulette/metrics"
+	"roulette/netpoll"
+)
+
+// Leaving is a server that hands all it serves to a successor: a
+// [handover.Predecessor]. Owned by the goroutine that hands over.
+type Leaving struct {
+	server    *Server
+	listeners []handover.Listener
+	names     atomic.Uint64 // given to connections so far
+	halt      *halt         // nil: it serves
+	estate    *estate       // in a halt
+}
+
+// travelled are the connections of a worker that a successor has been sent, and the
+// names of those of them that are gone; IDs are given again. Owned by the worker.
+type travelled struct {
+	names map[uint32]uint64 // by ID
+	gone  []uint64
+}
+
+var (
+	// ErrLeaving: a hand-over is under way.
+	ErrLeaving    = errors.New("another upgrade is under way")
+	errCluster    = errors.New("people on other nodes cannot be taken along: with --cluster, drain the node instead")
+	errNotServing = errors.New("the server is not serving, or on its way out")
+)
+
+// Leave begins a hand-over in which the listeners go along. End must follow.
+func (s *Server) Leave(listeners []handover.Listener) (*Leaving, error) {
+	if s.phaseNow() != phaseServing {
+		return nil, errNotServing
+	}
+	if s.cluster != nil {
+		return nil, errCluster
+	}
+	l := &Leaving{server: s, listeners: listeners}
+	if !s.leaving.CompareAndSwap(nil, l) {
+		return nil, ErrLeaving
+	}
+	return l, nil
+}
+
+// End ends the hand-over, whatever has become of it. It counts nothing and thaws
+// nothing: [handover.Hand] is over.
+func (l *Leaving) End() {
+	_ = l.server.poller.OnWorkers(context.Background(), func(w *netpoll.Worker) {
+		w.OnFree(nil)
+		w.Handler().(*handler).travelled = travelled{}
+	}) // an error: the workers have ended
+	l.server.leaving.Store(nil)
+}
+
+// settingTLS is what a successor must have if the predecessor has it.
+const settingTLS = "tls"
+
+// Hello implements [handover.Predecessor].
+func (l *Leaving) Hello() handover.Hello {
+	hello := handover.Hello{Release: l.server.config.Version, OldestState: carryVersion, NewestState: carryVersion}
+	if l.server.config.TLS != nil {
+		hello.Settings = map[string]string{settingTLS: "1.3"}
+	}
+	return hello
+}
+
+// Accept implements [handover.Predecessor].
+func (l *Leaving) Accept(handover.Hello) error { return nil }
+
+// Listeners implements [handover.Predecessor].
+func (l *Leaving) Listeners() []handover.Listener { return l.listeners }
+
+// Connections implements [handover.Predecessor].
+func (l *Leaving) Connections() []handover.Connection {
+	workers := l.server.poller.Workers()
+	lists := make([][]handover.Connection, len(workers))
+	err := l.server.poller.OnWorkers(context.Background(), func(w *netpoll.Worker) {
+		h := w.Handler().(*handler)
+		h.travelled = travelled{names: make(map[uint32]uint64, w.Count())}
+		w.OnFree(func(id uint32) {
+			if name, ok := h.travelled.names[id]; ok {
+				delete(h.travelled.names, id)
+				h.travelled.gone = append(h.travelled.gone, name)
+			}
+		})
+		lists[w.Index()] = l.untold(h)
+	})
+	if err != nil { // it has been closed; Freeze says so
+		return nil
+	}
+	var all []handover.Connection
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// untold names those of h's connections that have no name yet. On h's worker.
+func (l *Leaving) untold(h *handler) (list []handover.Connection) {
+	h.worker.All(func(c *netpoll.Conn) {
+		if _, told := h.travelled.names[c.ID()]; !told {
+			name := l.names.Add(1)
+			h.travelled.names[c.ID()] = name
+			list = append(list, handover.Connection{ID: name, FD: c.FD()})
+		}
+	})
+	return list
+}
+
+// mailRounds bounds how often the workers look whether others have asked them for
+// something: what they do then may be to ask others.
+const mailRounds = 100
+
+// Freeze implements [handover.Predecessor].
+func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
+	s := l.server
+	if s.phaseNow() != phaseServing {
+		return nil, errNotServing
+	}
+	t, err := s.halt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	frozenAt := monotonic()
+	for range mailRounds {
+		var busy atomic.Bool
+		if t.run(func(h *handler) {
+			if h.worker.ReadMail() {
+				busy.Store(true)
+			}
+		}); !busy.Load() {
+			break
+		}
+	}
+	e := s.newEstate()
+	lists := make([][]handover.Connection, len(t.steps))
+	names := make([][]uint64, len(t.steps))
+	gone := make([][]uint64, len(t.steps))
+	t.run(func(h *handler) {
+		i := h.worker.Index()
+		lists[i], gone[i] = l.untold(h), h.travelled.gone
+		e.describe(h)
+		for _, k := range e.given[i] {
+			names[i] = append(names[i], h.travelled.names[k.id])
+		}
+	})
+	t.run(e.describeBreaks)
+	if err := errors.Join(e.err(), ctx.Err()); err != nil {
+		t.end()
+		return nil, err
+	}
+	f := new(handover.Frozen)
+	for i := range lists {
+		f.Came, f.Gone = append(f.Came, lists[i]...), append(f.Gone, gone[i]...)
+		e.names = append(e.names, names[i]...)
+		f.Sums.BacklogBytes += uint64(e.counted[i].BacklogBytes)
+	}
+	e.legacy.Release, e.legacy.Frozen = s.config.Version, frozenAt
+	for i := range e.legacy.Handovers {
+		e.legacy.Handovers[i] = s.handovers[i].Load()
+	}
+	f.State = e.append(nil)
+	f.Sums.Connections, f.Sums.Seats, f.Sums.Pairs, f.Sums.Waiting = s.poller.Count(), s.pairs.Clients(), s.pairs.Pairs(), s.pairs.Waiting()
+	l.halt, l.estate = t, e
+	return f, nil
+}
+
+// Thaw implements [handover.Predecessor]. Nothing has changed (U2).
+func (l *Leaving) Thaw() { l.halt.end() }
+
+// Release implements [handover.Predecessor].
+func (l *Leaving) Release() {
+	s := l.server
+	s.phase.Store(int32(phaseDraining)) // who comes by another way is not for this process
+	l.halt.run(func(h *handler) { h.worker.Deafen() })
+	l.halt.abandon()
+	s.poller.CloseListeners()
+	l.halt.end()
+}
+
+// Failed counts a hand-over that has failed.
+func (l *Leaving) Failed() { l.server.handovers[metrics.HandoverFailed].Add(1) }
+
+// monotonic is a clock that all processes of the machine share.
+func monotonic() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // never fails for this clock
+	return now.Nano()
+}
