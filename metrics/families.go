@@ -15,7 +15,7 @@ type family struct {
 
 // newFamilies returns the table of all metrics: name, help, source.
 func newFamilies(cfg Config) []family {
-	return []family{
+	return append([]family{
 		// Connections.
 		gauges("connections", "Open connections by state.",
 			"state", connectionStateLabels[:], func(s *scrape) []int64 { return s.sum.Connections[:] }),
@@ -129,7 +129,7 @@ func newFamilies(cfg Config) []family {
 		gauge("draining", "1 while the server drains.",
 			func(s *scrape) float64 { return oneIf(s.status.Draining) }),
 		buildInfo("build_info", "Always 1; which build this is.", cfg),
-	}
+	}, clusterFamilies()...)
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

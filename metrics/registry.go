@@ -9,8 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// namespace is the prefix of all names of this package's own metrics. The
-// subsystem cluster_ is kept free for later.
+// namespace is the prefix of all names of this package's own metrics.
 const namespace = "roulette"
 
 // defaultAnswerTimeout is how long a scrape waits for the workers' copies.
@@ -61,6 +60,8 @@ type Status struct {
 	// OldestWait is when the client that has waited longest entered the pool;
 	// zero when nobody waits, which is shown as 0.
 	OldestWait time.Time
+	// Cluster is about the nodes that the server belongs to.
+	Cluster Cluster
 	// Draining is true from the first moment of a shutdown.
 	Draining bool
 	// TLSHandshakesOpen is how many TLS handshakes are under way.

@@ -113,10 +113,16 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"worker_wakeups_total":        {"worker", "0 1"},
 		"worker_events_total":         {"worker", "0 1"},
 		"resume_returns_total":        {"result", "back met older refused lapsed"},
+		"cluster_offers_total":        {"result", "accepted declined expired aborted"},
+		"cluster_words_total":         {"direction", "in out"},
+		"cluster_bytes_total":         {"direction", "in out"},
+		"cluster_refused_words_total": {"reason", "malformed strange stale repeated"},
 	}
 	plain := strings.Fields(`connections_limit connections_accepted_total connection_duration_seconds
 		handshake_duration_seconds pairs pairs_created_total pairing_wait_seconds
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
+		cluster_nodes cluster_connected cluster_people cluster_chats cluster_meetings_total
+		cluster_credit_stalls_total cluster_losses_total
 		resume_away_seats resume_away_seconds relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total

@@ -28,6 +28,9 @@ func (c *checkCommand) Run(stdout io.Writer, values *config.Values, ctx *kong.Co
 			return usageError{fmt.Errorf("--tls-cert: %w", err)}
 		}
 	}
+	if err := c.clusterFiles(); err != nil {
+		return err
+	}
 	if c.Print {
 		return values.WriteTOML(stdout)
 	}

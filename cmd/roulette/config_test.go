@@ -171,6 +171,12 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "no port", lines: []string{`listen = ["127.0.0.1"]`}, says: []string{`FILE:1: listen: address 127.0.0.1: missing port in address`}},
 		{name: "another type in the list", lines: []string{`listen = [1]`}, says: []string{`FILE:1: listen: wants a string`}},
 		{name: "a time beyond all", lines: []string{`ping-interval = "300000h"`}, says: []string{`FILE:1: ping-interval: 300000h0m0s is more than 24h0m0s`}},
+		{name: "a bus that is none, and what needs one", args: []string{"--cluster=http://127.0.0.1", "--cluster-tls-cert=x", "--cluster-world=a.b"},
+			says: []string{`--cluster: "http://127.0.0.1": wants an address such as nats://10.0.0.5:4222`, `--cluster-tls-key: goes with --cluster-tls-cert: both, or none`,
+				`--cluster-world: "a.b" is not up to 64 letters, digits, - and _`}},
+		{name: "what is of no use alone", args: []string{"--cluster-credentials=x"}, says: []string{`--cluster-credentials: is of no use without --cluster`}},
+		{name: "a message that does not go between nodes", args: []string{"--cluster=nats://127.0.0.1", "--max-message-size=1MiB"},
+			says: []string{`--max-message-size: 1048576 is more than 524288, which is what goes between nodes`}},
 		{name: "a stall time that the kernel does not wait for", args: []string{"--stall-timeout=6m"}, says: []string{`--stall-timeout: 6m0s is more than 5m0s`}},
 		{name: "a number beyond all", lines: []string{`workers = 99999999999999999999`}, says: []string{`FILE:1: workers: 99999999999999999999 is not a number of 64 bits`}},
 	} {
@@ -217,6 +223,10 @@ func with(flag, value string) []string {
 		args = append(args, "--tls-key=7")
 	case "tls-key":
 		args = append(args, "--tls-cert=7")
+	case "cluster-tls-cert":
+		args = append(args, "--cluster-tls-key=7")
+	case "cluster-tls-key":
+		args = append(args, "--cluster-tls-cert=7")
 	}
 	return args
 }
@@ -224,6 +234,7 @@ func with(flag, value string) []string {
 // prerequisites are what some settings want of others.
 var prerequisites = []string{
 	"serve", "--trusted-proxies=198.51.100.0/24", "--listen-tls=127.0.0.1:7443", "--tls-self-signed", "--state-dir=/nowhere",
+	"--cluster=nats://127.0.0.1:4222",
 }
 
 // another is a value of a setting that is right and not the default.
@@ -235,7 +246,7 @@ func another(f *kong.Flag) string {
 			}
 		}
 	}
-	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org"} {
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org", "nats://127.0.0.1:7"} {
 		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
 		if len(mistakes) > 0 {
 			continue

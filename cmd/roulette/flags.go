@@ -19,6 +19,7 @@ var flagGroups = []kong.Group{
 	{Key: "file", Title: "Configuration"},
 	{Key: "where", Title: "Where to listen"},
 	{Key: "tls", Title: "TLS"},
+	{Key: "cluster", Title: "Several nodes"},
 	{Key: "limits", Title: "Limits"},
 	{Key: "time", Title: "Time"},
 	{Key: "log", Title: "Logging"},
@@ -51,6 +52,14 @@ type serveFlags struct {
 	RedirectHTTP  bool          `group:"tls" help:"Send requests in the clear to https:// instead of answering them."`
 	RedirectPort  int           `group:"tls" placeholder:"PORT" default:"0" help:"Port of https:// as clients see it; 0 is that of the first --listen-tls (default ${default})."`
 	HSTS          time.Duration `group:"tls" placeholder:"TIME" default:"0s" help:"How long browsers are to come by TLS only, such as 8760h; 0 tells them nothing (default ${default})."`
+
+	Cluster            []string `group:"cluster" placeholder:"URL" help:"NATS server over which several nodes are one world, such as nats://10.0.0.5:4222 or tls://nats.example.org. May be given several times: any of them will do. Without one the server is alone."`
+	ClusterCredentials string   `group:"cluster" placeholder:"FILE" help:"Credentials of NATS, a .creds file."`
+	ClusterTLSCA       string   `name:"cluster-tls-ca" group:"cluster" placeholder:"FILE" help:"Authorities that are believed for the NATS server, PEM; the default is the system's."`
+	ClusterTLSCert     string   `name:"cluster-tls-cert" group:"cluster" placeholder:"FILE" help:"Certificate to show to the NATS server, PEM."`
+	ClusterTLSKey      string   `name:"cluster-tls-key" group:"cluster" placeholder:"FILE" help:"The certificate's key, PEM."`
+	ClusterWorld       string   `group:"cluster" placeholder:"NAME" default:"main" help:"Nodes of one name belong together; it is a part of the NATS subjects (default ${default})."`
+	NodeName           string   `group:"cluster" placeholder:"NAME" help:"What operators see of this node; the default is the host's name."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
@@ -159,6 +168,7 @@ func (c *serveFlags) check(values *config.Values) {
 	}
 	c.checkAddresses(values)
 	c.checkTLS(values)
+	c.checkCluster(values)
 }
 
 // basePath is a path that begins and ends with a slash, of segments that need no

@@ -61,6 +61,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
+	if err := c.clusterFiles(); err != nil {
+		return err
+	}
+	cluster := c.openCluster(logger)
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -73,6 +77,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 
 		TLS:        secure.config(),
 		ResumeKeys: keys,
+		Cluster:    cluster.config,
 		AdminHosts: c.AdminHosts,
 
 		SecurityContact: c.SecurityContact,
@@ -92,6 +97,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err := secure.listen(s, sockets.tls); err != nil {
 		return errors.Join(err, s.Close())
 	}
+	if err := cluster.join(&c.serveFlags, s); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	defer cluster.leave()
 	s.Started()
 	for _, url := range public.urls {
 		fmt.Fprintf(stdout, "roulette: listening on %s\n", url)

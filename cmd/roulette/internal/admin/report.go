@@ -22,6 +22,7 @@ type Report struct {
 	Refused          []Refusal        `json:"refused"`   // since the start, those that there were
 	Pairs            int              `json:"pairs"`
 	Waits            Waits            `json:"waits"`
+	Cluster          *Cluster         `json:"cluster,omitempty"` // nil: the server is alone
 	Backlog          Backlog          `json:"backlog"`
 	Workers          []Worker         `json:"workers"`
 
@@ -49,6 +50,27 @@ type Drain struct {
 	SentAway int     `json:"sent_away"`
 	Of       int     `json:"of"`
 	Spread   float64 `json:"spread_seconds"`
+}
+
+// Cluster is what one node knows of the others.
+type Cluster struct {
+	World     string `json:"world"`
+	Name      string `json:"name"`      // of this node
+	Connected bool   `json:"connected"` // to the bus
+	Nodes     []Node `json:"nodes"`     // the others
+}
+
+// Node is another server of the cluster, by what it says of itself.
+type Node struct {
+	Name      string  `json:"name"`
+	Version   string  `json:"version"`
+	People    int     `json:"people"`
+	Waiting   bool    `json:"waiting"` // somebody does
+	Draining  bool    `json:"draining"`
+	Foreign   bool    `json:"foreign"`            // of another major version of the words: not talked to
+	Chats     int     `json:"chats"`              // with people here
+	RoundTrip float64 `json:"round_trip_seconds"` // 0: not known yet
+	Silent    float64 `json:"silent_seconds"`     // since it was last heard
 }
 
 // Waits are about those who wait for a partner.

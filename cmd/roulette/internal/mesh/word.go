@@ -125,6 +125,8 @@ const (
 	maxTable  = 256
 	// MaxData bounds the frames of one word: what one read brings, and a message.
 	MaxData = 640 << 10
+	// MaxMessage is the longest message that fits.
+	MaxMessage = 512 << 10
 )
 
 func (m *Beat) append(dst []byte) []byte {

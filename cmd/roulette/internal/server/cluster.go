@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/mesh"
+	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
 )
@@ -32,6 +34,8 @@ type cluster struct {
 	server    *Server
 	mesh      *mesh.Mesh
 	connected func() bool
+	world     string
+	name      string
 	guests    standIns // locked inside
 	stop      chan struct{}
 	stopped   chan struct{}
@@ -69,6 +73,8 @@ func newCluster(s *Server, config *Cluster, first seat) (*cluster, error) {
 	c := &cluster{
 		server:    s,
 		connected: config.Connected,
+		world:     config.World,
+		name:      config.Name,
 		stop:      make(chan struct{}),
 		stopped:   make(chan struct{}),
 		chats:     make(map[mesh.Chat]*elsewhere),
@@ -353,4 +359,33 @@ func (c *cluster) Resume(chat mesh.Chat) {
 		e.Unlock()
 		p.resume()
 	}
+}
+
+// metrics are what a scrape shows of the cluster. c may be nil.
+func (c *cluster) metrics() (m metrics.Cluster) {
+	if c == nil {
+		return m
+	}
+	stats := c.mesh.Stats()
+	nodes, people, chats := c.mesh.State()
+	m.Nodes, m.People, m.Chats, m.Connected = nodes+1, people, chats, c.connected()
+	m.Offers = [metrics.OfferResults]uint64{stats.OffersAccepted, stats.OffersDeclined, stats.OffersExpired, stats.OffersAborted}
+	m.Words = [metrics.Directions]uint64{stats.WordsIn, stats.WordsOut}
+	m.Bytes = [metrics.Directions]uint64{stats.BytesIn, stats.BytesOut}
+	m.Refused = [metrics.RefusedWords]uint64{stats.Malformed, stats.Strange, stats.Stale, stats.Repeated}
+	m.Meetings, m.Stalls, m.Losses = stats.Meetings, stats.Stalls, stats.Losses
+	return m
+}
+
+// report is what operators see of the cluster; nil for a server that is alone.
+func (c *cluster) report() *admin.Cluster {
+	if c == nil {
+		return nil
+	}
+	r := &admin.Cluster{World: c.world, Name: c.name, Connected: c.connected()}
+	for _, p := range c.mesh.Peers() {
+		r.Nodes = append(r.Nodes, admin.Node{Name: p.Name, Version: p.Release, People: p.Online, Waiting: p.Waiting, Draining: p.Draining,
+			Foreign: p.Foreign, Chats: p.Chats, RoundTrip: p.Trip.Seconds(), Silent: float64(p.Silent) / 1000})
+	}
+	return r
 }

@@ -16,8 +16,11 @@ import (
 // localBus carries words between servers in this process, in order, until it is cut.
 type localBus struct {
 	mu    sync.Mutex
-	cut   bool
+	cut   bool // nothing arrives, and nobody is told
+	twice bool // everything does twice
 	nodes []*busEnd
+	held  *busEnd // hears nothing until it is let go
+	later []word  // what it is to hear then
 }
 
 // busEnd is one server's.
@@ -42,7 +45,15 @@ func (b *busEnd) Publish(subject string, data []byte) {
 	}
 	for _, n := range b.bus.nodes {
 		if n != b {
-			n.inbox <- word{subject, bytes.Clone(data)}
+			w := word{subject, bytes.Clone(data)}
+			if n == b.bus.held {
+				b.bus.later = append(b.bus.later, w)
+				continue
+			}
+			n.inbox <- w
+			if b.bus.twice {
+				n.inbox <- w
+			}
 		}
 	}
 }
@@ -54,6 +65,23 @@ func (b *busEnd) run() {
 			b.mesh.Receive(w.data)
 		}
 	}
+}
+
+// change changes the bus.
+func (b *localBus) change(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
+// letGo brings what was held.
+func (b *localBus) letGo() {
+	b.change(func() {
+		for _, w := range b.later {
+			b.held.inbox <- w
+		}
+		b.held, b.later = nil, nil
+	})
 }
 
 // setCut cuts the bus, or mends it; the nodes notice.
@@ -309,4 +337,94 @@ func TestMeetingIsQuick(t *testing.T) {
 		b.conn.CloseNow()
 	}
 	t.Log(waits)
+}
+
+// nodes: people of two nodes meet, or nearly, on a bus that does what buses do.
+func (a *audit) nodes(t *testing.T) {
+	bus, servers, addrs := startNodes(t, 2, Config{Workers: 1})
+	s := servers[0]
+	plain, slow := plainAcross(t, servers, addrs)
+	a.awaits(t, s, "cluster_nodes{}", "cluster_connected{}", "cluster_people{}", "cluster_chats{}", "cluster_meetings_total{}",
+		"cluster_words_total{direction=in}", "cluster_words_total{direction=out}", "cluster_bytes_total{direction=in}", "cluster_bytes_total{direction=out}")
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for i := range 400 {
+			plain.Write(enc(fin|binaryOp, payload(i)))
+		}
+	})
+	a.awaits(t, s, "cluster_credit_stalls_total{}")
+	check(t, slow, 0, 400)
+	writing.Wait()
+	plain.TCP.Close()
+	slow.TCP.Close()
+	servertest.Await(t, "them to have gone", func() bool { return servers[0].people() == 0 && servers[1].people() == 0 })
+
+	s.Mesh().Receive([]byte("garbage"))
+	s.Mesh().Receive(append([]byte{mesh.MajorVersion, 1}, make([]byte, 20)...)) // of another world
+	bus.change(func() { bus.twice = true })
+	a.awaits(t, s, "cluster_refused_words_total{reason=malformed}", "cluster_refused_words_total{reason=strange}", "cluster_refused_words_total{reason=repeated}")
+	bus.change(func() { bus.twice = false })
+
+	// Somebody waits on the other node, as far as this one knows.
+	known := func() bool {
+		for _, p := range servers[0].Mesh().Peers() {
+			if p.Waiting {
+				return true
+			}
+		}
+		return false
+	}
+	there := func() *person {
+		p := dialRich(t, addrs[1])
+		p.next()
+		p.event("waiting")
+		servertest.Await(t, "it to be known", known)
+		return p
+	}
+	offered := func() uint64 { return servers[0].Mesh().Stats().OffersMade }
+	seek := func() *person { // and an offer is made
+		before := offered()
+		p := dialRich(t, addrs[0])
+		p.next()
+		p.event("waiting")
+		servertest.Await(t, "an offer", func() bool { return offered() > before })
+		return p
+	}
+	result := func(name string, play func(there, here *person)) {
+		t.Helper()
+		key := "cluster_offers_total{result=" + name + "}"
+		a.awaitsWhile(t, s, func() {
+			x := there()
+			bus.change(func() { bus.held = bus.nodes[0] }) // it makes offers and hears no answer
+			play(x, nil)
+			y := seek()
+			play(nil, y)
+			bus.letGo()
+			settled(t, s)
+			x.conn.CloseNow()
+			y.conn.CloseNow()
+			servertest.Await(t, "them to have gone", func() bool { return servers[0].people() == 0 && servers[1].people() == 0 && !known() })
+		}, key)
+	}
+	result("accepted", func(_, _ *person) {})
+	result("declined", func(there, _ *person) {
+		if there != nil {
+			there.do([]byte("\x1e" + `{"type":"stop"}`))
+			servertest.Await(t, "nobody to wait", func() bool { return servers[1].pairs.Waiting() == 0 })
+		}
+	})
+	result("aborted", func(_, here *person) {
+		if here != nil {
+			here.do([]byte("\x1e" + `{"type":"stop"}`))
+			servertest.Await(t, "nobody to wait", func() bool { return servers[0].pairs.Waiting() == 0 })
+		}
+	})
+	result("expired", func(_, here *person) {
+		if here != nil {
+			servertest.Await(t, "the offer to be too old", func() bool { return servers[0].Mesh().Stats().OffersExpired > 0 })
+		}
+	})
+	a.awaits(t, s, "cluster_refused_words_total{reason=stale}")
+	s.Mesh().BusLost()
+	a.awaits(t, s, "cluster_losses_total{}")
 }

@@ -295,6 +295,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Away:                s.breaks.away(),
 				Handovers:           s.handoverResults(),
 				HandoverFrozen:      s.frozen(),
+				Cluster:             s.cluster.metrics(),
 			}
 		},
 		Before:   s.before.Load,

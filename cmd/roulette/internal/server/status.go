@@ -25,6 +25,7 @@ func (s *Server) report() *admin.Report {
 		Connections: s.poller.Count(), ConnectionsLimit: rules.MaxConnections,
 		Addresses:        s.addresses.Known(),
 		Pairs:            s.pairs.Pairs(),
+		Cluster:          s.cluster.report(),
 		ByState:          make(map[string]int64),
 		Descriptors:      host.OpenDescriptors(),
 		DescriptorsLimit: s.most + reserve,
