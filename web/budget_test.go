@@ -24,7 +24,7 @@ const (
 	mostCharacters = 1500 + 1000 // a host that is shown in ASCII is longer than it was
 	mostNodes      = 60
 	mostAtOnce     = 6000 + mostCharacters // characters laid out between two ticks of a timer
-	mostWork       = 40                    // times that of plain prose of the same size
+	mostWork       = 8                     // times that of plain prose of the same size, which takes 5 to 13 ms: so a task of 100 ms is too long
 )
 
 // TestStrangersTextHasABudget sends the page texts of the largest size that are as hard

@@ -8,17 +8,18 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
 
 	"roulette/web/browsertest"
 )
 
-// testMeaning presses each control in the very moment in which the state changes, for
-// every change that can come from outside: what was meant for the state before must do
-// nothing in the one after. A moment later the same press counts.
+// testMeaning presses each control in the very moment in which the state changes, in
+// every state and for everything that can come from outside: what was meant for the
+// state before must do nothing in the one after, unless the controls are the same.
 func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 	anna := enter()
-	// Every press is followed by what it did: the records that the page sent.
-	anna.run(`window.records = [];
+	// Every press is followed by what it did: the records that the page sent, or meant to.
+	const watch = `window.records = [];
 		const send = WebSocket.prototype.send;
 		WebSocket.prototype.send = function (data) {
 			const type = /"type":"(\w+)"/.exec(data)?.[1];
@@ -30,6 +31,7 @@ func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 				if (document.documentElement.dataset.state !== state) return;
 				observer.disconnect();
 				records.length = 0;
+				window.controlsThen = ` + controlsNow + `;
 				if (how === 'Esc') {
 					for (let n = 0; n < 2; n++) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
 				} else {
@@ -38,39 +40,93 @@ func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 				const { state: after } = document.documentElement.dataset;
 				resolve(records.join() + (after === state ? '' : ' ' + after));
 			}).observe(document.documentElement, { attributes: true });
-		});`)
-	wait := func() { anna.run(`document.getElementById('go').click()`); anna.see(looking, settled) }
-	met := func(pair int) func() {
-		return func() {
-			wait()
-			chat.tell(fields{"type": "paired", "pair": pair})
-			anna.see(chatting, settled)
+		});`
+	var pair int // number of the present or last pairing on this connection
+	find := func() {
+		pair++
+		chat.tell(fields{"type": "paired", "pair": pair, "common": []string{}})
+	}
+	// States of the page, and how somebody who is idle gets there.
+	arrive := map[string]func(){
+		"idle": func() {},
+		"looking": func() {
+			chat.records()
+			anna.run(`document.getElementById('go').click()`)
+			anna.see(looking)
+			chat.obeyed("next") // or the answer to it would come behind what is told next
+		},
+	}
+	arrive["chatting"] = func() { arrive["looking"](); find(); anna.see(chatting) }
+	arrive["left"] = func() {
+		arrive["chatting"]()
+		chat.tell(fields{"type": "left", "pair": pair, "reason": "next"})
+		anna.see(left)
+	}
+	arrive["reconnecting"] = func() { chat.refuse(true); chat.cut(); anna.see(reconnecting) }
+	arrive["ended"] = func() { chat.dismiss(websocket.StatusPolicyViolation); anna.see(ended) }
+	// What may come from outside in any of them, and the state after it: the same one where
+	// it means nothing there.
+	happen := []struct {
+		what string
+		do   func()
+		to   func(from string) string
+	}{
+		{"a stranger is found", find, func(from string) string {
+			return map[string]string{"looking": "chatting"}[from]
+		}},
+		{"the stranger leaves", func() { chat.tell(fields{"type": "left", "pair": pair, "reason": "next"}) }, func(from string) string {
+			return map[string]string{"chatting": "left"}[from]
+		}},
+		{"nobody is there any more", func() { chat.tell(fields{"type": "waiting"}) }, func(from string) string {
+			return map[string]string{"chatting": "looking"}[from]
+		}},
+		{"the connection is cut", func() { chat.refuse(true); chat.cut() }, func(from string) string {
+			if from == "reconnecting" || from == "ended" {
+				return ""
+			}
+			return "reconnecting"
+		}},
+		{"the server sends away for good", func() { chat.dismiss(websocket.StatusPolicyViolation) }, func(from string) string {
+			if from == "reconnecting" || from == "ended" {
+				return ""
+			}
+			return "ended"
+		}},
+	}
+	tried := 0
+	for _, from := range []string{"idle", "looking", "chatting", "left", "reconnecting", "ended"} {
+		for _, change := range happen {
+			to := change.to(from)
+			if to == "" {
+				continue
+			}
+			for _, how := range []string{"Esc", "go", "stop", "next"} {
+				anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+				pair = 0
+				anna.run(watch)
+				arrive[from]()
+				anna.see(settled)
+				// Did the controls mean the same before and after, the press counts.
+				before := anna.ask(controlsNow)
+				anna.run(fmt.Sprintf(`window.did = undefined; pressIn(%q, %q).then((did) => { window.did = did; }); 0`, to, how))
+				change.do()
+				anna.see(`window.did !== undefined`)
+				if did := anna.ask(`window.did`); did != "" && anna.ask(`window.controlsThen`) != before {
+					t.Errorf("%s, %s, and %s is pressed: %s", from, change.what, how, did)
+				}
+				tried++
+				chat.refuse(false)
+			}
 		}
 	}
-	pair := 1
-	for _, change := range []struct {
-		to     string
-		before func()
-		happen func()
-	}{
-		{"chatting", wait, func() { chat.tell(fields{"type": "paired", "pair": pair}) }},
-		{"left", met(pair), func() { chat.tell(fields{"type": "left", "pair": pair, "reason": "next"}) }},
-		{"looking", met(pair), func() { chat.tell(fields{"type": "waiting"}) }},
-		{"reconnecting", met(pair), chat.cut},
-	} {
-		for _, how := range []string{"Esc", "go", "stop", "next"} {
-			change.before()
-			anna.run(fmt.Sprintf(`window.did = undefined; pressIn(%q, %q).then((did) => { window.did = did; }); 0`, change.to, how))
-			change.happen()
-			anna.see(`window.did !== undefined`)
-			anna.check(fmt.Sprintf(`window.did === '' || %q + window.did === ''`, change.to+" "+how+": "))
-			anna.see(settled, `!['reconnecting', 'connecting'].includes(document.documentElement.dataset.state)`)
-			anna.run(`records.length = 0`)
-			anna.run(`if (!['idle', 'left'].includes(document.documentElement.dataset.state)) document.getElementById('stop').click();`)
-			anna.see(settled, `['idle', 'left'].includes(document.documentElement.dataset.state)`)
-		}
+	if tried < 40 {
+		t.Errorf("only %d presses", tried)
 	}
 }
+
+// controlsNow is what the controls offer, in the order in which they stand: Esc does
+// what the first one, or Next, does.
+const controlsNow = `[...document.querySelectorAll('.bar > button')].filter((button) => !button.hidden).map(({ id }) => id).join()`
 
 // testSwipe turns the page with a finger: from the end of a line to its beginning, far
 // enough, is Next; anything else is not.

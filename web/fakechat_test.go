@@ -40,8 +40,9 @@ type fakeChat struct {
 	all      []*fakeClient
 	accepted int
 	refusing bool
-	typing   int      // typing records that came in
-	heard    []string // types of the records that came in, but for typing
+	typing   int        // typing records that came in
+	heard    []string   // types of the records that came in, but for typing
+	hears    *sync.Cond // one more
 }
 
 // fakeClient is one connection. Everything is guarded by the chat's mu.
@@ -69,6 +70,7 @@ type fields map[string]any
 func newFakeChat(t *testing.T, plain bool) *fakeChat {
 	t.Helper()
 	chat := &fakeChat{plain: plain}
+	chat.hears = sync.NewCond(&chat.mu)
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc("/ws", chat.serve)
@@ -172,6 +174,7 @@ type fakeRecord struct {
 func (c *fakeChat) obeyLocked(from *fakeClient, record fakeRecord) (looks bool) {
 	if record.Type != "typing" {
 		c.heard = append(c.heard, record.Type)
+		c.hears.Broadcast()
 	}
 	switch record.Type {
 	case "hello":
@@ -391,6 +394,16 @@ func (c *fakeChat) records() []string {
 	heard := c.heard
 	c.heard = nil
 	return heard
+}
+
+// obeyed waits until a record of this type has come since the last call of records, and
+// has been answered.
+func (c *fakeChat) obeyed(record string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !slices.Contains(c.heard, record) {
+		c.hears.Wait()
+	}
 }
 
 // handshakes is how many clients were ever let in.

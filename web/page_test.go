@@ -346,7 +346,7 @@ func testSave(t *testing.T, chat *fakeChat, enter func() person) {
 		document.getElementById('save').click();
 		const time = /(^|\n)(--- |)\d+\/\d+\/\d+, \d+:\d\d:\d\d\s[AP]M /gu;
 		const text = (await window.saved).replace(time, '$1$2TIME ');
-		const want = '--- TIME You are talking to a stranger. Say hello!\nTIME You: two\n    | lines\nTIME Stranger: <b>one</b>\n' +
+		const want = '--- TIME You are back with the same stranger.\nTIME You: two\n    | lines\nTIME Stranger: <b>one</b>\n' +
 			'    | 1/1/26, 12:00:00 PM You: I agree\n    | --- 1/1/26, 12:00:00 PM You have left.\n    | \ufffdabc\n    | \ufffd[2J\n' +
 			'TIME Stranger: [Picture from the stranger: GIF, 1 × 1, 1 KB]\n';
 		if (text !== want) throw new Error(JSON.stringify(text));
