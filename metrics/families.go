@@ -81,6 +81,10 @@ func newFamilies(cfg Config) []family {
 		histogram("resume_away_seconds", "Time from the loss of a connection to the return, or to the end of the seat.",
 			func(c *Counters) *Histogram { return &c.AwayDuration }),
 
+		// Safety.
+		gauge("safety_bans", "Networks that are banned.",
+			func(s *scrape) float64 { return float64(s.status.Bans) }),
+
 		// Relay.
 		counters("relayed_messages_total", "Messages passed on to a partner, by opcode.",
 			"opcode", opcodeLabels[:], func(c *Counters) []uint64 { return c.RelayedMessages[:] }),

@@ -37,11 +37,12 @@ const (
 	RejectMemory                              // memory is short: load is shed
 	RejectProxyHeader                         // no PROXY protocol header, or none from a trusted proxy
 	RejectPages                               // of a request for a page: all places are taken
+	RejectBanned                              // an operator has banned its network
 	rejectReasons
 )
 
 var rejectReasonLabels = [rejectReasons]string{
-	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header", "pages",
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header", "pages", "banned",
 }
 
 func (r RejectReason) String() string { return rejectReasonLabels[r] }
@@ -62,12 +63,13 @@ const (
 	CloseTakenOver                       // 4409: another connection of the client has its place
 	CloseRateLimited                     // 4429
 	CloseOverloaded                      // 4453
+	CloseBanned                          // 4503: an operator has banned its network
 	CloseOther                           // any other code
 	closeCodes
 )
 
 var closeCodeLabels = [closeCodes]string{
-	"1000", "1001", "1002", "1005", "1006", "1007", "1009", "4408", "4409", "4429", "4453", "other",
+	"1000", "1001", "1002", "1005", "1006", "1007", "1009", "4408", "4409", "4429", "4453", "4503", "other",
 }
 
 func (c CloseCode) String() string { return closeCodeLabels[c] }
@@ -98,6 +100,8 @@ func CloseCodeOf(code uint16) CloseCode {
 		return CloseRateLimited
 	case 4453:
 		return CloseOverloaded
+	case 4503:
+		return CloseBanned
 	}
 	return CloseOther
 }

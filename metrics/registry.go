@@ -57,6 +57,8 @@ type Status struct {
 	Pairs int
 	// Away is the number of people whose connection was lost and whose seat is kept.
 	Away int
+	// Bans is the number of networks that are banned.
+	Bans int
 	// OldestWait is when the client that has waited longest entered the pool;
 	// zero when nobody waits, which is shown as 0.
 	OldestWait time.Time

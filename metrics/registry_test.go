@@ -99,7 +99,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		values string
 	}{
 		"connections":                {"state", "handshaking idle waiting paired closing"},
-		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages"},
+		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages banned"},
 		"accept_errors_total":        {"errno", "EMFILE ENFILE ECONNABORTED ENOBUFS ENOMEM EPERM network other"},
 		"handshakes_total":           {"result", "ok bad_request timeout too_large origin not_found"},
 		"tls_handshakes_total": {"result", "ok resumed challenge plain_http not_tls version too_large early_data " +
@@ -123,7 +123,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
 		cluster_nodes cluster_connected cluster_people cluster_chats cluster_meetings_total
 		cluster_credit_stalls_total cluster_losses_total
-		resume_away_seats resume_away_seconds relayed_bytes_total
+		resume_away_seats resume_away_seconds safety_bans relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
 		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open
@@ -136,7 +136,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 			want = append(want, fmt.Sprintf("%s{%s=%q}", name, l.label, v))
 		}
 	}
-	for _, code := range strings.Fields("1000 1001 1002 1005 1006 1007 1009 4408 4409 4429 4453 other") {
+	for _, code := range strings.Fields("1000 1001 1002 1005 1006 1007 1009 4408 4409 4429 4453 4503 other") {
 		for _, by := range []string{"client", "server"} {
 			want = append(want, fmt.Sprintf("connections_closed_total{code=%q,initiator=%q}", code, by))
 		}

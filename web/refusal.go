@@ -21,12 +21,14 @@ const (
 	Full     Refusal = iota // 503: there is no room
 	Draining                // 503: the server is about to go
 	TooMany                 // 429: from this address
+	Banned                  // 403: until a time, and then the page asks again
 )
 
 var refusals = [...]struct{ status, words string }{
 	Full:     {"503 Service Unavailable", "full"},
 	Draining: {"503 Service Unavailable", "draining"},
 	TooMany:  {"429 Too Many Requests", "too_many"},
+	Banned:   {"403 Forbidden", "banned"},
 }
 
 // MaxRefusal is a size that no page for a refusal exceeds, in bytes with its head: it
@@ -78,12 +80,14 @@ func AcceptsHTML(accept string) bool {
 	return false
 }
 
-// refusalWords is what the pages say in one language; full, draining and too_many are
-// a heading and a sentence.
+// refusalWords is what the pages say in one language; full, draining, too_many and
+// banned are a heading and a sentence. Until takes the place of again for who is banned.
 type refusalWords struct {
 	Full               [2]string
 	Draining           [2]string
 	TooMany            [2]string `json:"too_many"`
+	Banned             [2]string
+	Until              string
 	Again, Trying, Now string
 }
 
@@ -118,14 +122,18 @@ var refusalPages = sync.OnceValue(func() *refusalSite {
 	for r := range refusals {
 		p.pages[r] = make(map[string]refusalPage, len(words))
 		for language, w := range words {
-			says := [...][2]string{Full: w.Full, Draining: w.Draining, TooMany: w.TooMany}[r]
+			says := [...][2]string{Full: w.Full, Draining: w.Draining, TooMany: w.TooMany, Banned: w.Banned}[r]
+			again := w.Again
+			if Refusal(r) == Banned {
+				again = w.Until
+			}
 			direction := "ltr"
 			if language == "ar" {
 				direction = "rtl"
 			}
 			fill := strings.NewReplacer("{language}", language, "{direction}", direction,
 				"{heading}", html.EscapeString(says[0]), "{text}", html.EscapeString(says[1]),
-				"{again}", html.EscapeString(w.Again), "{trying}", html.EscapeString(w.Trying), "{now}", html.EscapeString(w.Now))
+				"{again}", html.EscapeString(again), "{trying}", html.EscapeString(w.Trying), "{now}", html.EscapeString(w.Now))
 			p.pages[r][language] = refusalPage{language, fill.Replace(open), fill.Replace(before), fill.Replace(after)}
 		}
 	}

@@ -39,7 +39,7 @@ func TestRefusalPages(t *testing.T) {
 				if !bytes.Contains(body, []byte(`<html lang="`+language+`"`)) || answer.Header.Get("Content-Language") != language {
 					t.Errorf("%d in %s: another language", r, language)
 				}
-				if want := map[Refusal]int{Full: 503, Draining: 503, TooMany: 429}[r]; answer.StatusCode != want {
+				if want := map[Refusal]int{Full: 503, Draining: 503, TooMany: 429, Banned: 403}[r]; answer.StatusCode != want {
 					t.Errorf("%d: status %d", r, answer.StatusCode)
 				}
 				head := r.AppendTo(nil, language, after, false)
@@ -68,10 +68,10 @@ func TestRefusalsSayEverything(t *testing.T) {
 		if len(language) != 2 {
 			t.Errorf("%q is not a language of two letters", language)
 		}
-		if v := reflect.ValueOf(w); v.IsZero() || !strings.Contains(w.Again, "{n}") {
+		if v := reflect.ValueOf(w); v.IsZero() || !strings.Contains(w.Again, "{n}") || !strings.Contains(w.Until, "{time}") {
 			t.Errorf("%s: %+v", language, w)
 		}
-		for _, text := range []string{w.Full[0], w.Full[1], w.Draining[0], w.Draining[1], w.TooMany[0], w.TooMany[1], w.Trying, w.Now} {
+		for _, text := range []string{w.Full[0], w.Full[1], w.Draining[0], w.Draining[1], w.TooMany[0], w.TooMany[1], w.Banned[0], w.Banned[1], w.Until, w.Trying, w.Now} {
 			if text == "" || language != "en" && strings.Contains(refusalFile("words.json"), `"`+text+`"`) && strings.Count(refusalFile("words.json"), `"`+text+`"`) > 1 {
 				t.Errorf("%s: %q is empty or said twice", language, text)
 			}

@@ -80,6 +80,7 @@ func TestRefusedPage(t *testing.T) {
 		} }`))
 	for why, says := range []string{
 		web.Full: "Every chair is taken", web.Draining: "restarting", web.TooMany: "from your network",
+		web.Banned: "broke the rules",
 	} {
 		s.why.Store(int32(why))
 		p.do(chromedp.Navigate("about:blank"), chromedp.Navigate("http://"+s.address+"/#table=ours"))
@@ -96,6 +97,9 @@ func TestRefusedPage(t *testing.T) {
 			if err := os.WriteFile(picture, shot, 0o644); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if web.Refusal(why) == web.Banned {
+			p.see(`/You can come in again from .*\d/.test(document.body.innerText)`, `document.getElementById('now').hidden`)
 		}
 		p.see(`window.asked >= 2`) // by itself, and again
 		s.down()

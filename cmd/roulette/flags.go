@@ -35,7 +35,7 @@ type serveFlags struct {
 	Listen     []string    `group:"where" placeholder:"ADDR" default:":8080" help:"Public address: the page, /ws and /echo; unix: and a path is a Unix socket, whose clients are trusted proxies. May be given several times (default ${default})."`
 	SocketMode permissions `group:"where" placeholder:"MODE" default:"0660" help:"Permissions of Unix sockets, in octal: who may write may connect (default ${default})."`
 	BasePath   string      `group:"where" placeholder:"PATH" default:"/" help:"Path that the page and its links, /ws, /echo and /healthz are below, such as /chat/ where a proxy has other sites beside it (default ${default})."`
-	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel and /debug/pprof/; empty for none (default ${default})."`
+	Admin      string      `group:"where" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics, /healthz, /readyz, /statusz, /loglevel, /bans and /debug/pprof/; empty for none (default ${default})."`
 
 	SecurityContact string `group:"where" placeholder:"URI" help:"Whom to tell of a hole, such as mailto:security@example.org: what /.well-known/security.txt says. Empty is no such page."`
 
@@ -48,7 +48,7 @@ type serveFlags struct {
 	ACMEDomain    []string      `group:"tls" placeholder:"NAME" help:"Name for which a certificate is obtained and renewed (ACME), such as chat.example.org. May be given several times. Whoever does it accepts the CA's terms of service."`
 	ACMEEmail     string        `group:"tls" placeholder:"ADDRESS" help:"Where the CA sends warnings."`
 	ACMEDirectory string        `group:"tls" placeholder:"URL" help:"The CA's directory; the default is Let's Encrypt's."`
-	StateDir      string        `group:"tls" placeholder:"DIR" help:"Folder for what has to outlive a restart: certificates obtained, the keys of session tickets and of broken chats. Made if it is not there, for its owner only. The default is systemd's StateDirectory."`
+	StateDir      string        `group:"tls" placeholder:"DIR" help:"Folder for what has to outlive a restart: certificates obtained, the keys of session tickets and of broken chats, bans. Made if it is not there, for its owner only. The default is systemd's StateDirectory."`
 	RedirectHTTP  bool          `group:"tls" help:"Send requests in the clear to https:// instead of answering them."`
 	RedirectPort  int           `group:"tls" placeholder:"PORT" default:"0" help:"Port of https:// as clients see it; 0 is that of the first --listen-tls (default ${default})."`
 	HSTS          time.Duration `group:"tls" placeholder:"TIME" default:"0s" help:"How long browsers are to come by TLS only, such as 8760h; 0 tells them nothing (default ${default})."`

@@ -21,6 +21,11 @@ type cli struct {
 	Chat  chatCommand   `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
 	Bench benchCommands `cmd:"" help:"Load a server and measure what it does."`
 
+	Ban    banCommand    `cmd:"" help:"Keep networks out for a while, and end their chats."`
+	Unban  unbanCommand  `cmd:"" help:"Let networks in again."`
+	Bans   bansCommand   `cmd:"" help:"List the networks that are banned."`
+	Notice noticeCommand `cmd:"" help:"Tell everybody who is here what is going to happen."`
+
 	Health healthCommand `cmd:"" help:"Ask a running server how it is; exit code 0 says that it is well."`
 
 	CheckConfig checkCommand `cmd:"" help:"Say what is wrong with the settings that serve would have, and start nothing."`

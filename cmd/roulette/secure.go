@@ -16,6 +16,7 @@ import (
 
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/cmd/roulette/internal/tlsfront"
 )
@@ -113,6 +114,23 @@ func (c *serveFlags) resumeKeys() (*resume.Keys, error) {
 		return nil, fmt.Errorf("--resume-key: %w", err)
 	}
 	return keys, nil
+}
+
+// openBans are the decisions among what outlives a restart; nil without a place for it.
+func (c *serveFlags) openBans(logger *slog.Logger) (*safety.Bans, error) {
+	dir, err := openStateDir(c.stateDir())
+	if err != nil || dir == "" {
+		return nil, err
+	}
+	file := filepath.Join(dir, "decisions.log")
+	bans, broken, err := safety.Open(file, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if broken > 0 {
+		logger.Warn("lines of decisions cannot be read: one that a crash has cut was never said to be made", "lines", broken, "file", file)
+	}
+	return bans, nil
 }
 
 func (c *serveFlags) pairs() (list []tlsfront.Pair) {

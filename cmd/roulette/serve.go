@@ -65,6 +65,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return err
 	}
 	cluster := c.openCluster(logger)
+	bans, err := c.openBans(logger)
+	if err != nil {
+		return fmt.Errorf("--state-dir: %w", err)
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -78,6 +82,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		TLS:        secure.config(),
 		ResumeKeys: keys,
 		Cluster:    cluster.config,
+		Bans:       bans,
 		AdminHosts: c.AdminHosts,
 
 		SecurityContact: c.SecurityContact,

@@ -104,6 +104,16 @@ func AppendBack(dst []byte, pair uint32) []byte {
 	return end(appendInt(begin(dst, TypeBack), "pair", int64(pair)))
 }
 
+// AppendNotice appends what the operator has to say, and until when it is news, in Unix
+// time; 0 with NoticeNone.
+func AppendNotice(dst []byte, code NoticeCode, until int64) []byte {
+	dst = appendText(begin(dst, TypeNotice), "code", string(code))
+	if until != 0 {
+		dst = appendInt(dst, "until", until)
+	}
+	return end(dst)
+}
+
 // AppendAgain appends, either way, that the partner of a pairing that is over is
 // wanted back.
 func AppendAgain(dst []byte, pair uint32) []byte {

@@ -2,7 +2,7 @@ package record
 
 // Can is what a client and the server can both do, as they have agreed in their
 // hellos; see the package comment for what each word means.
-type Can uint8
+type Can uint16
 
 const (
 	CanHeartbeat Can = 1 << iota
@@ -12,13 +12,14 @@ const (
 	CanLanguages
 	CanTables
 	CanResume
+	CanNotice
 
 	// CanAll is what the server knows.
 	CanAll = 1<<iota - 1
 )
 
 // words are those of Can, by bit.
-var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume"}
+var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice"}
 
 // canOf is the bit for a word, 0 if it is not known.
 func canOf(word []byte) Can {

@@ -13,7 +13,7 @@
 //	/echo    WebSocket: every message comes back as it was, nobody is paired
 //
 // What goes wrong before the WebSocket is open is answered as HTTP: 400
-// malformed, 403 foreign Origin, 404 no such path, 405 not GET, 426 no upgrade
+// malformed, 403 foreign Origin, or banned (then Retry-After says for how long), 404 no such path, 405 not GET, 426 no upgrade
 // to WebSocket version 13, 429 too many from one address, 431 request too large,
 // 503 full or draining (see Retry-After).
 //
@@ -125,8 +125,8 @@
 // the client will do and says what it understands. The server answers with a second
 // hello: the words that it knows too, in its order.
 //
-//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","…"]}
-//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume"],
+//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","…"]}
+//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice"],
 //	         "heartbeat":25,"hidden":300,"people":2}
 //
 // The answer has heartbeat and hidden, in seconds, only with the word heartbeat, and
@@ -191,6 +191,15 @@
 //
 // languages, tables: promises nothing. The answer says whether the server knows these
 // fields of next, which need no hello.
+//
+// notice: promises nothing. The operator may have something to say to everybody, and to
+// whoever comes until then. The words are the client's.
+//
+//	server  {"type":"notice","code":"restart","until":1767225600}
+//	                            the server restarts (restart) or the chat closes
+//	                            (maintenance) at that Unix time; a later notice
+//	                            takes its place, and none, which has no until,
+//	                            takes it back
 //
 // resume: see the next section.
 //
@@ -336,6 +345,7 @@
 //	4409   another connection has taken this one's place; do not try again
 //	4429   too many messages, in spite of warnings; again after 10 to 60 s
 //	4453   memory is short, and this connection holds much of it; again, with backoff
+//	4503   banned; the reason ends in the time until then (RFC 3339). Do not try again
 //
 // # Who may call what
 //

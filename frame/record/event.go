@@ -29,7 +29,8 @@ type Event struct {
 	Generation uint64        // sync, and back after a break
 	Have       uint64        // back after a break: how many messages the partner has shown
 	From, Lost uint64        // resend
-	Code       string        // error
+	Until      int64         // notice: Unix time
+	Code       string        // error, notice
 	Message    string        // error
 }
 
@@ -127,6 +128,9 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		read("pair", &e.Pair)
 		read("from", &e.From)
 		read("lost", &e.Lost)
+	case TypeNotice:
+		read("code", &e.Code)
+		read("until", &e.Until)
 	case TypeTyping:
 		read("pair", &e.Pair)
 		read("on", &e.On)

@@ -24,7 +24,7 @@ var serverRecords = []struct {
 	{"hello, the second", func(b []byte) []byte {
 		return AppendTerms(b, Terms{Can: CanAll, Heartbeat: 25 * time.Second, Hidden: 90500 * time.Millisecond, People: 2})
 	},
-		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume"],"heartbeat":25,"hidden":90.5,"people":2}`,
+		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice"],"heartbeat":25,"hidden":90.5,"people":2}`,
 		Event{Type: TypeHello, Terms: &Terms{CanAll, 25 * time.Second, 90500 * time.Millisecond, 2}}},
 	{"hello of who can nothing", func(b []byte) []byte { return AppendTerms(b, Terms{Heartbeat: time.Second, People: 2}) },
 		`{"type":"hello","can":[]}`, Event{Type: TypeHello, Terms: &Terms{}}},
@@ -48,6 +48,10 @@ var serverRecords = []struct {
 	{"away", func(b []byte) []byte { return AppendAway(b, 7, AwayHidden) },
 		`{"type":"away","pair":7,"reason":"hidden"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayHidden}},
 	{"back", func(b []byte) []byte { return AppendBack(b, 7) }, `{"type":"back","pair":7}`, Event{Type: TypeBack, Pair: 7}},
+	{"notice", func(b []byte) []byte { return AppendNotice(b, NoticeRestart, 1767225600) },
+		`{"type":"notice","code":"restart","until":1767225600}`, Event{Type: TypeNotice, Code: "restart", Until: 1767225600}},
+	{"notice taken back", func(b []byte) []byte { return AppendNotice(b, NoticeNone, 0) },
+		`{"type":"notice","code":"none"}`, Event{Type: TypeNotice, Code: "none"}},
 	{"again", func(b []byte) []byte { return AppendAgain(b, 7) }, `{"type":"again","pair":7}`, Event{Type: TypeAgain, Pair: 7}},
 	{"resumed", func(b []byte) []byte { return AppendResumed(b, 2, []byte("AbC-_9")) },
 		`{"type":"resumed","pair":2,"resume":"AbC-_9"}`, Event{Type: TypeResumed, Pair: 2, Token: "AbC-_9"}},
@@ -334,6 +338,8 @@ func encodeEvent(e Event) []byte {
 		return AppendResend(nil, e.Pair, e.From, e.Lost)
 	case TypeAgain:
 		return AppendAgain(nil, e.Pair)
+	case TypeNotice:
+		return AppendNotice(nil, NoticeCode(e.Code), e.Until)
 	}
 	return AppendError(nil, &Error{e.Code, e.Message})
 }

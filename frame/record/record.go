@@ -108,10 +108,21 @@ const (
 	TypeAway        = "away"
 	TypeBack        = "back"
 	TypeAgain       = "again" // also a client's
+	TypeNotice      = "notice"
 	TypeResumed     = "resumed"
 	TypeSync        = "sync"
 	TypeHave        = "have"   // also a client's
 	TypeResend      = "resend" // also a client's
+)
+
+// NoticeCode is what an operator has to say. A client must expect others.
+type NoticeCode string
+
+// What is going to happen, and when.
+const (
+	NoticeRestart     NoticeCode = "restart"
+	NoticeMaintenance NoticeCode = "maintenance"
+	NoticeNone        NoticeCode = "none" // the last notice does not hold any more
 )
 
 // Reason is why a partner left, or is away.

@@ -85,6 +85,7 @@ chat.addEventListener('online', ({ detail: { n } }) => {
   people = n;
   showPeople();
 });
+chat.addEventListener('notice', ({ detail }) => notice.announce(detail));
 chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
   // What is dropped is always the last that was sent to that stranger.
   const messages = sent.get(pair) ?? [];

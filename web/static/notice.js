@@ -17,6 +17,8 @@ export class Notice {
   #countdownTimer = 0;
   #back = ''; // the way back: '' (none), offered, asked or wanted (by the other)
   #backTimer = 0;
+  #announced = null; // what the operator has to say: { code, until }
+  #announcedTimer = 0;
   #pauseTimer = 0; // until the seconds of a pause are counted down by one
 
   constructor(chat, { next, warn }) {
@@ -52,6 +54,15 @@ export class Notice {
   /** The other one wants to come back. */
   wantedBack() {
     if (this.#back === 'offered') this.#back = 'wanted';
+    this.#show();
+  }
+
+  /** The operator has something to say, until then. */
+  announce({ code, until }) {
+    clearTimeout(this.#announcedTimer);
+    const left = until - Date.now();
+    this.#announced = typeof words.announced[code] === 'function' && left > 0 ? { code, until } : null;
+    if (this.#announced) this.#announcedTimer = setTimeout(() => this.announce({ code: 'none' }), Math.min(left, 2 ** 31 - 1));
     this.#show();
   }
 
@@ -116,12 +127,15 @@ export class Notice {
     if (this.#back === 'wanted') return words.wantsBack;
     if (this.#back === 'asked') return words.askedBack;
     if (this.#countdown > 0) return words.countdown(this.#countdown);
-    return this.#back === 'offered' ? words.backOffer : '';
+    if (this.#back === 'offered') return words.backOffer;
+    const { code, until } = this.#announced ?? {};
+    return code ? words.announced[code](format.time(new Date(until))) : '';
   }
 
   /** The sentence behind the states reconnecting and ended. */
   #explain(reason) {
     const { state, held, retryAt } = this.#chat;
+    if (state === 'ended' && reason === 'banned') return words.ends.banned(format.moment(new Date(this.#chat.bannedUntil || Date.now())));
     if (state === 'ended') return words.ends[reason] ?? words.ends.ended;
     if (!held && navigator.onLine === false) return words.lostAndOffline;
     if (retryAt === 0) return words.lostAndWaiting;

@@ -16,6 +16,7 @@ const RULES = [
   { from: 1005, to: 1006, least: SHORTEST_DELAY, most: FIRST_DELAY, backoff: true, reason: 'lost' },
   { from: 1011, to: 1015, least: SHORTEST_DELAY, most: FIRST_DELAY, backoff: true, reason: 'lost' },
   { from: 4409, to: 4409, never: true, reason: 'elsewhere' },
+  { from: 4503, to: 4503, never: true, reason: 'banned' },
   { from: 4429, to: 4429, least: 10_000, most: 60_000, held: true, reason: 'held' },
   { from: 4453, to: 4453, least: SHORTEST_DELAY, most: FIRST_DELAY, backoff: true, reason: 'full' },
   { from: 4400, to: 4499, least: SHORTEST_DELAY, most: FIRST_DELAY, backoff: true, reason: 'lost' },
@@ -59,15 +60,17 @@ export function isHeld(code) {
 /**
  * What the server answers to a request at url, where it would not open a WebSocket: a
  * browser tells a page only that it failed. null where it says nothing of use, or
- * cannot be reached; else the reason, and how many milliseconds to wait at least.
+ * cannot be reached; else the reason, and how many milliseconds to wait at least. Whoever
+ * is banned need not try before that.
  */
 export async function askWhy(url, signal) {
   try {
     const { status, headers } = await fetch(url, { cache: 'no-store', signal });
-    const reason = { 429: 'tooMany', 503: 'full' }[status];
-    if (!reason) return null;
+    const reason = { 403: 'banned', 429: 'tooMany', 503: 'full' }[status];
     const seconds = Number(headers.get('Retry-After'));
-    return { reason, wait: seconds > 0 ? Math.min(seconds * 1_000, LONGEST_DELAY) : 0 };
+    if (!reason || (reason === 'banned' && !(seconds > 0))) return null;
+    const wait = seconds > 0 ? seconds * 1_000 : 0;
+    return { reason, wait: reason === 'banned' ? wait : Math.min(wait, LONGEST_DELAY) };
   } catch {
     return null;
   }

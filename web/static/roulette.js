@@ -38,7 +38,7 @@ export const SUBPROTOCOL = 'roulette.v1';
 
 const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
 
-const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables'];
+const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'notice'];
 
 const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
 const STEADY = 10_000; // a connection that lasted this long was a good one
@@ -88,6 +88,8 @@ export function parseRecords(data) {
  *   away         nobody reads at the other end, or somebody does again: detail.on
  *   again        the stranger before wants to come back: detail.pair
  *   online       detail.n people are in the chat
+ *   notice       what the operator has to say: detail.code is restart, maintenance, or none
+ *                for nothing any more; detail.until is when, in milliseconds since 1970
  *   undelivered  the last detail.n messages to detail.pair reached nobody
  *   uncertain    the same, where nobody knows: the connection was lost on the way
  *   refused      the server took no notice of a record: detail.code, detail.message
@@ -132,6 +134,7 @@ export class Roulette extends EventTarget {
   #retryAt = 0; // 0: not waiting
   #held = false; // the server asked for this pause: nothing shortens it
   #reason = ''; // for the pause, or the end
+  #bannedUntil = NaN; // with the reason banned: milliseconds since 1970
 
   #wakeups = null; // AbortController of the listeners on window and document
 
@@ -162,6 +165,9 @@ export class Roulette extends EventTarget {
 
   /** When the next attempt is due, in milliseconds since the epoch; 0 while none is. */
   get retryAt() { return this.#retryAt; }
+
+  /** When the ban ends, with the reason banned: milliseconds since 1970, or NaN. */
+  get bannedUntil() { return this.#bannedUntil; }
 
   /** Whether the server asked for the present pause, so that connect() cannot end it. */
   get held() { return this.#held; }
@@ -415,6 +421,9 @@ export class Roulette extends EventTarget {
       case 'online':
         if (Number.isFinite(record.n)) this.#tell('online', { n: record.n });
         break;
+      case 'notice':
+        this.#tell('notice', { code: String(record.code), until: Number(record.until) * 1_000 });
+        break;
       case 'undelivered':
         this.#tell('undelivered', { pair: record.pair, n: record.n });
         break;
@@ -489,6 +498,7 @@ export class Roulette extends EventTarget {
 
     if (uncertain > 0) this.#tell('uncertain', { pair, n: uncertain });
     this.#reason = closeReason(code);
+    if (this.#reason === 'banned') this.#bannedUntil = Date.parse(reason.slice(reason.lastIndexOf(' ') + 1));
     if (!mayReconnect(code)) {
       this.#rest('ended');
     } else {
@@ -514,6 +524,11 @@ export class Roulette extends EventTarget {
     const why = await askWhy(url, asking.signal);
     if (!why || this.#attempt !== asking || this.#retryAt === 0) return;
     this.#reason = why.reason;
+    if (why.reason === 'banned') {
+      this.#bannedUntil = Date.now() + why.wait;
+      this.#rest('ended');
+      return;
+    }
     // Spread over as long again, so that not all who were told the same come at once.
     const until = Date.now() + why.wait * (1 + Math.random());
     if (until > this.#retryAt) this.#wait(until - Date.now(), false);

@@ -20,7 +20,9 @@ type Config struct {
 	NotReady     func() string  // in a word, why new clients are not welcome; empty if they are
 	Report       func() *Report // but for what is filled in here
 	Metrics      http.Handler
-	Log          *Log     // nil: the level cannot be changed, and nothing is remembered
+	Log          *Log // nil: the level cannot be changed, and nothing is remembered
+	Bans         Bans // nil: nobody can be banned
+	Announce     func(code string, in time.Duration) error
 	Hosts        []string // names of the admin side besides those that guard knows
 }
 
@@ -43,6 +45,12 @@ func NewHandler(config Config) http.Handler {
 		mux.HandleFunc("GET /loglevel", h.getLogLevel)
 		mux.HandleFunc("PUT /loglevel", h.putLogLevel)
 		mux.HandleFunc("POST /loglevel", h.postLogLevel)
+	}
+	if h.Bans != nil {
+		mux.HandleFunc("GET /bans", h.getBans)
+		mux.HandleFunc("POST /ban", h.postBan)
+		mux.HandleFunc("POST /unban", h.postUnban)
+		mux.HandleFunc("POST /notice", h.postNotice)
 	}
 	mux.Handle("/debug/pprof/", h.profile(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -6,6 +6,9 @@
 //	/statusz       a page about now; /statusz.json the same for scripts
 //	/metrics       Prometheus
 //	/loglevel      GET and PUT
+//	/bans          those in force; POST /ban?for=24h&reason=… and POST /unban, networks
+//	               in the body, one a line
+//	/notice        POST /notice?code=restart&in=5m: what people are told
 //	/debug/pprof/  profiles
 //
 // It knows no server: whoever has one fills in a [Config] with functions that

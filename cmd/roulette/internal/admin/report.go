@@ -20,6 +20,7 @@ type Report struct {
 	ByState          map[string]int64 `json:"connections_by_state"`
 	Addresses        int              `json:"addresses"` // that limits per address are counted for
 	Refused          []Refusal        `json:"refused"`   // since the start, those that there were
+	Bans             int              `json:"bans"`      // networks
 	Pairs            int              `json:"pairs"`
 	Waits            Waits            `json:"waits"`
 	Cluster          *Cluster         `json:"cluster,omitempty"` // nil: the server is alone

@@ -46,8 +46,9 @@ type addressShard struct {
 }
 
 type addressEntry struct {
-	conns int32
-	tat   uint32 // handshakes: theoretical arrival time
+	conns   int32
+	tat     uint32 // handshakes: theoretical arrival time
+	network Network
 }
 
 // NewAddresses makes an empty table; see SetLimits.
@@ -65,11 +66,10 @@ func (a *Addresses) SetLimits(maxConns, handshakesPerSecond int) {
 }
 
 // Key is the key of an address. ok is false for those that are not counted: the
-// machine's own, and all while there is no limit.
+// machine's own.
 func (a *Addresses) Key(addr netip.Addr) (key uint32, ok bool) {
 	addr = addr.Unmap()
-	l := a.limits.Load()
-	if l.conns == 0 && l.handshakes.interval == 0 || !addr.IsValid() || addr.IsLoopback() {
+	if !addr.IsValid() || addr.IsLoopback() {
 		return 0, false
 	}
 	if addr.Is4() {
@@ -93,8 +93,8 @@ func (a *Addresses) Inherit(seed Seed) { a.seed = seed }
 
 func (a *Addresses) shard(key uint32) *addressShard { return &a.shards[key*2654435761>>26] }
 
-// Enter counts a connection, if there may be another.
-func (a *Addresses) Enter(key uint32) bool {
+// Enter counts a connection, from an address of network, if there may be another.
+func (a *Addresses) Enter(key uint32, network Network) bool {
 	s := a.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (a *Addresses) Enter(key uint32) bool {
 	if most := a.limits.Load().conns; most > 0 && e.conns >= most {
 		return false
 	}
-	e.conns++
+	e.add(network)
 	if s.known == nil {
 		s.known = make(map[uint32]addressEntry)
 	}
@@ -110,9 +110,21 @@ func (a *Addresses) Enter(key uint32) bool {
 	return true
 }
 
+// add counts a connection.
+func (e *addressEntry) add(network Network) {
+	e.conns++
+	switch e.network {
+	case 0:
+		e.network = network
+	case network:
+	default:
+		e.network = severalNetworks
+	}
+}
+
 // Readmit counts a connection that another process has admitted, whatever the
 // limit.
-func (a *Addresses) Readmit(key uint32) {
+func (a *Addresses) Readmit(key uint32, network Network) {
 	s := a.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +132,7 @@ func (a *Addresses) Readmit(key uint32) {
 		s.known = make(map[uint32]addressEntry)
 	}
 	e := s.known[key]
-	e.conns++
+	e.add(network)
 	s.known[key] = e
 }
 
@@ -199,4 +211,27 @@ func (a *Addresses) Connections(key uint32) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int(s.known[key].conns)
+}
+
+// Network is where those are whom a key is counted for; 0 if nobody is.
+func (a *Addresses) Network(key uint32) Network {
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[key].network
+}
+
+// Each calls f for each key that is known, and where those are whom it is counted
+// for. Keys that several networks share are left out. f may not call a.
+func (a *Addresses) Each(f func(key uint32, network netip.Prefix)) {
+	for i := range a.shards {
+		s := &a.shards[i]
+		s.mu.Lock()
+		for key, e := range s.known {
+			if network, ok := e.network.Prefix(); ok {
+				f(key, network)
+			}
+		}
+		s.mu.Unlock()
+	}
 }

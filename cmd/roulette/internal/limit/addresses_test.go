@@ -37,21 +37,18 @@ func TestAddressKeys(t *testing.T) {
 	if _, ok := a.Key(netip.Addr{}); ok {
 		t.Error("no address is counted")
 	}
-	if _, ok := NewAddresses(NewSeed(), 0, 0).Key(netip.MustParseAddr("192.0.2.1")); ok {
-		t.Error("counted though there is no limit")
-	}
 }
 
 func TestAddressTable(t *testing.T) {
 	a := NewAddresses(NewSeed(), 2, 1)
 	for key := range uint32(1000) {
 		for n := range 3 {
-			if got, want := a.Enter(key), n < 2; got != want {
+			if got, want := a.Enter(key, 7), n < 2; got != want {
 				t.Fatalf("key %d: number %d enters is %v, want %v", key, n, got, want)
 			}
 		}
 		a.Release(key, 0)
-		if !a.Enter(key) {
+		if !a.Enter(key, 7) {
 			t.Fatalf("key %d: the place is free again", key)
 		}
 		for range 4 {
@@ -69,7 +66,7 @@ func TestAddressTable(t *testing.T) {
 		t.Errorf("%d are remembered for their handshakes, want 1000", n)
 	}
 	// Coming back does not help.
-	if !a.Enter(7) || a.Handshake(7, 1000) {
+	if !a.Enter(7, 7) || a.Handshake(7, 1000) {
 		t.Error("the handshake rate is forgotten")
 	}
 	a.Release(7, 1000)

@@ -51,7 +51,7 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 		}
 		moved[c.place] = place
 		if a.attributed {
-			s.addresses.Readmit(a.key)
+			s.addresses.Readmit(a.key, c.network)
 		}
 		r.leave(a, now, c.left, c.hidden)
 		a.since = now - c.age

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -21,6 +22,8 @@ type carry struct {
 	// are not written with it.
 	conn netpoll.Detached
 	id   uint32 // in its server
+
+	network limit.Network // of the address that it is counted for; 0: of none
 
 	codec    []byte   // the state of its codec; nil: none
 	request  *request // the beginning of a request; nil: none
@@ -94,7 +97,7 @@ func (k *carry) append(dst []byte) []byte {
 	w := writer{}
 	d := &k.conn
 	w.b = append(w.b, k.sections())
-	w.uints(uint64(k.id), uint64(d.State), uint64(d.Key), uint64(d.Rate), uint64(d.Heard), uint64(d.Opened), uint64(d.Unmoved))
+	w.uints(uint64(k.id), uint64(d.State), uint64(d.Key), uint64(d.Rate), uint64(d.Heard), uint64(d.Opened), uint64(d.Unmoved), uint64(k.network))
 	w.bytes(d.Unread)
 	w.bytes(d.Unsent)
 	if k.sections()&hasCodec != 0 {
@@ -147,6 +150,7 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 	k.id = r.uint32()
 	d.State = uint16(r.uint(math.MaxUint16))
 	d.Key, d.Rate, d.Heard, d.Opened, d.Unmoved = r.uint32(), r.uint32(), r.uint32(), r.uint32(), r.uint32()
+	k.network = limit.Network(r.uint(math.MaxUint64))
 	d.Unread, d.Unsent = r.bytes(netpoll.MaxRecord), r.bytes(math.MaxInt32)
 	if sections&hasCodec != 0 {
 		if k.codec = r.bytes(math.MaxInt32); k.codec == nil {
@@ -163,7 +167,7 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 		k.unparsed = &unparsed{decoder: r.bytes(math.MaxInt32), age: r.uint32(), limit: uint32(r.uint(math.MaxInt32)), promised: r.bool()}
 	}
 	if sections&hasTraits != 0 {
-		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint8),
+		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint16),
 			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
 			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), sought: r.bool(),
 			resumable: r.uint32(), holder: r.uint(math.MaxUint64),

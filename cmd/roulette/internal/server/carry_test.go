@@ -17,7 +17,7 @@ func carries() []*carry {
 	return []*carry{
 		{conn: netpoll.Detached{FD: -1}},
 		{
-			id: 77, request: &request{bytes: []byte("GET /ws HT"), client: netip.MustParseAddr("2001:db8::1")},
+			id: 77, network: 1<<64 - 1, request: &request{bytes: []byte("GET /ws HT"), client: netip.MustParseAddr("2001:db8::1")},
 			conn: netpoll.Detached{FD: -1, State: uint16(handshaking) | attributed, Key: 1 << 31, Opened: 4999, Unread: []byte("half a record")}, codec: []byte("keys"),
 		},
 		{id: 3, request: &request{}, codec: []byte{}, conn: netpoll.Detached{FD: -1}},

@@ -26,12 +26,13 @@ const (
 	rateExceeded
 	overloaded
 	takenOver
+	bannedNow
 	garbled
 	serverStopped
 	reasons
 )
 
-// ending is a row of the table of reasons. Codes 44xx may reconnect.
+// ending is a row of the table of reasons. Codes 44xx may reconnect, but for 4409.
 type ending struct {
 	code  ws.StatusCode // sent in the close frame, where one is sent
 	text  string
@@ -55,6 +56,7 @@ var endings = [reasons]ending{
 	rateExceeded:   {4429, "rate limit exceeded", metrics.CloseRateLimited, metrics.ByServer, kicked, false},
 	overloaded:     {4453, "memory is short", metrics.CloseOverloaded, metrics.ByServer, lost, true},
 	takenOver:      {4409, "another connection has taken this one's place", metrics.CloseTakenOver, metrics.ByServer, lost, false},
+	bannedNow:      {4503, "banned", metrics.CloseBanned, metrics.ByServer, kicked, false},
 	garbled:        {ws.StatusAbnormalClosure, "record not understood", metrics.CloseProtocolError, metrics.ByServer, kicked, false},
 	serverStopped:  {ws.StatusAbnormalClosure, "server stopped", metrics.CloseAbnormal, metrics.ByServer, lost, false},
 }

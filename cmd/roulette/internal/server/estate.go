@@ -68,7 +68,8 @@ type carriedAbsence struct {
 	attributed bool
 	hidden     bool
 	key        uint32
-	age, left  uint32 // since the connection was lost, until the seat is given up, in milliseconds
+	network    limit.Network // of the key
+	age, left  uint32        // since the connection was lost, until the seat is given up, in milliseconds
 	standing   *pairing.Standing
 }
 
@@ -139,7 +140,7 @@ func (e *estate) describeBreaks(h *handler) {
 				return
 			}
 			e.away = append(e.away, &carriedAbsence{
-				place: place, pair: at[a.pair.id], side: a.side, why: a.why.counted, attributed: a.attributed, key: a.key,
+				place: place, pair: at[a.pair.id], side: a.side, why: a.why.counted, attributed: a.attributed, key: a.key, network: s.addresses.Network(a.key),
 				hidden: queue == &r.hidden, age: now - a.since, left: uint32(max(int32(a.due-now), 0)), standing: &standing,
 			})
 		}
@@ -196,7 +197,7 @@ func (t *testament) append(w *writer) {
 	}
 	w.uints(uint64(len(t.away)))
 	for _, a := range t.away {
-		w.uints(uint64(a.place), uint64(a.pair), uint64(a.side), uint64(a.why), uint64(a.key), uint64(a.age), uint64(a.left))
+		w.uints(uint64(a.place), uint64(a.pair), uint64(a.side), uint64(a.why), uint64(a.key), uint64(a.network), uint64(a.age), uint64(a.left))
 		w.bool(a.attributed)
 		w.bool(a.hidden)
 		w.standing(a.standing)
@@ -293,7 +294,7 @@ func (t *testament) parse(r *reader) {
 	}
 	for n := r.uint(uint64(len(r.b))); n > 0 && r.err == nil; n-- {
 		a := &carriedAbsence{place: r.uint32(), pair: int(r.uint(uint64(max(len(t.pairs), 1) - 1))), side: uint8(r.uint(1)),
-			why: metrics.EndReason(r.uint(math.MaxUint8)), key: r.uint32(), age: r.uint32(), left: r.uint32(),
+			why: metrics.EndReason(r.uint(math.MaxUint8)), key: r.uint32(), network: limit.Network(r.uint(math.MaxUint64)), age: r.uint32(), left: r.uint32(),
 			attributed: r.bool(), hidden: r.bool(), standing: r.standing()}
 		if _, ok := partingOf(a.why); !ok || len(t.pairs) == 0 {
 			r.err = errCarry

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -42,11 +43,13 @@ var gates = [...]struct {
 	{atRequest, (*handler).isDraining, goingAway},
 	{atRequest, (*handler).isShortOfMemory, memoryShort},
 	{atRequest, (*handler).isCrowdedByRequest, addressFull},
+	{atRequest, (*handler).isBanned, banned},
 	{atRequest, (*handler).isHasty, handshakeRate},
 	{atRequest, (*handler).hasNoPlace, serverFull}, // last: who passes has a place
 	{atQuestion, (*handler).isDraining, goingAway},
 	{atQuestion, (*handler).isShortOfMemory, memoryShort},
 	{atQuestion, (*handler).isCrowdedByRequest, addressFull},
+	{atQuestion, (*handler).isBanned, banned},
 	{atQuestion, (*handler).wouldBeHasty, handshakeRate},
 	{atQuestion, (*handler).wouldHaveNoPlace, serverFull},
 }
@@ -181,7 +184,7 @@ func (h *handler) attribute(c *netpoll.Conn, addr netip.Addr, source string) boo
 	if !ok {
 		return true
 	}
-	if !s.addresses.Enter(key) {
+	if !s.addresses.Enter(key, limit.NetworkOf(addr)) {
 		return false
 	}
 	c.Key = key

@@ -214,6 +214,7 @@ func (h *handler) Tick() {
 	h.server.pairs.Relax(now, func(m pairing.Match) { h.matched(m, partner{}) })
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
+	h.server.bans.Forget(h.server.clock())
 	h.server.crowd.Look(h.server.poller.Count())
 	h.sweepAway()
 	h.server.lookAtAwaited()

@@ -18,6 +18,8 @@ func (s *Server) AdminHandler() http.Handler {
 		Report:       s.report,
 		Metrics:      metrics.Handler(s.registry),
 		Log:          s.config.Log,
+		Bans:         s,
+		Announce:     s.announce,
 		Hosts:        s.config.AdminHosts,
 	})
 }

@@ -59,7 +59,7 @@ func newHTTPServer(s *Server) *httpServer {
 		mux.HandleFunc(e.Path, hs.upgrade)
 	}
 	hs.std = &http.Server{
-		Handler:        hs.secured(mux),
+		Handler:        hs.secured(hs.unbanned(mux)),
 		ConnContext:    withConn,
 		ReadTimeout:    10 * time.Second,
 		WriteTimeout:   30 * time.Second,

@@ -76,7 +76,7 @@ func TestEverySeriesMoves(t *testing.T) {
 		name string
 		play func(t *testing.T)
 	}{
-		{"people", a.people}, {"breaks", a.breaks}, {"nodes", a.nodes}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals},
+		{"people", a.people}, {"breaks", a.breaks}, {"nodes", a.nodes}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals}, {"bans", a.bans},
 		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory},
 		{"a successor", a.successor}, {"the end", a.end},
 	} {
@@ -144,6 +144,16 @@ func (a *audit) successor(t *testing.T) {
 	a.awaits(t, to, "handover_attempts_total{result=done}", "handover_attempts_total{result=failed}", "handover_frozen_seconds{}")
 }
 
+// bans: somebody is banned in the middle.
+func (a *audit) bans(t *testing.T) {
+	k, s, addr := startAfar(t, Config{Workers: 1})
+	k.set("192.0.2.1")
+	c := servertest.Dial(t, addr, "/ws")
+	ban(t, s, "192.0.2.0/24")
+	c.ExpectClose(4503)
+	a.awaits(t, s, "safety_bans{}", "connections_closed_total{code=4503,initiator=server}")
+}
+
 // people meet, talk, go on, stop, and leave.
 func (a *audit) people(t *testing.T) {
 	s, addr := start(t, Config{Workers: 1})
@@ -202,7 +212,7 @@ func (a *audit) awaitsWhile(t *testing.T, s *Server, meanwhile func(), keys ...s
 // closes of all kinds, by clients and by the server.
 func (a *audit) closes(t *testing.T) {
 	s, addr := start(t, Config{Kernel: newStoppedClock(), Settings: Settings{MessageRate: 1, MessageBurst: 10}})
-	for _, code := range []uint16{1000, 1001, 1002, 1007, 1009, 4408, 4409, 4429, 4453, 3000} {
+	for _, code := range []uint16{1000, 1001, 1002, 1007, 1009, 4408, 4409, 4429, 4453, 4503, 3000} {
 		c := servertest.Dial(t, addr, "/ws")
 		c.Write(servertest.Close(code, ""))
 		c.ExpectClose(code)

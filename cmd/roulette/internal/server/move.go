@@ -78,6 +78,9 @@ func (h *handler) describe() (carries []*carry, err error) {
 		k := &carry{id: c.ID(), conn: c.Describe()}
 		k.conn.Rate = limit.Portable(k.conn.Rate, now)
 		k.conn.Codec, k.conn.Attached, k.conn.Held = nil, nil, nil
+		if has(c, attributed) {
+			k.network = h.server.addresses.Network(c.Key)
+		}
 		carries = append(carries, k)
 		if codec := c.Codec(); codec != nil {
 			carried, ok := codec.(carriedCodec)
@@ -247,7 +250,7 @@ func (h *handler) attach(k *carry) *netpoll.Conn {
 	c, err := h.worker.Settle(d, func(_ netpoll.Handler, c *netpoll.Conn) {
 		h.gauge(c, 1)
 		if has(c, attributed) {
-			h.server.addresses.Readmit(c.Key)
+			h.server.addresses.Readmit(c.Key, k.network)
 		}
 		if refusalOf(c) != admitted {
 			h.server.turnedAway.Add(1)

@@ -25,6 +25,7 @@ const (
 	notFromProxy
 	noProxyHeader
 	pagesFull
+	banned
 	notTakenBack
 
 	lastRefusal
@@ -48,6 +49,8 @@ var refusals = [lastRefusal]struct {
 	notFromProxy:  {0, "", 0, metrics.RejectProxyHeader, false, 0},
 	noProxyHeader: {400, "a PROXY protocol header must come first", 0, metrics.RejectProxyHeader, false, 0},
 	pagesFull:     {503, "too busy for pages", 5, metrics.RejectPages, false, web.Full},
+	// When it may come again is the ban's own: see refuseBanned.
+	banned: {403, "banned", 0, metrics.RejectBanned, false, web.Banned},
 	// Not counted: net/http's own.
 	notTakenBack: {503, "too busy", 10, 0, false, web.Full},
 }
@@ -58,18 +61,27 @@ func (r refusal) append(dst []byte) []byte {
 	return handshake.AppendRefusal(dst, row.status, row.text, row.retryAfter)
 }
 
+// appendTo appends the refusal's response to a request that is whole: people get a
+// page.
+func (r refusal) appendTo(dst, head []byte, retryAfter int) []byte {
+	row := &refusals[r]
+	if row.status == 0 || row.status == 400 || !web.AcceptsHTML(headerOf(head, "Accept")) || headerOf(head, "Upgrade") != "" {
+		return handshake.AppendRefusal(dst, row.status, row.text, retryAfter)
+	}
+	body := !bytes.HasPrefix(head, []byte("HEAD "))
+	return row.page.AppendTo(dst, headerOf(head, "Accept-Language"), retryAfter, body)
+}
+
 // refuse answers c's request with a refusal, which was noted when it was decided.
 func (h *handler) refuse(c *netpoll.Conn, r refusal) { h.dismiss(c, r.append(h.reply[:0])) }
 
-// refuseRequest is refuse for a request that is whole: people get a page.
+// refuseRequest is refuse for a request that is whole.
 func (h *handler) refuseRequest(c *netpoll.Conn, r refusal, head []byte) {
-	row := &refusals[r]
-	if row.status < 429 || !web.AcceptsHTML(headerOf(head, "Accept")) || headerOf(head, "Upgrade") != "" {
-		h.refuse(c, r)
+	if r == banned {
+		h.refuseBanned(c, head)
 		return
 	}
-	body := !bytes.HasPrefix(head, []byte("HEAD "))
-	h.dismiss(c, row.page.AppendTo(h.reply[:0], headerOf(head, "Accept-Language"), row.retryAfter, body))
+	h.dismiss(c, r.appendTo(h.reply[:0], head, refusals[r].retryAfter))
 }
 
 // headerOf is the value of a field of a request head that handshake has found whole,

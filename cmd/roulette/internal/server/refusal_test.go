@@ -88,6 +88,8 @@ func refusalCases(t *testing.T) []refusalCase {
 					servertest.Dial(t, addr, "/echo").Leave()
 				}
 			}},
+		{why: metrics.RejectBanned, status: 403, level: "INFO",
+			before: func(t *testing.T, s *Server, _ string) { ban(t, s, "192.0.2.0/24") }},
 		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
 		{why: metrics.RejectDraining, status: 503, level: "INFO",
 			before: func(_ *testing.T, s *Server, _ string) { s.phase.Store(int32(phaseDraining)) }},

@@ -18,6 +18,7 @@ import (
 	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame"
 	"roulette/frame/handshake"
 	"roulette/frame/record"
@@ -42,7 +43,8 @@ type Config struct {
 	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
 	AdminHosts      []string // names of the admin side, besides those that are private anyway
 
-	Cluster *Cluster // the nodes that it belongs to; nil: it is alone
+	Cluster *Cluster     // the nodes that it belongs to; nil: it is alone
+	Bans    *safety.Bans // default: none yet, and those to come end with the process
 
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
@@ -92,6 +94,9 @@ func (c Config) withDefaults() Config {
 	if c.ResumeKeys == nil {
 		c.ResumeKeys = resume.NewKeys()
 	}
+	if c.Bans == nil {
+		c.Bans = new(safety.Bans)
+	}
 	if c.Kernel == nil {
 		c.Kernel = netpoll.Linux()
 	}
@@ -111,6 +116,7 @@ type Server struct {
 	breaks    breaks   // locked inside
 	cluster   *cluster // nil: alone
 	addresses *limit.Addresses
+	bans      *safety.Bans
 	http      *httpServer
 	registry  *prometheus.Registry
 	pressure  *host.Pressure
@@ -131,6 +137,7 @@ type Server struct {
 
 	// Atomic.
 	rules      atomic.Pointer[rules] // those of the last Apply; a worker goes by its handler's
+	announced  atomic.Pointer[announcement]
 	phase      atomic.Int32
 	drain      atomic.Pointer[drain]            // when people are sent away
 	awaited    atomic.Pointer[condition]        // what Shutdown waits for
@@ -179,6 +186,7 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{
 		config:   config,
+		bans:     config.Bans,
 		log:      config.Logger,
 		started:  time.Now(),
 		most:     descriptors - reserve,
@@ -296,6 +304,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Handovers:           s.handoverResults(),
 				HandoverFrozen:      s.frozen(),
 				Cluster:             s.cluster.metrics(),
+				Bans:                s.bans.InForce(),
 			}
 		},
 		Before:   s.before.Load,

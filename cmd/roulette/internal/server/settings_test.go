@@ -176,12 +176,12 @@ func TestApplyLimits(t *testing.T) {
 	}
 	a.Write(text("still here"))
 	a.Expect(servertest.OpText, "still here")
-	apply(t, s, func(s *Settings) { s.MaxConnections, s.MaxConnectionsPerAddress = 1<<30, 1 })
+	apply(t, s, func(s *Settings) { s.MaxConnections, s.MaxConnectionsPerAddress = 1<<30, 3 })
 	if n := s.Settings().MaxConnections; n != s.most {
 		t.Errorf("%d connections, want what the descriptors allow, %d", n, s.most)
 	}
 	servertest.Await(t, "a place", func() bool { return s.NotReady() == "" })
-	c := servertest.Dial(t, addr, "/echo") // those from before the limit do not count
+	c := servertest.Dial(t, addr, "/echo") // those from before the limit count, and stay
 	turnedAway(t, addr, 429)
 	apply(t, s, func(s *Settings) { s.MaxConnectionsPerAddress = 0 })
 	d := servertest.Dial(t, addr, "/echo")

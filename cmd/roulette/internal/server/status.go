@@ -24,6 +24,7 @@ func (s *Server) report() *admin.Report {
 		State:       s.NotReady(),
 		Connections: s.poller.Count(), ConnectionsLimit: rules.MaxConnections,
 		Addresses:        s.addresses.Known(),
+		Bans:             s.bans.InForce(),
 		Pairs:            s.pairs.Pairs(),
 		Cluster:          s.cluster.report(),
 		ByState:          make(map[string]int64),

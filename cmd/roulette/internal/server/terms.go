@@ -22,6 +22,9 @@ func (t *turn) hello(cmd record.Command) {
 	}
 	t.c.Unlock()
 	t.answerRecord(record.AppendTerms(h.notice[:0], h.terms(r)))
+	if a := h.server.announced.Load(); a != nil && r.can&record.CanNotice != 0 && h.server.clock().Before(a.until) {
+		t.answerRecord(a.append(h.notice[:0]))
+	}
 }
 
 // terms are what a client is told that has said hello.

@@ -178,9 +178,15 @@ var errNotSpoken = errors.New("the server does not speak " + record.Subprotocol)
 type refusal struct {
 	status     string
 	retryAfter time.Duration
+	banned     bool // so it is of no use to try again before that
 }
 
-func (r *refusal) Error() string { return "the server answered " + VisibleLine(r.status) }
+func (r *refusal) Error() string {
+	if r.banned {
+		return "you are banned until " + time.Now().Add(r.retryAfter).Format("2006-01-02 15:04")
+	}
+	return "the server answered " + VisibleLine(r.status)
+}
 
 // newHTTPClient goes through a proxy of the environment where there is TLS, by CONNECT.
 // Without TLS net/http would ask the proxy for the page itself, as it does for http, and
@@ -216,8 +222,10 @@ func open(ctx context.Context, client *http.Client, url string) (*websocket.Conn
 // explain says in few words why there is no connection.
 func explain(ctx context.Context, response *http.Response, err error) error {
 	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
-		seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 16) // or none
-		return &refusal{status: response.Status, retryAfter: time.Duration(seconds) * time.Second}
+		seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 32) // or none
+		r := &refusal{status: response.Status, retryAfter: time.Duration(seconds) * time.Second}
+		r.banned = response.StatusCode == http.StatusForbidden && seconds > 0
+		return r
 	}
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:

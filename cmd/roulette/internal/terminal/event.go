@@ -38,6 +38,7 @@ const (
 	Sent                    // a message of ours is on its way
 	Undelivered             // messages of ours have reached nobody
 	NotPossible             // what the user wanted cannot be
+	Announced               // the operator has something to say
 	Refused                 // the server took no notice of a record
 	Over                    // the last event
 )
@@ -58,6 +59,8 @@ type Event struct {
 	Common    []string      // Paired: the interests of both
 	Languages []string      // Paired: the languages of both
 	Reason    record.Reason // Parted
+	Code      string        // Announced
+	Until     time.Time     // Announced: when it happens
 	Text      string        // Message, unless Binary; Undelivered, Refused, NotPossible: why, if known
 	Binary    string        // Message: the type that its content looks like
 	Size      int           // Message: bytes

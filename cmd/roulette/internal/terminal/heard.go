@@ -89,6 +89,8 @@ func (c *Client) obey(e record.Event) {
 		}
 	case record.TypeOnline:
 		c.tell(Event{Kind: Online, N: e.N})
+	case record.TypeNotice:
+		c.tell(Event{Kind: Announced, Code: e.Code, Until: time.Unix(e.Until, 0)})
 	case record.TypeUndelivered:
 		c.undelivered(e)
 	case record.TypeError:
@@ -115,7 +117,7 @@ func (c *Client) welcome(e record.Event) {
 
 // canDo is what the client can. Heartbeats are not among it: it answers the pings
 // of the protocol only as long as it reads.
-const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables
+const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice
 
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
 // partner only then, as a server that knows no tables would find them anybody.

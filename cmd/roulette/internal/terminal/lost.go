@@ -27,7 +27,8 @@ func (c *Client) lost(err error) {
 		c.end(err)
 		return
 	}
-	if !c.welcomed || !mayReconnect(codeOf(err)) {
+	var r *refusal
+	if !c.welcomed || !mayReconnect(codeOf(err)) || errors.As(err, &r) && r.banned {
 		c.end(err)
 		return
 	}
@@ -54,8 +55,7 @@ func (c *Client) lost(err error) {
 	c.drop()
 
 	wait := c.delay(codeOf(err), c.attempts)
-	var r *refusal
-	if errors.As(err, &r) {
+	if r != nil {
 		wait = max(wait, r.retryAfter)
 	}
 	c.attempts++

@@ -49,6 +49,13 @@ func notice(e Event) string {
 		return s + "."
 	case NotPossible:
 		return e.Text
+	case Announced:
+		switch at := e.Until.Format("15:04"); record.NoticeCode(e.Code) {
+		case record.NoticeRestart:
+			return "The server restarts at " + at + "."
+		case record.NoticeMaintenance:
+			return "The chat closes for maintenance at " + at + "."
+		}
 	case Refused:
 		return "The server says: " + VisibleLine(e.Text)
 	}
