@@ -82,7 +82,7 @@ func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 		anna.close();
 		equal(anna.send('too late'), false, 'sending after close');
 		equal(states.join(), 'connecting,idle,looking,looking,chatting,left,looking,closed', 'states');
-		equal(events.join(), 'paired{"pair":1,"back":false,"common":["music"],"languages":null},typing{"on":true},typing{"on":false},left{"pair":1,"reason":"stop"}', 'events');
+		equal(events.join(), 'paired{"pair":1,"back":false,"common":["music"],"languages":null,"resumes":false},typing{"on":true},typing{"on":false},left{"pair":1,"reason":"stop"}', 'events');
 		ben.close();`)
 	if got := chat.handshakes(); got != 3 {
 		t.Errorf("%d handshakes, want one of the page and two of the script", got)

@@ -220,7 +220,8 @@
 // have is sent after 32 more messages were shown, or 5 s after the first of them. Such
 // a pairing needs no undelivered: what is never delivered was not.
 //
-// A connection that ends without a close frame of the client's own, or with 1001, is a
+// A connection that ends without a close frame of the client's own, with 1001 (the page
+// is loaded again, or left) or with 4408 (the client has heard nothing for too long) is a
 // break: its place is kept for a while (45 s; five minutes if the client was hiding).
 // The partner is told away with the reason lost. What it says from there on is thrown
 // away and not counted; it stands in its own ring. Better, it says nothing.
@@ -262,7 +263,8 @@
 // the first of the two is resumed and waits, told away with the reason lost, and the
 // second one meets it. If the chat is over, or the token is none of this place, the
 // answer is an error no_such_chat, and the client is idle. next and stop give the
-// place up, like a close with another code than 1001.
+// place up, like a close with another code than these two. Before them a client says
+// have: its partner then knows of each message whether it was shown.
 //
 // # What the server refuses
 //

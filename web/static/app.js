@@ -25,7 +25,7 @@ const $ = (id) => document.getElementById(id);
 translate();
 replacePopovers();
 
-const chat = new Roulette(chatURL(location.href, `${siteBase}ws`));
+const chat = new Roulette(chatURL(location.href, `${siteBase}ws`), { name: `roulette${siteBase}`, keeps });
 const attention = new Attention();
 const meaning = new Meaning();
 const lobby = new Lobby();
@@ -45,6 +45,8 @@ let draftOf = null; // the chat that the draft was begun in; 0 before one, null 
 let armed = false; // Esc was pressed once
 let missed = 0; // messages that came while nobody looked
 let sent = new Map(); // by number of the pairing, on this connection: our messages in the log
+let ours = new Map(); // by their numbers, in a chat that is resumed: { element, data }
+let met = { common: [], both: [] }; // what is shared with the stranger
 let people = null; // in the chat; null: not known
 let armedTimer = 0;
 let typingTimer = 0;
@@ -59,7 +61,7 @@ chat.addEventListener('message', ({ data }) => {
   attention.call(`(${++missed}) ${words.newMessages}`);
 });
 chat.addEventListener('waiting', ({ detail }) => lobby.waits(detail));
-chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both } }) => {
+chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both, resumes } }) => {
   chats++;
   sent.delete(pair - 2); // nothing is heard of it any more
   if (draftOf > 0) forgetDraft(); // it was meant for somebody else
@@ -67,6 +69,8 @@ chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both
   transcript.begin(back ? words.together : words.met);
   if (common.length > 0) transcript.note(words.common(format.list(common)), 'common');
   else if (interests.all.length > 0 && lobby.table === '') transcript.note(words.noneShared, 'common');
+  if (!resumes && chat.can('resume')) transcript.note(words.notKept, 'common');
+  ours = new Map();
   showRoom(common, both ?? []);
   if ($('tell').checked) attention.tell(words.met);
   else attention.call(words.met);
@@ -79,7 +83,19 @@ chat.addEventListener('left', ({ detail: { reason } }) => {
   attention.call(words.state.left);
 });
 chat.addEventListener('again', () => notice.wantedBack());
-chat.addEventListener('away', ({ detail: { on } }) => { $('away').hidden = !on; });
+chat.addEventListener('away', ({ detail: { on, lost } }) => {
+  $('away').textContent = lost ? words.strangerReconnecting : words.strangerAway;
+  $('away').hidden = !on;
+  if (on) strangerTyping(false);
+});
+chat.addEventListener('resumed', ({ detail: { own, seconds, lost } }) => {
+  if (lost > 0) transcript.note(words.missed(lost));
+  else transcript.note((own ? words.resumed : words.strangerResumed)(format.seconds(Math.max(1, seconds))));
+});
+chat.addEventListener('fate', ({ detail: { from, to, fate } }) => {
+  for (let n = from; n <= to; n++) if (ours.has(n)) transcript.mark(ours.get(n).element, fate);
+  if (fate === 'undelivered' && ours.has(to)) offerAgain(ours.get(to));
+});
 chat.addEventListener('typing', ({ detail: { on } }) => strangerTyping(on));
 chat.addEventListener('online', ({ detail: { n } }) => {
   people = n;
@@ -90,11 +106,12 @@ chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
   // What is dropped is always the last that was sent to that stranger.
   const messages = sent.get(pair) ?? [];
   const dropped = n > 0 ? messages.splice(-n) : [];
-  for (const message of dropped) transcript.undelivered(message);
+  for (const { element } of dropped) transcript.mark(element, 'undelivered');
+  if (dropped.length > 0) offerAgain(dropped.at(-1));
   if (dropped.length === 0) transcript.note(words.reachedNobody);
 });
 chat.addEventListener('uncertain', ({ detail: { pair, n } }) => {
-  for (const message of (sent.get(pair) ?? []).slice(-n)) transcript.uncertain(message);
+  for (const { element } of (sent.get(pair) ?? []).slice(-n)) transcript.mark(element, 'uncertain');
 });
 chat.addEventListener('refused', ({ detail: { code } }) => {
   if (code === 'too_late') notice.tooLate();
@@ -104,9 +121,11 @@ chat.addEventListener('refused', ({ detail: { code } }) => {
 /** Sends text, or a picture's bytes, for the composer: true if it is on its way. */
 function send(data) {
   if (typeof data === 'string') data = data.replace(/^\u001e+/, ''); // would not be chat
+  let number;
   try {
-    if (!chat.send(data)) {
-      warn(words.notSent[shown === 'left' ? 'left' : shown === 'idle' || shown === 'looking' ? 'nobody' : 'away']);
+    number = chat.send(data);
+    if (!number) {
+      warn(chat.resumes ? words.tooFast : words.notSent[shown === 'left' ? 'left' : shown === 'idle' || shown === 'looking' ? 'nobody' : 'away']);
       return false;
     }
   } catch (error) {
@@ -116,12 +135,25 @@ function send(data) {
   }
   arm(false);
   warn('');
-  const message = typeof data === 'string' ? transcript.say('you', data) : transcript.attach('you', data);
-  if (chat.state === 'chatting') {
+  const element = typeof data === 'string' ? transcript.say('you', data) : transcript.attach('you', data);
+  if (chat.resumes) {
+    ours.set(number, { element, data });
+    transcript.mark(element, 'onItsWay', number);
+  } else if (chat.state === 'chatting') {
     if (!sent.has(chat.pair)) sent.set(chat.pair, []);
-    sent.get(chat.pair).push(message);
+    sent.get(chat.pair).push({ element, data });
   }
   return true;
+}
+
+/** What did not arrive can be had again, as a draft: who gets it then is seen when it is sent. */
+function offerAgain({ element, data }) {
+  if (!element) return;
+  transcript.offerAgain(element, () => {
+    if (typeof data === 'string') composer.write(data);
+    else composer.stage(data);
+    composer.focus();
+  });
 }
 
 /** The user has changed the draft. */
@@ -167,7 +199,7 @@ onEscape((event) => {
   if (closePicture()) return true;
   if (!meaning.covers(event)) return true;
   if (chat.state === 'looking') stop();
-  else if (chat.state !== 'chatting' || armed) next();
+  else if (!engaged() || armed) next();
   else arm(true);
   return true;
 });
@@ -196,16 +228,32 @@ function wishes() {
 
 function next() {
   attention.unlock(attention.sound || $('tell').checked);
-  const had = chat.state === 'chatting';
+  const had = engaged();
   interests.take();
   chat.next(wishes());
   if (had) leftBehind();
 }
 
 function stop() {
-  const had = chat.state === 'chatting';
+  const had = engaged();
   chat.stop();
   if (had) leftBehind();
+}
+
+/** What outlives a reload of the page in a chat that goes on then. */
+function keeps() {
+  return { log: transcript.kept(), draft: composer.text, met };
+}
+
+/** Shows what was there before the page was loaded again. */
+function restore({ log, draft, met: { common, both } }) {
+  ours = transcript.restore(log);
+  chats = 1;
+  showRoom(common, both);
+  if (draft !== '') {
+    draftOf = chats;
+    composer.write(draft);
+  }
 }
 
 function leftBehind() {
@@ -244,7 +292,7 @@ function show() {
     record(before, state);
     document.documentElement.dataset.state = state;
     if (controls(before) !== controls(state)) meaning.changed();
-    $('send').setAttribute('aria-disabled', String(state !== 'chatting'));
+    $('send').setAttribute('aria-disabled', String(!engaged()));
     strangerTyping(false);
     $('away').hidden = true;
     arm(false);
@@ -258,22 +306,28 @@ function show() {
 
 /** Which controls there are in a state. */
 function controls(state) {
-  return ['looking', 'chatting'].includes(state) ? state : 'go';
+  if (engaged(state)) return 'chatting';
+  return state === 'looking' ? state : 'go';
+}
+
+/** Whether somebody is there, or will be again. */
+function engaged(state = shown) {
+  return state === 'chatting' || (state === 'reconnecting' && chat.resumes);
 }
 
 /** Everything that is words, so that it can be shown in others. */
 function showState() {
-  const room = shown === 'chatting' || shown === 'left';
+  const room = engaged() || shown === 'left';
   $('status').textContent = chat.slow ? words.slow : words.state[shown];
   document.documentElement.toggleAttribute('data-slow', chat.slow);
-  $('field').placeholder = words.placeholder[placeholder(shown)];
+  $('field').placeholder = words.placeholder[placeholder(engaged() ? 'chatting' : shown)];
   $('lobby').hidden = shown === 'chatting' || ['connecting', 'reconnecting', 'ended'].includes(shown);
   $('room').hidden = !room;
   $('who').textContent = shown === 'left' ? words.state.left : words.stranger;
-  $('go').hidden = shown === 'looking' || shown === 'chatting';
+  $('go').hidden = shown === 'looking' || engaged();
   $('go-label').textContent = chats > 0 ? words.next : words.start;
-  $('stop').hidden = shown !== 'looking' && shown !== 'chatting';
-  $('next').hidden = shown !== 'chatting';
+  $('stop').hidden = shown !== 'looking' && !engaged();
+  $('next').hidden = !engaged();
   document.documentElement.toggleAttribute('data-met', chats > 0);
   lobby.show(shown === 'looking');
   showPeople();
@@ -292,6 +346,7 @@ function showWelcome() {
 
 /** Who is there: what is shared stands where one looks. */
 function showRoom(common, both) {
+  met = { common, both };
   const chips = [...common, ...both.map(languageName)].map((text) => {
     const chip = document.createElement('li');
     const name = document.createElement('bdi');
@@ -307,6 +362,8 @@ function showRoom(common, both) {
 function record(before, state) {
   if (state === 'ended') {
     transcript.note(words.ends[chat.reason] ?? words.ends.ended);
+  } else if (engaged(state)) {
+    lost = false; // what there is to say is said when the chat goes on
   } else if (state === 'reconnecting') {
     if (before !== 'chatting' && before !== 'connecting') transcript.note(words.lost); // left says it, too
     lost = before !== 'connecting';
@@ -435,5 +492,6 @@ $('uncover').addEventListener('click', () => {
   composer.focus();
 });
 
+if (chat.kept) restore(chat.kept);
 showState();
 chat.connect();

@@ -74,6 +74,15 @@ export class Composer {
     });
   }
 
+  get text() { return this.#field.value; }
+
+  /** Puts text before what is being written. */
+  write(text) {
+    this.#field.value = [text, this.#field.value].filter((part) => part !== '').join('\n');
+    this.#fit();
+    this.#changed(!this.empty);
+  }
+
   get empty() { return this.#field.value === '' && !this.#picture; }
 
   /** Lets a picture, a Uint8Array, wait to be sent; or none, for null. */

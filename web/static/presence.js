@@ -28,7 +28,7 @@ export function watchPage({ hiding, shown, gone, hint }, signal) {
   document.addEventListener('resume', look, options);
   addEventListener('pageshow', ({ persisted }) => { if (persisted) look(); }, options);
   addEventListener('pagehide', () => {
-    set(true);
+    hidden = true; // gone says more than hiding
     gone();
   }, options);
   addEventListener('online', hint, options);

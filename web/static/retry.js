@@ -47,6 +47,20 @@ export function retryDelay(code, attempts, random = Math.random) {
   return least + random() * (ceiling - least);
 }
 
+/**
+ * The same for a client whose chat goes on when it is back: the first attempt is made at
+ * once, unless the server has sent all of its clients away together.
+ */
+export function returnDelay(code, attempts, random = Math.random) {
+  if (attempts > 0) return retryDelay(1006, attempts - 1, random);
+  return code === 1001 ? SHORTEST_DELAY + random() * (FIRST_DELAY - SHORTEST_DELAY) : 0;
+}
+
+/** Whether a connection that ended with this code has ended its chat, too. */
+export function endsChat(code) {
+  return rule(code).never === true || isHeld(code);
+}
+
 /** Why it has to be waited, or not to be tried: a word for the user interface. */
 export function closeReason(code) {
   return rule(code).reason;

@@ -19,17 +19,22 @@
 //     all of these ──connection lost──► reconnecting ──► idle, looking or left, as before
 //     all of these ──a close code that forbids more──► ended ──connect(), next()──► connecting
 //     all of these ──close()──► closed
+//     reconnecting, with a chat that can be resumed ──► chatting
 //
-// After a lost connection a client that was looking looks again; one that was in a
-// chat has lost its partner, and is in the state left: what was written for one
-// stranger never reaches another.
+// After a lost connection a client that was looking looks again. One that was in a chat
+// goes on with it, if both ends and the server can: each message is shown once, or
+// reported as lost. Otherwise it has lost its partner, and is in the state left: what was
+// written for one stranger never reaches another.
 //
 // It speaks the subprotocol roulette.v1, and nothing else: whatever fails, it is never
 // a plain client, for which the server would choose partners without a word.
 
 import { Heartbeat } from './heartbeat.js';
 import { watchPage } from './presence.js';
-import { askWhy, closeReason, isHeld, mayReconnect, retryDelay } from './retry.js';
+import { CountError } from './ledger.js';
+import { Resumption } from './resume.js';
+import { askWhy, closeReason, endsChat, isHeld, mayReconnect, retryDelay, returnDelay } from './retry.js';
+import { forgetChat, keepChat, keptChat } from './reload.js';
 
 /** The largest message in bytes that the server takes, where it does not say. */
 export const MAX_MESSAGE = 64 * 1024;
@@ -38,11 +43,13 @@ export const SUBPROTOCOL = 'roulette.v1';
 
 const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
 
-const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'notice'];
+const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice'];
 
 const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
+const BROKEN = 4408; // a close that the server may read after all, and that keeps our place
 const STEADY = 10_000; // a connection that lasted this long was a good one
 const TYPING_EVERY = 3_000; // how often the server is told at most
+const KEEP_EVERY = 1_000; // how often the page is asked what it keeps, at most
 const ASK_AGAIN = 3_000; // after a next() that the rate limit swallowed
 
 const encoder = new TextEncoder();
@@ -80,12 +87,19 @@ export function parseRecords(data) {
  *   message      a MessageEvent: the stranger said data, a string, or an ArrayBuffer for binary
  *   paired       a stranger was found; detail.common is what both are interested in,
  *                detail.languages what both speak, or null where that was not asked;
- *                detail.back whether it is the stranger before
+ *                detail.back whether it is the stranger before, detail.resumes whether the chat
+ *                outlives its connections
  *   waiting      nobody was found yet: detail.alone, and detail.patience in seconds or 0
  *   left         the stranger is gone; detail.reason is next, stop, closed, disconnected,
- *                stalled or kicked, as the server says, lost if it was this connection, or gone if this page was left
+ *                stalled or kicked, as the server says, lost if it was this connection, over if
+ *                the chat could not be resumed, or gone if this page was left
  *   typing       the stranger began to type, or ceased: detail.on
- *   away         nobody reads at the other end, or somebody does again: detail.on
+ *   away         nobody reads at the other end, or somebody does again: detail.on;
+ *                detail.lost where its connection is lost
+ *   fate         what became of our messages number detail.from to detail.to of a chat that
+ *                is resumed, detail.fate: delivered, undelivered, uncertain, or sent where we left
+ *   resumed      the chat goes on: after detail.seconds, detail.own if it was our connection
+ *                that was lost, with detail.lost messages of the stranger missing
  *   again        the stranger before wants to come back: detail.pair
  *   online       detail.n people are in the chat
  *   notice       what the operator has to say: detail.code is restart, maintenance, or none
@@ -108,6 +122,16 @@ export class Roulette extends EventTarget {
   #can = new Set(); // what it and we have agreed on
   #agreeing = false; // our hello has had no answer yet
   #wantsBack = false; // we have asked for the partner before
+
+  // The chat, where it outlives its connections.
+  #resumption = null;
+  #leaves = null; // one that is over, and whose place is still to be given up
+  #brokenAt = 0; // when one of the two was lost; 0: both are there
+  #ownBreak = false; // it was us
+  #name; // that it is kept under over a reload; '': it is not
+  #keeps; // what the page keeps with it
+  #kept = null; // what it kept the last time
+  #saveTimer = 0;
 
   #wishes = { interests: [], languages: [], table: '' }; // of the next next()
   #hiding = false; // nobody sees the page
@@ -138,9 +162,18 @@ export class Roulette extends EventTarget {
 
   #wakeups = null; // AbortController of the listeners on window and document
 
-  constructor(url = chatURL()) {
+  /**
+   * With a name a chat outlives a reload of the page, in this tab's sessionStorage, and
+   * with it what keeps() returns.
+   */
+  constructor(url = chatURL(), { name = '', keeps = () => null } = {}) {
     super();
     this.#url = url;
+    this.#name = name;
+    this.#keeps = keeps;
+    const kept = keptChat(name);
+    this.#resumption = Resumption.from(kept?.chat, this.#way());
+    if (this.#resumption) this.#kept = kept.page;
     this.#heartbeat = new Heartbeat({
       ping: (n) => {
         this.#asOfPing = this.#unconfirmed;
@@ -178,6 +211,12 @@ export class Roulette extends EventTarget {
   /** Whether the server has not answered for a while, though it should have. */
   get slow() { return this.#slow; }
 
+  /** What keeps() returned before the page was loaded again, while its chat may go on; else null. */
+  get kept() { return this.#kept; }
+
+  /** Whether the chat outlives its connections, so that fates are told. */
+  get resumes() { return this.#resumption !== null; }
+
   /** Whether both this client and the server can do what the word says. */
   can(word) { return this.#can.has(word); }
 
@@ -191,9 +230,10 @@ export class Roulette extends EventTarget {
       case 'ended':
         this.#attempts = 0;
         this.#lastClose = null;
-        this.#after = 'idle';
+        this.#after = this.#resumption ? 'chatting' : 'idle';
+        if (this.#resumption) this.#breaks(true);
         this.#listenForWakeups();
-        this.#open('connecting');
+        this.#open(this.#resumption ? 'reconnecting' : 'connecting');
         break;
       case 'reconnecting':
         this.#tryNow();
@@ -203,6 +243,9 @@ export class Roulette extends EventTarget {
 
   /** Ends the connection, and does not come back. */
   close() {
+    if (this.#state === 'reconnecting') this.#abandon();
+    this.#resumption?.sayHave();
+    this.#endChat('us');
     this.#drop(1000);
     this.#rest('closed');
   }
@@ -225,6 +268,7 @@ export class Roulette extends EventTarget {
         break;
       case 'connecting':
       case 'reconnecting':
+        this.#abandon();
         this.#after = 'looking';
         this.#tryNow();
         break;
@@ -233,6 +277,8 @@ export class Roulette extends EventTarget {
         break;
       default: // idle, chatting, left
         this.#forgetTyping();
+        this.#resumption?.sayHave();
+        this.#endChat('us');
         this.#ask();
         this.#become('looking');
     }
@@ -254,12 +300,15 @@ export class Roulette extends EventTarget {
     switch (this.#state) {
       case 'connecting':
       case 'reconnecting':
+        this.#abandon();
         this.#after = 'idle';
         break;
       case 'looking':
       case 'chatting':
       case 'left':
         this.#forgetTyping();
+        this.#resumption?.sayHave();
+        this.#endChat('us');
         this.#answered();
         this.#wantsBack = false;
         this.#record({ type: 'stop' });
@@ -269,14 +318,21 @@ export class Roulette extends EventTarget {
   }
 
   /**
-   * Sends a string, or binary data. Returns false, and sends nothing, while there is
+   * Sends a string, or bytes. Returns false, and sends nothing, while there is
    * nobody to send to; throws a RangeError for what the server would refuse as too
-   * big, and a TypeError for text that it would take for a record.
+   * big, and a TypeError for text that it would take for a record. In a chat that is
+   * resumed it returns the message's number, and sends it when somebody is there.
    */
   send(data) {
     const size = sizeOf(data);
     if (size > this.#maxMessage) throw new RangeError(`${size} of at most ${this.#maxMessage} bytes`);
     if (typeof data === 'string' && data.startsWith(SEPARATOR)) throw new TypeError('begins with U+001E');
+    if (this.#resumption) {
+      const number = this.#resumption.say(typeof data === 'string' ? data : bytesOf(data), size);
+      this.#heartbeat.acted();
+      this.#forgetTyping();
+      return number || false;
+    }
     if (this.#state !== 'chatting' || this.#socket.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(data);
     this.#unconfirmed++;
@@ -362,6 +418,8 @@ export class Roulette extends EventTarget {
     this.#openedAt = Date.now();
     this.#agreeing = true;
     this.#record({ type: 'hello', can: CAN });
+    (this.#resumption ?? this.#leaves)?.ask();
+    if (this.#leaves && this.#after === 'idle') this.#record({ type: 'stop' });
   }
 
   #received(data) {
@@ -369,7 +427,9 @@ export class Roulette extends EventTarget {
     const records = parseRecords(data);
     if (records === null) {
       // What comes behind our own next() or stop() is from somebody we have left.
-      if (this.#state === 'chatting') this.dispatchEvent(new MessageEvent('message', { data }));
+      if (this.#state !== 'chatting') return;
+      this.dispatchEvent(new MessageEvent('message', { data }));
+      this.#resumption?.showed();
       return;
     }
     const socket = this.#socket;
@@ -405,13 +465,22 @@ export class Roulette extends EventTarget {
       case 'again':
         if (record.pair === this.#pair && this.#state !== 'chatting') this.#tell('again', { pair: record.pair });
         break;
+      case 'resumed':
+      case 'sync':
+      case 'have':
+      case 'resend':
+        if (this.#resumption) this.#goOn(record);
+        break;
       case 'away':
       case 'back':
-        if (this.#state === 'chatting' && record.pair === this.#pair) this.#tell('away', { on: record.type === 'away' });
+        if (this.#state !== 'chatting' || record.pair !== this.#pair) break;
+        if (this.#resumption && (record.reason === 'lost' || record.gen > 0)) this.#goOn(record);
+        else this.#tell('away', { on: record.type === 'away', lost: false });
         break;
       case 'left':
         if (this.#state !== 'chatting' || record.pair !== this.#pair) break;
         this.#forgetTyping();
+        this.#endChat(['next', 'stop', 'closed'].includes(record.reason) ? 'stranger' : '');
         this.#become('left');
         this.#tell('left', { pair: record.pair, reason: String(record.reason) });
         break;
@@ -439,7 +508,7 @@ export class Roulette extends EventTarget {
     this.#maxMessage = maxMessage > 0 ? maxMessage : MAX_MESSAGE;
     const state = this.#after;
     if (state === 'looking') this.#ask();
-    this.#become(state);
+    if (!this.#resumption) this.#become(state); // else when it is resumed, or cannot be
     if (Number.isFinite(online)) this.#tell('online', { n: online });
   }
 
@@ -452,7 +521,7 @@ export class Roulette extends EventTarget {
     if (Number.isFinite(people)) this.#tell('online', { n: people });
   }
 
-  #paired({ pair, again, common, common_languages: languages }) {
+  #paired({ pair, again, common, common_languages: languages, resume }) {
     // After stop() it is no longer wanted, which the server is about to read; unless
     // it is the partner whom we have asked back.
     if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) return;
@@ -461,14 +530,27 @@ export class Roulette extends EventTarget {
     this.#wantsBack = false;
     this.#unconfirmed = this.#asOfPing = 0;
     this.#pair = pair;
+    this.#brokenAt = 0;
+    this.#leaves = this.#kept = null;
+    this.#resumption = typeof resume === 'string' && this.can('resume') ? new Resumption(resume, pair, this.#way()) : null;
     this.#become('chatting');
     const strings = (list) => (Array.isArray(list) ? list.map(String) : []);
-    this.#tell('paired', { pair, back: again === true, common: strings(common), languages: languages ? strings(languages) : null });
+    const detail = { pair, back: again === true, common: strings(common), languages: languages ? strings(languages) : null };
+    this.#tell('paired', { ...detail, resumes: this.resumes });
+    this.#save();
   }
 
   #refused({ code, message }) {
     if (this.#agreeing && code === 'bad_record') { // a server that knows no hello of ours
       this.#agreeing = false;
+      return;
+    }
+    if (this.#leaves && code === 'no_such_chat') { // as it should be
+      this.#leaves = null;
+      return;
+    }
+    if (this.#resumption && this.#state === 'reconnecting') {
+      this.#chatIsOver();
       return;
     }
     if (this.#asked && this.#state === 'looking') {
@@ -490,10 +572,19 @@ export class Roulette extends EventTarget {
     if (opened && Date.now() - this.#openedAt >= STEADY) this.#attempts = 0;
     const before = this.#state;
     const { pair } = this;
-    const uncertain = before === 'chatting' ? this.#unconfirmed : 0;
-    this.#drop(why === 'gone' ? 1000 : undefined);
+    const goesOn = this.#resumption && !endsChat(code);
+    const uncertain = before === 'chatting' && !this.#resumption ? this.#unconfirmed : 0;
+    this.#drop(why === 'gone' ? 1000 : goesOn ? BROKEN : undefined);
     this.#lastClose = { code, reason };
-    if (before === 'chatting' || before === 'left') this.#after = 'left';
+    if (goesOn) {
+      this.#after = 'chatting';
+      this.#resumption.disconnected();
+      if (before === 'chatting') this.#breaks(true);
+    } else if (this.#resumption) { // the server has ended it; in another window it goes on
+      if (code === 4409) this.#moved();
+      else this.#endChat('');
+      this.#after = 'left';
+    } else if (before === 'chatting' || before === 'left') this.#after = 'left';
     else if (before === 'looking' || before === 'idle') this.#after = before;
 
     if (uncertain > 0) this.#tell('uncertain', { pair, n: uncertain });
@@ -502,11 +593,11 @@ export class Roulette extends EventTarget {
     if (!mayReconnect(code)) {
       this.#rest('ended');
     } else {
-      this.#wait(retryDelay(code, this.#attempts++), isHeld(code));
+      this.#wait((goesOn ? returnDelay : retryDelay)(code, this.#attempts++), isHeld(code));
       this.#become('reconnecting');
       if (!opened) this.#askWhy();
     }
-    if (before === 'chatting') this.#tell('left', { pair, reason: why });
+    if ((before === 'chatting' || (before === 'reconnecting' && this.#after === 'left')) && !goesOn && code !== 4409) this.#tell('left', { pair, reason: why });
   }
 
   #wait(delay, held) {
@@ -563,6 +654,108 @@ export class Roulette extends EventTarget {
     this.#held = false;
   }
 
+  /** How the resumption talks. */
+  #way() {
+    return {
+      record: (record) => this.#record(record),
+      send: (data) => {
+        this.#socket.send(data);
+        this.#heartbeat.sent();
+      },
+      fate: (from, to, fate) => this.#tell('fate', { from, to, fate }),
+      save: () => this.#save(),
+    };
+  }
+
+  /** Takes the server's word on a chat that is resumed. */
+  #goOn(record) {
+    const { type } = record;
+    if (type !== 'resumed' && record.pair !== this.#pair) return;
+    try {
+      switch (type) {
+        case 'resumed':
+          if (this.#state !== 'reconnecting') return;
+          this.#pair = record.pair;
+          this.#resumption.resumed(record);
+          this.#become('chatting');
+          break;
+        case 'away':
+          this.#resumption.away();
+          this.#breaks(false);
+          this.#tell('away', { on: true, lost: true });
+          break;
+        case 'sync':
+          this.#resumption.sync(record);
+          this.#breaks(false);
+          break;
+        case 'have':
+          this.#resumption.confirmed(record);
+          break;
+        case 'back':
+          this.#resumption.back(record);
+          this.#tell('away', { on: false, lost: true });
+          break;
+        case 'resend':
+          this.#resumption.resend(record);
+          if (this.#brokenAt > 0) {
+            this.#tell('resumed', { own: this.#ownBreak, seconds: Math.round((Date.now() - this.#brokenAt) / 1_000), lost: record.lost });
+          }
+          this.#brokenAt = 0;
+          break;
+      }
+    } catch (error) {
+      if (!(error instanceof CountError)) throw error;
+      this.#record({ type: 'stop' }); // with a stranger who cannot count nothing can be promised
+      this.#chatIsOver();
+    }
+  }
+
+  #breaks(own) {
+    if (this.#brokenAt > 0) return;
+    this.#brokenAt = Date.now();
+    this.#ownBreak = own;
+  }
+
+  /** The chat could not be resumed. */
+  #chatIsOver() {
+    this.#endChat('');
+    this.#become('left');
+    this.#tell('left', { pair: this.#pair, reason: 'over' });
+  }
+
+  /** The chat is over: says what became of each message. by is as in Resumption.end. */
+  #endChat(by) {
+    this.#resumption?.end(by);
+    this.#moved();
+  }
+
+  /** The chat goes on without us, or not at all. */
+  #moved() {
+    if (this.#resumption) forgetChat(this.#name);
+    clearTimeout(this.#saveTimer);
+    this.#resumption = this.#kept = null;
+    this.#brokenAt = 0;
+  }
+
+  /** The chat is over, and the server is told so as soon as there is a connection. */
+  #abandon() {
+    this.#leaves = this.#resumption ?? this.#leaves;
+    if (this.#resumption) this.#endChat('us');
+  }
+
+  /** Keeps what a reload needs, as it is now; what the page keeps with it now and then. */
+  #save(all = false) {
+    if (!this.#resumption || this.#name === '') return;
+    keepChat(this.#name, this.#resumption.kept());
+    if (all) {
+      clearTimeout(this.#saveTimer);
+      this.#saveTimer = 0;
+      keepChat(this.#name, null, this.#keeps());
+    } else {
+      this.#saveTimer ||= setTimeout(() => this.#save(true), KEEP_EVERY);
+    }
+  }
+
   #tryNow() {
     if (this.#retryAt > 0 && !this.#held) this.#open('reconnecting');
   }
@@ -574,6 +767,7 @@ export class Roulette extends EventTarget {
     watchPage({
       hiding: () => {
         this.#hiding = true;
+        this.#save(true);
         this.#tellHiding();
       },
       shown: () => {
@@ -581,7 +775,9 @@ export class Roulette extends EventTarget {
         this.#tellHiding();
       },
       gone: () => {
-        if (this.#socket) this.#lost(1001, '', 'gone'); // should it come back all the same, it connects again
+        this.#save(true);
+        if (this.#resumption) this.#resumption.sayHave(); // the browser says 1001, and the place is kept
+        else if (this.#socket) this.#lost(1001, '', 'gone'); // should it come back all the same, it connects again
       },
       hint: () => {
         if (navigator.onLine !== false) this.#tryNow();
@@ -607,4 +803,11 @@ export class Roulette extends EventTarget {
 function sizeOf(data) {
   if (typeof data === 'string') return encoder.encode(data).length;
   return data.size ?? data.byteLength;
+}
+
+/** A copy that nobody changes while it waits. */
+function bytesOf(data) {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0));
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+  throw new TypeError('what is kept to be sent again is a string, an ArrayBuffer or a view of one');
 }

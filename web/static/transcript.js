@@ -13,6 +13,8 @@ const NEAR_THE_END = 64; // pixels
 const MOST = 2000; // lines, and characters laid out; the oldest lines go first
 const MOST_LAID_OUT = 400_000;
 const AT_ONCE = 6000; // characters laid out before the page has had time for anything else
+const MOST_KEPT = 500; // lines, and characters, that outlive a reload
+const MOST_KEPT_SIZE = 200_000;
 const LEAST = 100; // characters that a line counts as, whatever is in it
 const PAUSE = 8; // milliseconds; for what somebody presses
 
@@ -27,6 +29,7 @@ export class Transcript {
   #spent = 0; // characters laid out since the page had time for anything else
   #waiting = []; // lines that came when that was too much already
   #timer = 0;
+  #lineOf = new WeakMap(); // of an element of the log
 
   constructor({ scroller, log, jump }) {
     this.#scroller = scroller;
@@ -46,19 +49,19 @@ export class Transcript {
   }
 
   /** Appends what somebody said, from 'you' or 'stranger', and returns its element. */
-  say(from, text) {
+  say(from, text, at = new Date()) {
     const said = element('p', 'text');
     said.dir = 'auto';
     const end = pieceEnd(text, 0, FIRST);
     const first = linked(text.slice(0, end), end < text.length);
     if (end === text.length) {
       said.append(...first);
-      return this.#message(from, said, { text }, end);
+      return this.#message(from, said, { text, at }, end);
     }
     const piece = element('span', 'piece');
     piece.append(...first);
     said.append(piece);
-    const message = this.#message(from, said, { text }, end);
+    const message = this.#message(from, said, { text, at }, end);
     this.#fold(message, said, text, end);
     return message;
   }
@@ -124,8 +127,8 @@ export class Transcript {
   }
 
   /** Appends a line that nobody said: it is about the chat. */
-  note(text, kind = '') {
-    this.#append(element('p', `note ${kind}`, text), { note: kind || 'note', at: new Date(), text }, text.length);
+  note(text, kind = '', at = new Date()) {
+    this.#append(element('p', `note ${kind}`, text), { note: kind || 'note', at, text }, text.length);
   }
 
   /** Begins the next chat with such a line; the one before folds away. */
@@ -137,26 +140,79 @@ export class Transcript {
     this.#toEnd();
   }
 
-  /** Says at a message of ours that nobody got it. */
-  undelivered(message) {
-    this.#fate(message, 'undelivered', words.undelivered);
+  /**
+   * Says at a message of ours what became of it: onItsWay, delivered, undelivered,
+   * uncertain, or sent, of which there is nothing to say. number is its own in the chat.
+   */
+  mark(message, fate, number) {
+    const line = this.#lineOf.get(message);
+    if (!line) return;
+    if (number) line.number = number;
+    message.classList.remove(line.fate);
+    message.classList.add(fate);
+    message.querySelector('.mark')?.remove();
+    for (const old of message.querySelectorAll('.fate, .again')) old.remove();
+    line.fate = fate;
+    if (fate === 'onItsWay' || fate === 'delivered') {
+      const mark = element('span', 'mark'); // without text: a screen reader is not told each time
+      mark.setAttribute('role', 'img');
+      mark.setAttribute('aria-label', words[fate]);
+      mark.title = words[fate];
+      message.querySelector('.bubble').append(mark);
+    } else if (fate !== 'sent') {
+      message.append(element('p', 'fate', words[fate]));
+    }
+    this.#settle();
   }
 
-  /** Says at a message of ours that nobody knows whether it arrived. */
-  uncertain(message) {
-    this.#fate(message, 'uncertain', words.uncertain);
-  }
-
-  #fate(message, kind, text) {
-    message?.classList.add(kind);
-    message?.append(element('p', 'fate', text));
+  /** Offers at a message that did not arrive to have it again. */
+  offerAgain(message, again) {
+    const button = element('button', 'quiet again', words.writeAgain);
+    button.type = 'button';
+    button.addEventListener('click', () => {
+      button.remove();
+      again();
+    });
+    message.querySelector('.again')?.remove();
+    message.append(button);
     this.#settle();
   }
 
   /** The present chat, or the last one, as plain text for a file. */
-  text() {
+  text() { return asText(this.#present()); }
+
+  /** The same for restore: plain values, the latest of them, and of pictures only their names. */
+  kept() {
+    let size = 0;
+    const lines = [];
+    for (const { note, from, at, text, fate, number } of [...this.#present(), ...this.#waiting].reverse()) {
+      size += text.length;
+      if (lines.length === MOST_KEPT || size > MOST_KEPT_SIZE) break;
+      lines.unshift({ note, from, at: at.getTime(), text, fate, number });
+    }
+    return lines;
+  }
+
+  /** Shows what was kept, and returns our messages by their numbers: { element, data }. */
+  restore(lines) {
+    const ours = new Map();
+    for (const { note, from, at, text, fate, number } of lines) {
+      if (note) {
+        this.note(String(text), note === 'note' ? '' : note, new Date(at));
+        continue;
+      }
+      const message = this.say(from === 'you' ? 'you' : 'stranger', String(text), new Date(at));
+      if (number > 0) {
+        this.mark(message, fate, number);
+        ours.set(number, { element: message, data: text });
+      }
+    }
+    return ours;
+  }
+
+  #present() {
     const begin = this.#lines.findLastIndex?.(({ note }) => note === 'new') ?? this.#lines.map(({ note }) => note).lastIndexOf('new');
-    return asText(this.#lines.slice(Math.max(0, begin)));
+    return this.#lines.slice(Math.max(0, begin));
   }
 
   /** Forgets everything. */
@@ -180,14 +236,14 @@ export class Transcript {
   }
 
   #message(from, content, line, size = 0) {
-    const at = new Date();
+    const { at = new Date() } = line;
     const message = element('div', `message ${from}`);
     const bubble = element('div', 'bubble');
     const time = element('time', '', format.time(at));
     time.dateTime = at.toISOString();
     bubble.append(content, time);
     message.append(element('span', 'who', words[from]), bubble);
-    this.#append(message, { from, at, ...line }, size);
+    this.#append(message, { ...line, from, at }, size);
     return message;
   }
 
@@ -219,6 +275,7 @@ export class Transcript {
   /** Appends element, of which line is what it says, and size about how much is to be laid out. */
   #append(element, line, size) {
     line.element = element;
+    this.#lineOf.set(element, line);
     line.size = Math.max(size, LEAST);
     if (this.#waiting.push(line) > MOST) this.#waiting.shift();
     if (line.from === 'you' || this.#timer === 0) this.#drain();

@@ -319,8 +319,9 @@ func (h *handler) finish(c *netpoll.Conn, g goodbye) {
 
 // remove takes c, to which nobody can write any more, out of the table.
 func (h *handler) remove(c *netpoll.Conn, g goodbye) {
-	// A page that is loaded again, or left, closes with 1001: it may come back.
-	leaves := g.why == clientClosed && g.code == ws.StatusGoingAway
+	// A page that is loaded again, or left, closes with 1001, and a client that has
+	// heard nothing for too long with 4408: they may come back.
+	leaves := g.why == clientClosed && (g.code == ws.StatusGoingAway || g.code == endings[noPong].code)
 	if (leaves || endings[g.why].keeps) && h.keepSeat(c, endings[g.why].pair) {
 		return
 	}

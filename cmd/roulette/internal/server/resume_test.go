@@ -253,8 +253,8 @@ func TestSeatLapses(t *testing.T) {
 	nettest.Await(t, "all seats to be free", func() bool { return s.pairs.Clients() == 0 })
 }
 
-// TestWhatKeepsASeat: a connection that is lost, or closed with 1001 as a page that
-// is loaded again does; no other close, and no partner who cannot resume.
+// TestWhatKeepsASeat: a connection that is lost, closed with 1001 as a page that is
+// loaded again does, or with 4408 as a client that heard nothing does; no other close, and no partner who cannot resume.
 func TestWhatKeepsASeat(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -263,6 +263,7 @@ func TestWhatKeepsASeat(t *testing.T) {
 	}{
 		{"lost", (*person).breaks, true},
 		{"closed with 1001", func(p *person) { _ = p.conn.Close(websocket.StatusGoingAway, "") }, true},
+		{"closed with 4408", func(p *person) { _ = p.conn.Close(4408, "") }, true},
 		{"closed with 1000", func(p *person) { _ = p.conn.Close(websocket.StatusNormalClosure, "") }, false},
 		{"closed with 3000", func(p *person) { _ = p.conn.Close(3000, "") }, false},
 		{"breaks the protocol", func(p *person) {

@@ -131,14 +131,12 @@ func TestStrangersInTheBrowser(t *testing.T) {
 	})
 
 	t.Run("one closes, and the survivor meets a third", func(t *testing.T) {
-		browsertest.Do(t, ben.tab, chromedp.Navigate("about:blank"))
+		ben.clicks("#stop")
+		ben.sees(state("idle"))
 		erin := visit(t, browser, p)
 		erin.presses()
 		erin.sees(state("looking"))
-		// Ben's last partner finds out, and goes on.
-		browsertest.Do(t, anna.tab, chromedp.Navigate("http://"+p.Addr))
-		anna.sees(state("idle"))
-		anna.presses()
+		anna.clicks("#next")
 		anna.sees(state("chatting"))
 		erin.sees(state("chatting"))
 		erin.says("You are the third")

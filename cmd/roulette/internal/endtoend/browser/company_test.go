@@ -24,7 +24,7 @@ func lastNote(text string) string {
 // TestCompany: two who want to meet each other, and nobody else, do; who was left by
 // mistake can be had back; and who goes to another page has left.
 func TestCompany(t *testing.T) {
-	p := program.Serve(t)
+	p := program.Serve(t, "--resume-grace=3s")
 	browser := browsertest.Start(t)
 	anna := visit(t, browser, p)
 	anna.presses()
@@ -64,6 +64,8 @@ func TestCompany(t *testing.T) {
 	ben.says("There you are")
 	anna.sees(lastLine("stranger", "There you are"))
 
+	// Whoever goes to another page may come back, for a while.
 	browsertest.Do(t, ben.tab, chromedp.Navigate("data:text/html,elsewhere"))
+	anna.sees(`document.getElementById('away').textContent === 'reconnecting…'`, `!document.getElementById('away').hidden`)
 	anna.sees(state("left"), lastNote("The stranger left."))
 }
