@@ -20,6 +20,8 @@
 //	static/memory.js       settings that the browser remembers
 //	static/words.js        the language of the page, and
 //	static/words/*.json    every sentence it says, one file for each language
+//	static/resume.js       a chat that outlives its connections; ledger.js counts,
+//	                       reload.js keeps it over a reload of the page
 //	static/roulette.js     the client library: one connection that comes back,
 //	static/retry.js        when it is tried again,
 //	static/heartbeat.js    how it knows that it is one,

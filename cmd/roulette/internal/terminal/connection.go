@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -196,6 +197,14 @@ func newHTTPClient(secure *tls.Config) *http.Client {
 	if secure != nil {
 		t.TLSClientConfig = secure.Clone()
 	}
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return noEnd{conn}, nil
+	}
 	t.Proxy = func(r *http.Request) (*url.URL, error) {
 		if r.URL.Scheme != "https" {
 			return nil, nil
@@ -203,6 +212,18 @@ func newHTTPClient(secure *tls.Config) *http.Client {
 		return http.ProxyFromEnvironment(r)
 	}
 	return &http.Client{Transport: t}
+}
+
+// noEnd is a connection whose end is an error: websocket takes io.EOF between the header
+// and the payload of a frame for the end of an empty message.
+type noEnd struct{ net.Conn }
+
+func (c noEnd) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // open performs the handshake.

@@ -1,0 +1,109 @@
+package resume
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/endtoend/program"
+)
+
+// TestKilledUnderChats kills the server under chatting pairs, again and again, and
+// starts it anew: nothing is lost or doubled, and how long it takes from the new
+// server's first word until both of a pair can talk is told.
+func TestKilledUnderChats(t *testing.T) {
+	pairs, kills := crowd, deaths
+	if testing.Short() {
+		pairs, kills = 20, 2
+	}
+	program.RaiseDescriptors(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	defer cancel()
+	state := filepath.Join(t.TempDir(), "state") // which the program makes for itself
+	args := []string{"--listen", "127.0.0.1:" + program.FreePort(t), "--state-dir", state}
+	launch := program.Launch{Args: args}
+	p := launch.Run(t)
+	addr := p.Await(t, program.Listening)
+
+	over := make(chan struct{})
+	var people [][2]*talker
+	var met, all sync.WaitGroup
+	for i := range pairs {
+		var two [2]*talker
+		for side := range two {
+			met.Add(1)
+			two[side] = &talker{
+				name: fmt.Sprintf("%d/%d", i, side), table: fmt.Sprint(i), addr: addr, total: endless, pace: time.Second,
+				finish: func(*talker) {}, over: over, met: met.Done,
+			}
+			all.Go(func() {
+				if err := two[side].run(ctx, spread); err != nil {
+					t.Errorf("%s: %v", two[side].name, err)
+					cancel()
+				}
+			})
+		}
+		people = append(people, two)
+	}
+	met.Wait()
+
+	var times []time.Duration
+	for range kills {
+		p.Kill(t)
+		p = launch.Run(t)
+		p.Await(t, program.Listening)
+		up := time.Now()
+		for _, two := range people {
+			times = append(times, until(ctx, up, two))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(over)
+	all.Wait()
+	var said, heard, breaks, lost uint64
+	for _, two := range people {
+		for side, k := range two {
+			_, sent := k.Open()
+			said += sent
+			heard += k.Have()
+			lost += k.lost
+			breaks += uint64(k.breaks)
+			if delivered, _ := k.Open(); delivered > two[1-side].Have() {
+				t.Errorf("%s: %d are delivered, %d were heard", k.name, delivered, two[1-side].Have())
+			}
+		}
+	}
+	if lost != 0 {
+		t.Errorf("%d messages were lost", lost)
+	}
+	slices.Sort(times)
+	if n := len(times); n > 0 {
+		t.Logf("%d pairs, %d kills, %d breaks: %d messages said, %d heard, each once; both could talk after p50 %v, p99 %v, at most %v",
+			pairs, kills, breaks, said, heard, times[n/2].Round(time.Millisecond), times[n*99/100].Round(time.Millisecond), times[n-1].Round(time.Millisecond))
+	}
+}
+
+const endless = 1 << 30
+
+// until waits until both can talk again, and says how long after up that was.
+func until(ctx context.Context, up time.Time, two [2]*talker) time.Duration {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		at := min(two[0].talks.Load(), two[1].talks.Load())
+		if at > up.UnixNano() {
+			return time.Unix(0, max(two[0].talks.Load(), two[1].talks.Load())).Sub(up)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
