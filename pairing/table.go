@@ -376,8 +376,11 @@ func (t *Table) Name(id uint32) (name uint64, low uint32, ok bool) {
 			low, e = partner, other
 		}
 		// A client's number is given again, but not so often at one moment that
-		// its life comes round.
-		name = uint64(e.since)<<32 | uint64(low)<<8 | uint64(e.life)
+		// its life comes round. Of the pairs of one life each has another number:
+		// the moment does not tell them apart, as the callers' clocks are coarse and
+		// of several workers. (The multiplication is one to one.)
+		name = (uint64(e.since)<<32 | uint64(e.number.Load())) * 0x9e3779b97f4a7c15
+		name ^= uint64(low)<<8 | uint64(e.life)
 		unlockBoth(s, theirs)
 		if still {
 			return name, low, true

@@ -1,0 +1,28 @@
+package pairing
+
+import "testing"
+
+// TestNamesAtOneMoment: pairs of one client that follow each other within a tick of
+// the caller's clock have names of their own, as tokens are made of them.
+func TestNamesAtOneMoment(t *testing.T) {
+	table := New(Config{IDs: 2048})
+	names := make(map[uint64]bool)
+	for id := range uint32(20) {
+		table.Enter(id, false)
+		table.Seek(id, 1000, nil)
+		if id == 0 {
+			continue
+		}
+		name, low, ok := table.Name(0)
+		other, otherLow, otherOK := table.Name(id)
+		if !ok || !otherOK || name != other || low != 0 || otherLow != 0 {
+			t.Fatalf("client 0 has the name %d %d %v, client %d %d %d %v", name, low, ok, id, other, otherLow, otherOK)
+		}
+		if names[name] {
+			t.Fatalf("the pair of 0 and %d has the name of an earlier one", id)
+		}
+		names[name] = true
+		table.Leave(id, 1000)
+		table.Seek(0, 1000, nil)
+	}
+}
