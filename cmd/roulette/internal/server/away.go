@@ -74,6 +74,7 @@ type breaks struct {
 	server *Server
 	keys   *resume.Keys
 	node   resume.Node
+	yield  func(*sync.Mutex) // nil but under a netpoll.Scheduler
 
 	mu sync.Mutex
 	// Guarded by mu, which is taken before any connection's write lock and any lock
@@ -84,9 +85,17 @@ type breaks struct {
 	hidden  list.List     // likewise: those whose pages were in the background, whose time is longer
 }
 
+// lock takes mu. Connections are locked under it, so a [netpoll.Scheduler] has to know.
+func (r *breaks) lock() {
+	if r.yield != nil {
+		r.yield(&r.mu)
+	}
+	r.mu.Lock()
+}
+
 // away is how many people are.
 func (r *breaks) away() int {
-	r.mu.Lock()
+	r.lock()
 	defer r.mu.Unlock()
 	return r.shown.Len() + r.hidden.Len()
 }
@@ -166,7 +175,7 @@ func (r *breaks) endOf(person *rich) {
 		return
 	}
 	if k := person.kept.Swap(nil); k != nil {
-		r.mu.Lock()
+		r.lock()
 		r.forget(k)
 		r.mu.Unlock()
 	}
@@ -176,7 +185,7 @@ func (r *breaks) endOf(person *rich) {
 // end now. False: they were not away any more.
 func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
 	now := milliseconds(r.server.now())
-	r.mu.Lock()
+	r.lock()
 	place := a.pair.sides[a.side].place
 	ok = a.pair.sides[a.side].away == a
 	if ok {
@@ -195,7 +204,7 @@ func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
 // late are those whose time is over, and the oldest of those who are more than
 // most; a few at a time.
 func (r *breaks) late(now uint32, most int) (due []*absence) {
-	r.mu.Lock()
+	r.lock()
 	defer r.mu.Unlock()
 	over := r.shown.Len() + r.hidden.Len() - most
 	for _, queue := range []*list.List{&r.shown, &r.hidden} {

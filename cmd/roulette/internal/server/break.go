@@ -26,7 +26,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 		return false
 	}
 	now := h.worker.Now()
-	s.breaks.mu.Lock()
+	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	other, paired := s.pairs.Partner(own)
 	k, side := s.breaks.keptOf(r, own)

@@ -37,6 +37,15 @@ func (i Inside) Adopt(fd int, client netip.Addr, head, rest []byte) error {
 // BacklogLimit is how many bytes may wait for one client.
 func (i Inside) BacklogLimit() int { return i.server.Settings().backlogLimit() }
 
+// Away is how many people are away, and StandsIn whether somebody sits in place who is
+// not here.
+func (i Inside) Away() int { return i.server.breaks.away() }
+
+// StandsIn: see Away.
+func (i Inside) StandsIn(place uint32) bool {
+	return place >= i.server.standIns.first && i.server.standIns.of(place) != nil
+}
+
 // Abandon ends what runs besides the workers, of a server that is not closed.
 func (i Inside) Abandon() { _ = i.server.http.close() }
 

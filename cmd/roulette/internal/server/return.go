@@ -42,7 +42,7 @@ func (t *turn) resume(cmd record.Command) {
 // takePlace seats c in the place that its token is for.
 func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) metrics.ReturnResult {
 	s, c := h.server, t.c
-	s.breaks.mu.Lock()
+	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	side := int(token.Side)
 	k, result := s.breaks.find(token), metrics.ReturnBack
@@ -63,7 +63,7 @@ func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) met
 		s.breaks.forget(k)
 		return metrics.ReturnRefused
 	}
-	h.tellReturn(t, k, side)
+	h.tellReturn(k, side)
 	return result
 }
 
@@ -136,6 +136,7 @@ func (h *handler) meetingPlace(token resume.Token) *kept {
 		s.pairs.Enter(place, false)
 		s.pairs.Seek(place, now, wish)
 	}
+	h.counters.PairsCreated++ // as its end will be counted (I8)
 	k.sides[token.Side].holder = token.Holder
 	s.breaks.pairs[k.id] = k
 	return k
@@ -168,7 +169,9 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	r.life, _ = s.pairs.Move(last.place, own, now)
 	other, paired := s.pairs.Partner(own)
 	paired = paired && other == k.sides[1-side].place
-	if !paired {
+	if paired { // under the same lock, so that it comes before all that the partner causes
+		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder)))
+	} else {
 		if r.life == 0 {
 			r.life = s.pairs.Enter(own, false)
 		}
@@ -215,13 +218,9 @@ func (h *handler) takeOver(last keptSide) {
 	_ = w.Ask(goodbye) // a worker that has ended has closed all it had
 }
 
-// tellReturn says to c that it has its place, and asks its partner how far it is.
-// The lock is held.
-func (h *handler) tellReturn(t *turn, k *kept, side int) {
-	own := seatOf(t.c)
-	h.tellSide(k, side, func(dst []byte, n uint32) []byte {
-		return record.AppendResumed(dst, n, h.newToken(k.id, side, own, k.sides[side].holder))
-	})
+// tellReturn asks the partner of who is back how far they are, or says that they
+// are away. The lock is held.
+func (h *handler) tellReturn(k *kept, side int) {
 	if here := h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
 		return record.AppendSync(dst, n, k.exchange.Generation())
 	}); !here {
@@ -263,7 +262,7 @@ func (t *turn) synced(cmd record.Command) {
 		return
 	}
 	t.writeBack()
-	s.breaks.mu.Lock()
+	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	side := k.sideAt(own)
 	if k.over || side < 0 || !k.exchange.Have(side, cmd.Generation, cmd.N) {
@@ -283,7 +282,7 @@ func (t *turn) resend(cmd record.Command) {
 	if k == nil {
 		return
 	}
-	s.breaks.mu.Lock()
+	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	side := k.sideAt(own)
 	switch {

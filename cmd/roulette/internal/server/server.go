@@ -232,6 +232,9 @@ func New(config Config) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("server: %w", err), s.poller.Close())
 		}
 	}
+	if scheduler, ok := config.Kernel.(netpoll.Scheduler); ok {
+		s.breaks.yield = scheduler.BeforeLock
+	}
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
 	if s.cluster != nil {
