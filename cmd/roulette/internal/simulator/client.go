@@ -45,6 +45,19 @@ type client struct {
 	restSize    int
 	restControl bool
 
+	words      []string // that it says hello with; none: it does not
+	greeted    bool
+	person     *person // nil: its connection is all it has
+	resuming   *end    // it has asked to be resumed there
+	tokenOf    int     // the server whose token it had
+	life       int     // the server that it has come to
+	hiding     bool    // it has said so last
+	hides      bool    // and the server has read that
+	promised   bool    // the server has read its hello
+	utterances []utterance
+	spokeAt    time.Duration // the server has read something whole
+	beats      []uint32      // to be answered
+
 	// Seen.
 	output
 	seen     int64 // bytes that it has read
@@ -81,6 +94,21 @@ func (k clientKind) String() string {
 	return [...]string{"plain", "rich", "echo", "garbage", "wrong", "huge", "silent", "page"}[k]
 }
 
+// utterance is where a message ends that matters to what the server knows of a client.
+type utterance struct {
+	end  int64
+	kind spokeKind
+}
+
+type spokeKind uint8
+
+const (
+	spokeAny spokeKind = iota
+	spokeHello
+	spokeHiding
+	spokeShown
+)
+
 // command is a next or stop of a rich client; it counts when the server has read
 // it all.
 type command struct {
@@ -89,16 +117,22 @@ type command struct {
 	sure bool // not one that the server may ignore
 }
 
-// connect lets a new client arrive.
-func (w *world) connect(slot int) {
+// connect lets a new client arrive, or one more connection of a person.
+func (w *world) connect(slot int, p *person) {
 	r := &w.rnd
 	c := &client{world: w, serial: len(w.clients) + 1, slot: slot, talk: w.plan.talk}
 	c.kind = pick(r, plainClient, richClient, richClient, richClient, plainClient, plainClient, richClient, echoClient)
 	if w.plan.rich {
 		c.kind = richClient
 	}
-	if r.oneIn(w.plan.odd) {
+	if p == nil && r.oneIn(w.plan.odd) {
 		c.kind = pick(r, garbageClient, wrongClient, hugeClient, silentClient, pageClient, pageClient, pageClient)
+	}
+	if p != nil {
+		c.kind = richClient
+	}
+	if c.kind == richClient && (p != nil || r.oneIn(w.plan.hello)) {
+		c.choose(p)
 	}
 	c.reads = 1 << 30
 	switch {
@@ -107,11 +141,11 @@ func (w *world) connect(slot int) {
 	case r.oneIn(4):
 		c.reads = r.size(1000)
 	}
-	c.deaf = r.oneIn(50)
+	c.deaf = c.person == nil && r.oneIn(50)
 	n := 1 + r.below(w.plan.addresses)
 	c.address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), uint16(1024+slot))
 	c.socket = &socket{kernel: &w.kernel, client: c, fd: -1}
-	c.eras = append(c.eras, era{})
+	c.eras, c.life = append(c.eras, era{}), w.life
 	w.clients = append(w.clients, c)
 	w.slots[slot] = c
 	w.tracef("client %d (%v) connects from %v", c.serial, c.kind, c.address.Addr())
@@ -178,10 +212,18 @@ func (c *client) act() {
 		c.quit()
 		return
 	}
+	if c.person != nil && c.person.end != nil && r.oneIn(p.cut) {
+		c.cut()
+		return
+	}
 	if c.left || c.finAfter || c.toSend() > 4*p.maxMessage+2000 || !c.kind.chats() {
 		return
 	}
 	if c.status == 0 && !r.oneIn(4) { // most wait for the answer
+		return
+	}
+	if c.kind == richClient && !c.greeted {
+		c.greet()
 		return
 	}
 	if r.oneIn(p.offend) {
@@ -211,6 +253,9 @@ func (c *client) act() {
 // quit is one of the ways to go.
 func (c *client) quit() {
 	r := &c.world.rnd
+	if p := c.person; p != nil && r.oneIn(3) {
+		p.gone = true
+	}
 	switch n := r.below(10); {
 	case n < 3: // power off
 		c.world.tracef("client %d vanishes", c.serial)

@@ -124,6 +124,7 @@ func (c *client) garble() {
 	c.sealRecord(toyData, []byte("nor what comes behind it"))
 	k.records = k.records[:len(k.records)-1]
 	c.left, c.offence = true, offenceGarbled
+	c.person.leave()
 	c.world.tracef("client %d sends what is no record", c.serial)
 }
 
@@ -186,6 +187,9 @@ func (c *client) opened(b []byte) []byte {
 // refusedRecord: the server ends the connection because of a record.
 func (c *client) refusedRecord() {
 	c.coded.told = true
+	if c.end != nil {
+		c.end.chat.over = true
+	}
 	if c.offence != offenceGarbled || c.closing {
 		c.world.failf("client %d is told that a record was none", c.serial)
 	}

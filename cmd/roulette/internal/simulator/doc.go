@@ -35,20 +35,34 @@
 // connections, out of one, through bytes, into the other, in the middle of whatever
 // they do; what has to hold of a chat has to hold across.
 //
+// Some of the rich clients say hello, with words drawn at random, and do what these
+// promise. Those that say resume are people whose connections come and go: they keep
+// the client's half of a resumable chat, package resume's Ledger, and act on what they
+// have read, not on what was written to them. Now and then the server is killed, and
+// another one with the same keys knows nothing.
+//
 // # Faults
 //
 //   - reads and writes: short at any byte, EAGAIN, EINTR, ENOBUFS, ENOMEM,
 //     ECONNRESET, EPIPE; send and receive buffers from 10 bytes to 600 KB
+//
 //   - events: late, twice, from nowhere with any flags, for numbers that are
 //     somebody else's by now, many or few at a time, in any order
+//
 //   - accept4: EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPERM, EINTR; no
 //     spare descriptor to be had; few descriptors at all
+//
 //   - the clock: jumps of up to a minute; workers that stand still for long
+//
 //   - clients: slow, deaf or stalled; requests and frames in pieces; fragments with
 //     pings between them; half-closed, reset or just silent; every offence against
 //     the protocol; too many for a limit; no WebSocket at all
+//
 //   - records: of any size, in pieces, empty, that want an answer, that do not open;
 //     the end of a codec with and without a FIN
+//
+//   - connections that are cut off, unnoticed by the server; what was under way on
+//     them arrives late, also an older try to come back
 //
 // # Checks
 //
@@ -69,11 +83,20 @@
 //     behind it; an answer to its request that its kind deserves
 //   - a connection is closed without an answer only if it has gone itself, or is
 //     over a limit
+//   - a chat's place is given to its own person, and to their newest connection (R3);
+//     not in a chat that is over (R4), nor is one refused that goes on
 //   - a codec opens on its owner, seals under the write lock and never behind its
 //     end, which comes before that of the stream
 //
+// When a person reads it:
+//
+//   - the messages of a chat are unchanged, in order and without a gap, across all its
+//     connections; what is reported as lost is no longer kept (R1)
+//
 // When all has come to rest:
 //
+//   - what either side of a chat has said the other has read (R1), and no older
+//     connection has its place (R3)
 //   - nothing that was sent is unread, nobody is paused for nothing; what a socket
 //     has refused is written as soon as there is room, also when nothing rests
 //   - messages sent are those delivered, reported as undelivered, or lost with a

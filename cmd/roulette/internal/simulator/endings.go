@@ -122,6 +122,8 @@ func (c *client) checkClose(payload []byte) {
 			ok = c.backlogged || len(c.socket.refused) > 0
 		case "message not finished in time":
 			ok = w.now > 60*time.Second
+		case "no heartbeat in time":
+			ok = c.can("heartbeat") && w.now-c.spokeAt+slack >= 10*time.Second
 		}
 	case 4429:
 		ok = w.plan.rate > 0
@@ -129,10 +131,17 @@ func (c *client) checkClose(payload []byte) {
 	if c.goodbye != nil && len(payload) == min(len(c.goodbye), 2) && bytes.HasPrefix(c.goodbye, payload) {
 		ok = true
 	}
+	if code == 4409 { // R3
+		ok = c.person != nil && c.person.client != c
+	}
 	if !ok {
 		w.failf("client %d is closed with %d %q; its offence is %d, its own close frame %q", c.serial, code, payload, c.offence, c.goodbye)
 	}
 	w.ended++
+	c.unseat()
+	if keeps := code == 1001 || code == 4408 || code == 4409; c.end != nil && !keeps {
+		c.end.chat.over = true
+	}
 	if c.direct {
 		c.settled = c.read
 	}
@@ -157,6 +166,7 @@ func (c *client) closed() {
 	default:
 		w.failf("client %d's connection is closed without an answer", c.serial)
 	}
+	c.unseat()
 	if c.conn != nil {
 		c.leaving(w.running)
 		delete(w.byID, c.id)

@@ -89,6 +89,18 @@ func (c *client) wasRead(w *worker, n int) {
 	c.readPartner, c.readNumber = c.partner()
 	w.reading, w.from = c, c.read
 	unsure := c.status != 101 // it comes with the request
+	for len(c.utterances) > 0 && c.utterances[0].end <= c.readBytes {
+		c.spokeAt = c.world.now
+		switch c.utterances[0].kind {
+		case spokeHello:
+			c.promised = true
+		case spokeHiding:
+			c.hides = true
+		case spokeShown:
+			c.hides = false
+		}
+		c.utterances = c.utterances[1:]
+	}
 	for c.obeyed < len(c.commands) && c.commands[c.obeyed].end <= c.readBytes {
 		c.obeyed++
 		unsure = true
@@ -104,6 +116,9 @@ func (c *client) wasRead(w *worker, n int) {
 // it has come from the sender's worker just now.
 func (c *client) chat(op byte, payload []byte, direct bool) {
 	w := c.world
+	if c.checkParcel(payload, direct) {
+		return
+	}
 	sender, number := c.sender(op, payload, direct)
 	if sender == nil {
 		return

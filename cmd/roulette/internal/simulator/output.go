@@ -34,17 +34,23 @@ type output struct {
 	pingAt      time.Duration // when it was pinged; 0: never
 
 	// Rich.
-	hello      bool
-	paired     uint32 // the pairing it was told of last
-	over       bool   // and that it is over, or that another is looked for
-	waiting    bool   // it was told last
-	pairSender *client
+	hello          bool
+	terms          bool   // it was told what both can
+	paired         uint32 // the pairing it was told of last
+	over           bool   // and that it is over, or that another is looked for
+	waiting        bool   // it was told last
+	pairSender     *client
+	end            *end // of the chat whose place it was given last
+	resumeAnswered bool
+	hidden         bool // it was told that its partner is
 }
 
 // reaction is something that the client has to answer when it has read so far.
 type reaction struct {
 	at   int64
-	kind byte // an opcode, or reactLeft
+	kind byte // an opcode, reactLeft or reactHear
+	op   byte
+	said []byte // to be heard
 }
 
 const (
@@ -57,6 +63,7 @@ const (
 	finBit         = 0x80
 
 	reactLeft = 0xff
+	reactHear = 0xfe
 )
 
 // see looks at what the server sends to c: all that it is committed to, of which
@@ -183,7 +190,7 @@ func (c *client) frame(b []byte, begin int64, direct bool) int {
 		c.data(op, payload, end, direct)
 	case opPing:
 		c.pingAt = w.now
-		c.reactions = append(c.reactions, reaction{end, opPing})
+		c.reactions = append(c.reactions, reaction{at: end, kind: opPing})
 	case opPong:
 		if len(c.pings) == 0 || !bytes.Equal(c.pings[0], payload) {
 			w.failf("client %d is sent the pong %q, its pings are %q", c.serial, payload, c.pings)
@@ -191,7 +198,7 @@ func (c *client) frame(b []byte, begin int64, direct bool) int {
 		c.pings = c.pings[1:]
 	case opClose:
 		c.closing = true
-		c.reactions = append(c.reactions, reaction{end, opClose})
+		c.reactions = append(c.reactions, reaction{at: end, kind: opClose})
 		c.checkClose(payload)
 	default:
 		w.failf("client %d is sent opcode %d", c.serial, op)
@@ -202,6 +209,9 @@ func (c *client) frame(b []byte, begin int64, direct bool) int {
 const sorryText = "Sorry you dont have partner yet, check back in a minute"
 
 func (c *client) data(op byte, payload []byte, end int64, direct bool) {
+	if c.person != nil {
+		c.reactions = append(c.reactions, reaction{end, reactHear, op, bytes.Clone(payload)})
+	}
 	switch {
 	case op == opText && len(payload) > 0 && payload[0] == controlByte && c.kind != echoClient:
 		if c.kind != richClient {

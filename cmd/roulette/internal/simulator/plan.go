@@ -37,6 +37,10 @@ type plan struct {
 	coded      int  // a client's connection has a codec
 	upgrade    int  // another server takes over, in steps
 	rich       bool // all others are rich
+	hello      int  // a rich client says what it can
+	away       int  // seats that are kept of those who are away
+	cut        int  // a connection is lost, and the server hears nothing of it
+	kill       int  // the server is killed, in steps
 	clockStep  time.Duration
 	quietAfter int // steps
 }
@@ -92,5 +96,12 @@ func newPlan(r *random) plan {
 	}
 	p.coded = pick(r, 0, 0, 0, 1, 4)
 	p.upgrade = pick(r, 0, 0, 0, 0, 0, 4000)
+	p.hello = pick(r, 0, 1, 3)
+	if p.hello > 0 && r.oneIn(2) {
+		p.away = pick(r, 2, 1000, 1000, 1000)
+		p.cut = pick(r, 0, 20, 100, 500)
+		p.kill = pick(r, 0, 0, 2000, 8000)
+		p.upgrade, p.rate, p.perAddress, p.handshakes, p.maxConnections = 0, 0, 0, 0, 0
+	}
 	return p
 }

@@ -183,7 +183,7 @@ func (c *client) checkQuiet() {
 		w.failf("%d bytes wait for client %d (I4)", n, c.serial)
 	}
 	partner, _ := c.partner()
-	if _, ok := w.pairs.Partner(c.id); ok && partner == nil {
+	if place, ok := w.pairs.Partner(c.id); ok && partner == nil && !w.inside.StandsIn(place) {
 		w.failf("client %d is paired with a connection that is closed (I5)", c.serial)
 	}
 	blocked := c.blocked()
@@ -209,6 +209,9 @@ func (c *client) checkQuiet() {
 		c.checkCoded()
 	}
 	c.checkTold(partner)
+	c.checkPerson()
+	c.checkSingle()
+	c.checkTerms(partner)
 	c.account()
 	if c.kind == echoClient && !blocked && !c.inexact && c.delivered != c.read {
 		w.failf("client %d has sent %d messages and got %d back", c.serial, c.read, c.delivered)
@@ -288,7 +291,7 @@ func (w *world) checkCounters() {
 	}{
 		{"handshaking connections", sum.Connections[metrics.ConnectionHandshaking], handshaking},
 		{"closing connections", sum.Connections[metrics.ConnectionClosing], closing},
-		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs())},
+		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs()-w.inside.Away())},
 		{"backlogs", sum.BacklogConnections, backlogs},
 		{"bytes in backlogs", sum.BacklogBytes, waiting},
 		{"connections", int64(w.poller.Count()), int64(len(w.byID))},

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -59,6 +60,10 @@ func (w *world) length() int {
 // message sends a chat message, or begins one.
 func (c *client) message() {
 	w, r := c.world, &c.world.rnd
+	if p := c.person; p != nil && (p.end != nil || !p.paired) {
+		c.say()
+		return
+	}
 	if r.oneIn(400) && w.plan.receive > 3000 && c.queued < 1<<20 {
 		c.flood()
 		return
@@ -77,7 +82,7 @@ func (c *client) message() {
 		op, b = opText, []byte("\x1e{\"type\":\"left\",\"pair\":1,\"reason\":\"next\"}\n")
 		size = len(b)
 	}
-	if r.oneIn(5) {
+	if c.person == nil && r.oneIn(5) {
 		c.begin(op, b, control)
 		return
 	}
@@ -89,6 +94,7 @@ func (c *client) message() {
 }
 
 func (c *client) sentMessage(op byte, size int, control bool) {
+	c.spoken(spokeAny)
 	c.messages = append(c.messages, message{op: op, control: control, size: int32(size), era: int32(len(c.eras) - 1), end: c.queued})
 }
 
@@ -155,6 +161,14 @@ func (c *client) ping() {
 func (c *client) record() {
 	r := &c.world.rnd
 	idle := c.over || c.paired == 0
+	if len(c.words) > 0 && c.terms && r.oneIn(3) {
+		c.term()
+		return
+	}
+	if c.person != nil {
+		c.want()
+		return
+	}
 	switch n := r.below(20); {
 	case n < 5 || idle && !c.waiting && n < 14:
 		c.command(true)
@@ -171,6 +185,7 @@ func (c *client) record() {
 
 func (c *client) records(typ, rest string) {
 	c.frameOut(finBit|opText, []byte("\x1e{\"type\":\""+typ+"\""+rest+"}\n"))
+	c.spoken(spokeAny)
 }
 
 func (c *client) command(next bool) {
@@ -186,7 +201,14 @@ func (c *client) command(next bool) {
 		c.wanted = list
 		rest = `,"interests":[` + strings.Join(list, ",") + "]"
 	}
-	if next && c.paired > 0 && r.oneIn(5) {
+	if p := c.person; p != nil {
+		sure = false
+		if next && p.pair > 0 {
+			rest += `,"pair":` + strconv.Itoa(int(p.pair))
+		}
+		p.asked = next
+		p.leave()
+	} else if next && c.paired > 0 && r.oneIn(5) {
 		sure = false
 		rest += `,"pair":` + strconv.Itoa(max(int(c.paired)-r.below(2), 1))
 	}
@@ -202,6 +224,10 @@ func (c *client) command(next bool) {
 // react answers what has been read.
 func (c *client) react(re reaction) {
 	r := &c.world.rnd
+	if re.kind == reactHear && !c.vanished {
+		c.hear(re.op, re.said)
+		return
+	}
 	if c.left || c.finAfter || c.deaf {
 		return
 	}
@@ -216,7 +242,7 @@ func (c *client) react(re reaction) {
 		}
 		c.left = true
 	case reactLeft:
-		if r.oneIn(2) && !c.open {
+		if p := c.person; r.oneIn(2) && !c.open && (p == nil || p.client == c && !p.paired && !p.asked) {
 			c.command(true)
 		}
 	}
@@ -229,6 +255,10 @@ func (c *client) close() {
 	c.world.tracef("client %d closes with %q", c.serial, c.goodbye)
 	c.frameOut(finBit|opClose, c.goodbye)
 	c.left = true
+	if p := c.person; p != nil && !bytes.HasPrefix(c.goodbye, []byte("\x03\xe9")) {
+		p.leave()
+		p.gone = true
+	}
 }
 
 // offend breaks the protocol.
@@ -240,6 +270,7 @@ func (c *client) offend() {
 	}
 	c.left = true
 	c.offence = 1002
+	c.person.leave()
 	most := c.world.plan.maxMessage
 	switch r.below(9) {
 	case 0:

@@ -9,6 +9,7 @@ import (
 
 	"math/bits"
 
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -37,6 +38,15 @@ type world struct {
 	oldest  int       // no client before this one lives
 	byID    map[uint32]*client
 	handed  []*client
+	ghosts  []*client // were cut off
+
+	keys     *resume.Keys
+	settings server.Settings
+	byToken  map[resume.ID]*chat
+	chatList []*chat
+	life     int // the how many-th server it is
+
+	cuts, breaks, returns, reported int
 
 	upgrades, ended, refused int // of the present server, and so is
 	inherited                int // pairs it has taken over
@@ -59,7 +69,8 @@ func (w *world) tracef(format string, args ...any) {
 
 // newWorld starts a server in a kernel of its own.
 func newWorld(seed uint64, trace io.Writer) (*world, error) {
-	w := &world{trace: trace, rnd: random(seed), now: time.Second, byID: make(map[uint32]*client)}
+	w := &world{trace: trace, rnd: random(seed), now: time.Second, byID: make(map[uint32]*client),
+		keys: resume.NewKeys(), byToken: make(map[resume.ID]*chat), life: 1}
 	w.plan = newPlan(&w.rnd)
 	w.kernel.world = w
 	w.calm, w.inline = true, true
@@ -80,6 +91,7 @@ func (w *world) serve() (err error) {
 			HandshakesPerAddress:     w.plan.handshakes,
 			MaxMessageSize:           w.plan.maxMessage,
 			MessageRate:              w.plan.rate,
+			MaxAway:                  w.plan.away,
 		},
 		Workers: w.plan.workers,
 		Logger:  slog.New(slog.DiscardHandler),
@@ -88,11 +100,12 @@ func (w *world) serve() (err error) {
 		ToPages: w.toPages,
 
 		RestoreCodec: w.restoreToy,
+		ResumeKeys:   w.keys,
 	})
 	if err != nil {
 		return err
 	}
-	w.inside = w.server.Inside()
+	w.inside, w.settings = w.server.Inside(), w.server.Settings()
 	w.poller, w.pairs, w.backlogLimit = w.inside.Poller, w.inside.Pairs, w.inside.BacklogLimit()
 	w.idShift = bits.Len(uint(w.plan.workers - 1))
 	_, err = w.server.Listen(netip.AddrPort{})
@@ -112,6 +125,10 @@ func (w *world) do(seed uint64) {
 		w.upgrade()
 		return
 	}
+	if r.oneIn(w.plan.kill) {
+		w.kill()
+		return
+	}
 	if r.oneIn(w.plan.jump) {
 		w.advance(time.Duration(pick(r, r.size(60_000), 30_000+r.below(30_000))) * time.Millisecond)
 	} else if r.oneIn(8) {
@@ -126,11 +143,12 @@ func (w *world) do(seed uint64) {
 		if c := w.slots[slot]; c != nil {
 			c.act()
 		} else {
-			w.connect(slot)
+			w.connect(slot, nil)
 		}
 	default:
 		w.settle()
 		w.page()
+		w.haunt()
 	}
 }
 
@@ -194,10 +212,15 @@ func (w *world) answerPage(i int) {
 	c.finished = true
 }
 
-// drop frees the place of a client that is gone.
+// drop frees the place of a client that is gone, or gives it to the next one of a
+// person who comes back.
 func (w *world) drop(c *client) {
-	if w.slots[c.slot] == c {
-		w.slots[c.slot] = nil
+	if w.slots[c.slot] != c {
+		return
+	}
+	w.slots[c.slot] = nil
+	if p := c.person; p != nil && p.end != nil && !p.gone {
+		w.connect(c.slot, p)
 	}
 }
 
@@ -207,6 +230,9 @@ func (w *world) end() {
 	w.tracef("the end")
 	w.quiet()
 	w.checkLinger()
+	if w.plan.hello == 1 {
+		w.checkSilence()
+	}
 	for _, c := range w.clients[w.oldest:] {
 		c.reads = 1 << 30
 		if !c.finished && !c.vanished {
