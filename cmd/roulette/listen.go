@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,7 @@ func parseListen(list []string) (places []place, err error) {
 // publicSide is what the public side listens on.
 type publicSide struct {
 	server  *server.Server
+	ports   *ports
 	mode    fs.FileMode  // of Unix sockets
 	urls    []string     // for people to read
 	sockets []unixSocket // to be removed
@@ -46,33 +48,57 @@ type publicSide struct {
 
 // open listens on the sockets that were inherited, or else on the places.
 func (p *publicSide) open(inherited []int, places []place) error {
-	for _, fd := range inherited {
+	inherited = append(inherited, p.ports.takeAll(publicPort)...)
+	for i, fd := range inherited {
 		if err := p.on(fd); err != nil {
 			return err
 		}
+		p.ports.add(fmt.Sprint(publicPort, byManager, i))
 	}
 	if len(inherited) > 0 {
 		return nil
 	}
 	for _, at := range places {
-		if at.path == "" {
-			bound, err := p.server.Listen(at.addr)
-			if err != nil {
-				return err
-			}
-			p.urls = append(p.urls, "http://"+forHumans(bound))
-			continue
-		}
-		s, err := listenUnix(at.path, p.mode)
-		if err != nil {
+		if err := p.openOne(at); err != nil {
 			return err
 		}
-		p.sockets = append(p.sockets, s)
-		if err := p.on(s.fd); err != nil {
-			return err
-		}
+		p.ports.add(publicPort + at.String())
 	}
 	return nil
+}
+
+// String is what the place is called.
+func (p place) String() string {
+	if p.path != "" {
+		return unixPrefix + p.path
+	}
+	return p.addr.String()
+}
+
+// openOne listens at a place, on a predecessor's socket if that had one there.
+func (p *publicSide) openOne(at place) error {
+	fd, ok := p.ports.take(publicPort + at.String())
+	switch {
+	case ok && at.path != "":
+		if file, err := os.Lstat(at.path); err == nil {
+			p.sockets = append(p.sockets, unixSocket{at.path, fd, file})
+		}
+		return p.on(fd)
+	case ok:
+		return p.on(fd)
+	case at.path == "":
+		bound, err := p.server.Listen(at.addr)
+		if err == nil {
+			p.urls = append(p.urls, "http://"+forHumans(bound))
+		}
+		return err
+	}
+	s, err := listenUnix(at.path, p.mode)
+	if err != nil {
+		return err
+	}
+	p.sockets = append(p.sockets, s)
+	return p.on(s.fd)
 }
 
 // on listens on a socket of any kind.

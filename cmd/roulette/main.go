@@ -26,6 +26,8 @@ type cli struct {
 	Bans   bansCommand   `cmd:"" help:"List the networks that are banned."`
 	Notice noticeCommand `cmd:"" help:"Tell everybody who is here what is going to happen."`
 
+	Upgrade upgradeCommand `cmd:"" help:"Have a new version of the program take over from a running server, with all its chats."`
+
 	Health healthCommand `cmd:"" help:"Ask a running server how it is; exit code 0 says that it is well."`
 
 	CheckConfig checkCommand `cmd:"" help:"Say what is wrong with the settings that serve would have, and start nothing."`

@@ -235,7 +235,8 @@ func (s *secure) config() *server.TLS {
 
 // listen opens the TLS side, on sockets that were inherited or else at its addresses,
 // and begins to keep the certificates fresh: an ACME server may look at once.
-func (s *secure) listen(srv *server.Server, inherited []int) error {
+func (s *secure) listen(srv *server.Server, ports *ports, inherited []int) error {
+	inherited = append(inherited, ports.takeAll(tlsPort)...)
 	if s == nil {
 		if len(inherited) > 0 {
 			return errors.New("an inherited socket is called tls, but there is no --listen-tls")
@@ -249,15 +250,24 @@ func (s *secure) listen(srv *server.Server, inherited []int) error {
 		s.urls = append(s.urls, "https://"+forHumans(bound))
 		return err
 	}
-	for _, fd := range inherited {
+	for i, fd := range inherited {
 		if err := add(srv.ListenTLSOn(fd)); err != nil {
 			return err
 		}
+		ports.add(fmt.Sprint(tlsPort, byManager, i))
 	}
 	for _, addr := range s.addrs {
-		if err := add(srv.ListenTLS(addr)); err != nil {
+		fd, ok := ports.take(tlsPort + addr.String())
+		var err error
+		if ok {
+			err = add(srv.ListenTLSOn(fd))
+		} else {
+			err = add(srv.ListenTLS(addr))
+		}
+		if err != nil {
 			return err
 		}
+		ports.add(tlsPort + addr.String())
 	}
 	// Until the process ends.
 	go s.keeper.Run(context.Background())

@@ -32,6 +32,13 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	signals, hangups := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(hangups, syscall.SIGHUP)
+	upgrades := make(chan os.Signal, 1)
+	signal.Notify(upgrades, syscall.SIGUSR2)
+	self, _ := os.Executable() // now: it may be replaced
+	old, err := predecessor()
+	if err != nil {
+		return err
+	}
 
 	c.log = c.openLog()
 	logger := c.log.Logger
@@ -90,30 +97,17 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
-	admin, err := c.serveAdmin(s, sockets.admin, logger)
-	if err != nil {
-		return errors.Join(err, s.Close())
-	}
-	public := publicSide{server: s, mode: fs.FileMode(c.SocketMode)}
-	defer public.remove()
-	if err := public.open(sockets.public, listen); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	if err := secure.listen(s, sockets.tls); err != nil {
+	life := life{command: c, server: s, secure: secure, logger: logger, sockets: sockets, places: listen,
+		public: publicSide{server: s, ports: &ports{}, mode: fs.FileMode(c.SocketMode)}, orders: make(chan order)}
+	defer func() { life.public.remove() }()
+	if err := life.begin(old); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	if err := cluster.join(&c.serveFlags, s); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	defer cluster.leave()
-	s.Started()
-	for _, url := range public.urls {
-		fmt.Fprintf(stdout, "roulette: listening on %s\n", url)
-	}
-	secure.tell(stdout)
-	if admin != nil {
-		fmt.Fprintf(stdout, "roulette: admin on http://%s/\n", admin.Addr())
-	}
+	life.tell(stdout)
 	logger.Info("started", "max_connections", s.Settings().MaxConnections, "version", build.version, "revision", build.revision)
 
 	manager, err := supervise(s, logger)
@@ -121,14 +115,30 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return errors.Join(err, s.Close())
 	}
 	defer manager.stop()
+	upgrade := upgrader{server: s, logger: logger, ports: life.public.ports, self: self, freeze: c.UpgradeFreeze, done: make(chan error, 1)}
 	reload := reloader{command: c, values: values, again: again, server: s, log: c.log, secure: secure}
 	for {
 		select {
 		case <-hangups:
 			done := manager.reloading()
 			reload.run()
+			upgrade.freeze = c.UpgradeFreeze
 			done()
+		case <-upgrades:
+			upgrade.start(order{by: "SIGUSR2", tell: func(upgradeAnswer) {}})
+		case o := <-life.orders:
+			upgrade.start(o)
+		case err := <-upgrade.done:
+			if upgrade.ended(err) {
+				return life.end()
+			}
 		case sig := <-signals:
+			if upgrade.cancel != nil { // it is called off, or was through
+				upgrade.cancel()
+				if upgrade.ended(<-upgrade.done) {
+					return life.end()
+				}
+			}
 			manager.stopping()
 			return c.drain(s, sig, signals)
 		}
@@ -155,8 +165,8 @@ func (c *serveCommand) drain(s *server.Server, sig os.Signal, signals <-chan os.
 	}
 }
 
-// serveAdmin serves the admin side on l, a socket that was inherited, or else on
-// its address.
+// serveAdmin serves the admin side on l, a socket that it has got, or else on its
+// address.
 func (c *serveCommand) serveAdmin(s *server.Server, l net.Listener, logger *slog.Logger) (net.Listener, error) {
 	if l == nil && c.Admin == "" {
 		return nil, nil

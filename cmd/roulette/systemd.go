@@ -96,7 +96,11 @@ func supervise(s *server.Server, logger *slog.Logger) (*supervisor, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &supervisor{server: s, logger: logger, ended: make(chan struct{}), end: cancel}
-	v.tell(daemon.SdNotifyReady, v.status())
+	lines := []string{daemon.SdNotifyReady, v.status()}
+	if s.Lineage() != nil { // the manager knows its predecessor
+		lines = append(lines, "MAINPID="+strconv.Itoa(os.Getpid()))
+	}
+	v.tell(lines...)
 	go v.run(ctx, interval)
 	return v, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,9 +14,10 @@ import (
 
 // Conn is one end of the conversation: a Unix socket of type SOCK_SEQPACKET.
 type Conn struct {
-	file *os.File
-	buf  []byte
-	oob  []byte
+	file    *os.File
+	buf     []byte
+	oob     []byte
+	aborted atomic.Bool
 }
 
 // Pair returns the two ends of a new conversation. The second one, a plain file, is
@@ -41,6 +43,12 @@ func NewConn(fd int) *Conn {
 // Close ends the conversation.
 func (c *Conn) Close() error { return c.file.Close() }
 
+// Abort ends what waits, and what will. Any goroutine.
+func (c *Conn) Abort() {
+	c.aborted.Store(true)
+	_ = c.file.SetDeadline(time.Unix(1, 0))
+}
+
 // deadline bounds what follows by ctx and by most, if that is not 0.
 func (c *Conn) deadline(ctx context.Context, most time.Duration) error {
 	at, ok := ctx.Deadline()
@@ -50,7 +58,11 @@ func (c *Conn) deadline(ctx context.Context, most time.Duration) error {
 	if !ok {
 		at = time.Time{}
 	}
-	return c.file.SetDeadline(at)
+	err := c.file.SetDeadline(at)
+	if c.aborted.Load() { // before the deadline was set, or it is set again
+		return c.file.SetDeadline(time.Unix(1, 0))
+	}
+	return err
 }
 
 // say sends a word, with descriptors beside it, which stay the caller's.

@@ -36,6 +36,14 @@ var (
 	errNotServing = errors.New("the server is not serving, or on its way out")
 )
 
+// Sockets are the listening sockets, in the order in which the server has got them.
+func (s *Server) Sockets() (fds []int) {
+	for _, l := range s.poller.Listeners() {
+		fds = append(fds, l.FD)
+	}
+	return fds
+}
+
 // Leave begins a hand-over in which the listeners go along. End must follow.
 func (s *Server) Leave(listeners []handover.Listener) (*Leaving, error) {
 	if s.phaseNow() != phaseServing {
