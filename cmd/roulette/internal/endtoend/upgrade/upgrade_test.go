@@ -1,0 +1,223 @@
+package upgrade
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+// couples makes pairs, half of them over TLS, and has them talk.
+func couples(t *testing.T, s *served, n int) *conversations {
+	t.Helper()
+	c := &conversations{t: t}
+	for i := range n {
+		addr := s.plain
+		if i%2 == 1 {
+			addr = s.secure
+		}
+		a, b := program.Meet(t, addr, addr)
+		c.talk(a, b)
+	}
+	return c
+}
+
+// TestUpgrades: one upgrade after the other while people talk, in the clear and over
+// TLS, and others do not read: nothing is lost, doubled, altered or closed.
+func TestUpgrades(t *testing.T) {
+	s := serve(t)
+	pairs, upgrades := 40, 4
+	if !testing.Short() {
+		pairs, upgrades = 500, 20
+	}
+	c := couples(t, s, pairs)
+	const stream = 3000
+	piece := strings.Repeat("much to say ", 400)
+	var stalled []func()
+	for _, addr := range []string{s.plain, s.secure} {
+		from, to := program.Meet(t, addr, addr)
+		go func() {
+			for i := range stream {
+				from.Write(program.Text(fmt.Sprint(i, piece)))
+			}
+		}()
+		stalled = append(stalled, func() {
+			for i := range stream {
+				if f, err := to.Read(); err != nil || string(f.Payload) != fmt.Sprint(i, piece) {
+					t.Errorf("of the stream to %s, message %d: %.40v, %v", addr, i, f, err)
+					return
+				}
+			}
+		})
+	}
+	servertest.Await(t, "a backlog", func() bool { return metric(t, s, "roulette_send_backlog_connections") == 2 })
+	relayed := 0.0
+	for i := range upgrades {
+		c.awaits(int64(2 * pairs))
+		before := s.pid
+		out, err := s.upgrade(nil)
+		if err != nil || s.pid == before {
+			t.Fatalf("upgrade %d: %v\n%s", i, err, out)
+		}
+		if n := metric(t, s, `roulette_handover_attempts_total{result="done"}`); n != float64(i+1) {
+			t.Errorf("%v upgrades are counted, there were %d", n, i+1)
+		}
+		if n := metric(t, s, `roulette_relayed_messages_total{opcode="text"}`); n < relayed {
+			t.Errorf("%v messages relayed; there were %v before", n, relayed)
+		} else {
+			relayed = n
+		}
+		servertest.Await(t, "the predecessor to be gone", func() bool { return syscall.Kill(before, 0) != nil })
+	}
+	c.awaits(int64(2 * pairs))
+	for _, read := range stalled {
+		read()
+	}
+	c.end()
+	t.Logf("%d upgrades with %d pairs: %d messages there and back, the longest took %v", upgrades, pairs+2, c.rounds.Load(), time.Duration(c.silence.Load()))
+}
+
+func metric(t *testing.T, s *served, name string) float64 {
+	t.Helper()
+	_, body := program.Get(t, "http://"+s.admin+"/metrics")
+	for line := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			var v float64
+			fmt.Sscan(value, &v)
+			return v
+		}
+	}
+	return 0
+}
+
+// TestServesOn: a successor that cannot take over changes nothing, and why is said in
+// one line.
+func TestServesOn(t *testing.T) {
+	s := serve(t)
+	c := couples(t, s, 6)
+	script := func(text string) string {
+		path := filepath.Join(t.TempDir(), "successor")
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	self := program.Path(t)
+	before := s.pid
+	for _, tc := range []struct{ name, binary, want string }{
+		{"no such program", "/nowhere/roulette", "no such file"},
+		{"a program that is none of ours", "/bin/true", "gone"},
+		{"one that has wrong settings", script("exec " + self + " serve --no-such-flag"), "gone"},
+		{"one that says garbage", script("echo '}{' >&3; exec sleep 60"), "malformed"},
+		{"one without TLS", script("exec " + self + " serve --listen 127.0.0.1:0 --admin ''"), "does not"},
+		{"one with few descriptors", script("ulimit -n 70; exec " + self + ` "$@"`), "no place for a connection"},
+		{"one that is killed", script("kill -9 $$"), "gone"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			out, err := s.upgrade(nil, "--binary", tc.binary)
+			if err == nil || s.pid != before || !strings.Contains(out, tc.want) {
+				t.Errorf("%v\n%s", err, out)
+			}
+			c.awaits(20)
+		})
+	}
+	if out, err := s.upgrade(nil, "--dry-run"); err != nil || !strings.Contains(out, "12 connections travelled") {
+		t.Errorf("rehearsal: %v\n%s", err, out)
+	}
+	if out, err := s.upgrade(nil); err != nil {
+		t.Errorf("in the end: %v\n%s", err, out)
+	}
+	c.awaits(20)
+	c.end()
+}
+
+// TestSignals: SIGUSR2 upgrades; a second upgrade meanwhile is refused; SIGTERM calls
+// one off and drains; when either is killed before commit, the other does as if it
+// had never been.
+func TestSignals(t *testing.T) {
+	hangs := filepath.Join(t.TempDir(), "hangs")
+	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nexec sleep 60\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("SIGUSR2", func(t *testing.T) {
+		s := serve(t)
+		c := couples(t, s, 4)
+		before := s.pid
+		if err := syscall.Kill(before, syscall.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		s.awaits("handed over")
+		if b, _ := os.ReadFile(s.log); true {
+			i := strings.Index(string(b), "msg=\"handed over\"")
+			fmt.Sscanf(string(b)[i+strings.Index(string(b)[i:], "pid="):], "pid=%d", &s.pid)
+		}
+		c.awaits(20)
+		c.end()
+	})
+	t.Run("the successor is killed as soon as it is there", func(t *testing.T) {
+		s := serve(t)
+		c := couples(t, s, 4)
+		before := s.pid
+		out, err := s.upgrade(func(line string) {
+			var path string
+			var pid int
+			if n, _ := fmt.Sscanf(line, "%s starts as %d", &path, &pid); n == 2 {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		})
+		if err == nil || s.pid != before || !strings.Contains(out, "gone") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		c.awaits(20)
+		c.end()
+	})
+	t.Run("the predecessor is killed before commit", func(t *testing.T) {
+		s := serve(t)
+		a, _ := program.Meet(t, s.plain, s.plain)
+		out, err := s.upgrade(func(line string) {
+			if strings.Contains(line, "starts as") {
+				_ = syscall.Kill(s.pid, syscall.SIGKILL)
+			}
+		})
+		if err == nil {
+			t.Errorf("it has succeeded:\n%s", out)
+		}
+		s.awaits("the other side is gone") // says the successor, and goes
+		if err := a.ReadEnd(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("two at once, and SIGTERM", func(t *testing.T) {
+		s := serve(t, "--drain-time", "1s")
+		a, b := program.Meet(t, s.plain, s.plain)
+		first := make(chan error, 1)
+		started := make(chan struct{})
+		go func() {
+			_, err := s.upgrade(func(line string) {
+				if strings.Contains(line, "starts as") {
+					close(started)
+				}
+			}, "--binary", hangs)
+			first <- err
+		}()
+		<-started
+		if out, err := s.upgrade(nil); err == nil || !strings.Contains(out, "another upgrade is under way") {
+			t.Errorf("the second: %v\n%s", err, out)
+		}
+		a.Write(program.Text("served on"))
+		b.Expect(servertest.OpText, "served on")
+		if err := syscall.Kill(s.pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-first; err == nil {
+			t.Error("an upgrade that was called off has succeeded")
+		}
+		a.ExpectClose(1001)
+	})
+}
