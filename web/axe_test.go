@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,10 +50,31 @@ func TestAccessibility(t *testing.T) {
 		anna.audit(state, script, `{}`)
 		anna.do(emulate("dark")) // other colours, and nothing else
 		anna.audit(state+", dark", script, `{ runOnly: ['color-contrast'] }`)
+		anna.do(emulate("light"))
+		for _, size := range [][2]int64{{1280, 800}, {640, 180}} { // other layouts
+			anna.do(chromedp.EmulateViewport(size[0], size[1]))
+			anna.audit(fmt.Sprintf("%s, %d×%d", state, size[0], size[1]), script, `{}`)
+		}
+		anna.do(chromedp.EmulateViewport(390, 844))
 	}
 	tour(anna, crowd.visit(t, chat, idle), chat, look)
 	anna.do(chromedp.Navigate(chat.url + "/nowhere"))
 	look("404")
+
+	arabic := newFakeChat(t, false)
+	anna, ben := crowd.visit(t, arabic, idle), crowd.visit(t, arabic, idle)
+	anna.do(chromedp.EmulateViewport(390, 844))
+	anna.run(`const select = document.getElementById('language');
+		select.value = 'ar';
+		select.dispatchEvent(new Event('change'))`)
+	anna.see(`document.documentElement.dir === 'rtl'`)
+	look("idle, in Arabic")
+	anna.run(`document.getElementById('go').click()`)
+	ben.press()
+	anna.see(inState("chatting", "في محادثة"))
+	ben.say("Hello! Where are you?")
+	anna.see(last("stranger", "Hello! Where are you?"))
+	look("chatting, in Arabic")
 }
 
 // audit runs axe, with these options, in the page as it is.

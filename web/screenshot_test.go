@@ -123,6 +123,10 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 	look("picture")
 	anna.run(`document.querySelector('.picture button').click()`)
 	anna.see(`document.querySelector('.picture img')?.naturalWidth > 0`)
+	anna.run(`document.querySelector('.picture .enlarge').click()`)
+	look("large")
+	anna.do(browsertest.Escape())
+	anna.check(`!document.querySelector('.large')`, chatting)
 	chat.tell(fields{"type": "left", "pair": 1, "reason": "next"})
 	chat.tell(fields{"type": "undelivered", "pair": 1, "n": 1})
 	anna.see(left, `document.querySelector('.undelivered')`)
@@ -166,7 +170,7 @@ func (p person) shoot(folder, name string) {
 		for _, scheme := range []string{"light", "dark"} {
 			p.do(emulate(scheme), chromedp.EmulateViewport(screen.width, screen.height),
 				browsertest.Wait(fmt.Sprintf(`innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches`, screen.width, scheme)))
-			if name != "404" && name != "hidden" {
+			if name != "404" && name != "hidden" && name != "large" {
 				p.see(atEnd + ` || !document.getElementById('table').hidden || document.getElementById('log').childElementCount === 0`)
 			}
 			p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)
