@@ -361,7 +361,7 @@ function showRoom(common, both) {
 /** Writes into the log what became of the connection. */
 function record(before, state) {
   if (state === 'ended') {
-    transcript.note(words.ends[chat.reason] ?? words.ends.ended);
+    transcript.note(chat.reason === 'banned' ? words.ends.ended : words.ends[chat.reason] ?? words.ends.ended);
   } else if (engaged(state)) {
     lost = false; // what there is to say is said when the chat goes on
   } else if (state === 'reconnecting') {

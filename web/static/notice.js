@@ -61,7 +61,7 @@ export class Notice {
   announce({ code, until }) {
     clearTimeout(this.#announcedTimer);
     const left = until - Date.now();
-    this.#announced = typeof words.announced[code] === 'function' && left > 0 ? { code, until } : null;
+    this.#announced = Object.keys(words.announced).includes(code) && left > 0 ? { code, until } : null;
     if (this.#announced) this.#announcedTimer = setTimeout(() => this.announce({ code: 'none' }), Math.min(left, 2 ** 31 - 1));
     this.#show();
   }

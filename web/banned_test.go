@@ -1,0 +1,95 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/coder/websocket"
+
+	"roulette/web/browsertest"
+)
+
+// TestBanned: a page whose chat ends because its reader is banned, or that gets none for
+// that, says until when, and does not try again by itself.
+func TestBanned(t *testing.T) {
+	t.Parallel()
+	chat := newFakeChat(t, false)
+	anna := person{t, browsertest.Start(t)}
+	shot := func(name string) {
+		picture, err := chromedp.CaptureScreenshot()(anna.tab, chromedp.FromContext(anna.tab).Target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func(year int) string {
+		return fmt.Sprintf(`/^You can come in again from .*%d/.test(document.getElementById('explanation').innerText)`, year)
+	}
+	const ended = `document.documentElement.dataset.state === 'ended'`
+
+	anna.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	for _, client := range chat.now() {
+		client.conn.Close(4503, "banned until 2031-02-03T04:05:06Z")
+	}
+	anna.see(ended, says(2031))
+	shot("banned-live")
+
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ws" {
+			asked++
+			w.Header().Set("Retry-After", fmt.Sprint(366*24*3600))
+			http.Error(w, "banned", http.StatusForbidden)
+			return
+		}
+		chat.handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	anna.do(chromedp.Navigate(server.URL))
+	anna.see(ended, says(time.Now().Add(366*24*time.Hour).Year()))
+	if asked != 2 { // the WebSocket, and the question why
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// TestAnnouncement: what the operator says stands above the field until it is over, or
+// taken back, and the chat goes on.
+func TestAnnouncement(t *testing.T) {
+	t.Parallel()
+	chat := newFakeChat(t, false)
+	anna, ben := person{t, browsertest.Start(t)}, talkTo(t, chat.url)
+	anna.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	anna.press()
+	ben.until("paired")
+	anna.see(chatting)
+	says := func(start string) string {
+		return fmt.Sprintf(`document.getElementById('explanation').innerText.startsWith(%q)`, start)
+	}
+	const nothing = `document.getElementById('notice').hidden`
+	soon := time.Now().Add(time.Hour).Unix()
+	chat.tell(fields{"type": "notice", "code": "restart", "until": soon})
+	anna.see(says("The server restarts at "), `/\d/.test(document.getElementById('explanation').innerText)`)
+	chat.tell(fields{"type": "notice", "code": "maintenance", "until": soon})
+	anna.see(says("The chat closes at "))
+	for _, odd := range []fields{
+		{"type": "notice", "code": "none"}, {"type": "notice", "code": "restart", "until": time.Now().Add(-time.Minute).Unix()},
+		{"type": "notice", "code": "constructor", "until": soon}, {"type": "notice", "code": "restart"}, {"type": "notice"},
+	} {
+		chat.tell(fields{"type": "notice", "code": "restart", "until": soon})
+		anna.see(says("The server restarts at "))
+		chat.tell(odd)
+		anna.see(nothing)
+	}
+	chat.tell(fields{"type": "notice", "code": "restart", "until": time.Now().Add(2 * time.Second).Unix()})
+	anna.see(nothing) // by itself
+	chat.send(websocket.MessageText, []byte("still here"))
+	anna.see(last("stranger", "still here"))
+}
