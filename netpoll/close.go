@@ -101,7 +101,7 @@ func (c *Conn) empty() {
 	defer c.Unlock()
 	c.bits.And(^uint32(holding))
 	if s := c.spilled(); s != nil {
-		s.held, s.attached = nil, nil
+		s.held = nil
 		c.dropSpillLocked(s)
 	}
 	if c.has(isCoded) {

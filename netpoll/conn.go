@@ -47,8 +47,7 @@ const (
 // spill is what a connection needs only now and then.
 type spill struct {
 	// Guarded by the write lock.
-	backlog  *buffer // nil: nothing waits; what it holds is as it goes to the socket
-	attached any     // read by the owner also without: only it changes this
+	backlog *buffer // nil: nothing waits; what it holds is as it goes to the socket
 
 	// Owned by the worker.
 	held any
@@ -56,14 +55,21 @@ type spill struct {
 
 var spills = sync.Pool{New: func() any { return new(spill) }}
 
-// A chunk is a block of connections of one worker: exactly the allocator's size
-// class of 8 KiB, so that none of it is lost.
+// A chunk is a block of connections of one worker: exactly what the allocator's size
+// class of 8 KiB has room for, so that none of it is lost. Before what has pointers,
+// and is larger than 512 bytes, the allocator keeps a word of its own in it.
 const (
 	chunkBits     = 8
 	chunkSlots    = 1<<chunkBits - chunkReserved
 	chunkReserved = 6 // slot numbers whose place the header takes
 	stripes       = 16
+
+	allocatorWord = 8
+	chunkSize     = 8192 - allocatorWord
 )
+
+// Places is how many connections live together, see [Conn.Beside].
+const Places = chunkSlots
 
 type chunk struct {
 	worker *Worker
@@ -72,17 +78,18 @@ type chunk struct {
 	next   uint32 // free slots: index+1 of the first, chained through Conn.opened
 	_      [4]byte
 	yield  func(*sync.Mutex) // nil but under a Scheduler
+	beside atomic.Value
+	_      [8]byte
 	locks  [stripes]sync.Mutex
-	_      [chunkReserved*32 - 32 - stripes*8]byte
 	conns  [chunkSlots]Conn
 }
 
 // The chunk fills its size class exactly and the header its slots, or this does
 // not compile.
 var (
-	_ [8192 - unsafe.Sizeof(chunk{})]struct{}
-	_ [unsafe.Sizeof(chunk{}) - 8192]struct{}
-	_ [unsafe.Offsetof(chunk{}.conns) - chunkReserved*unsafe.Sizeof(Conn{})]struct{}
+	_ [chunkSize - unsafe.Sizeof(chunk{})]struct{}
+	_ [unsafe.Sizeof(chunk{}) - chunkSize]struct{}
+	_ [unsafe.Offsetof(chunk{}.conns) + allocatorWord - chunkReserved*unsafe.Sizeof(Conn{})]struct{}
 )
 
 func (c *Conn) slot() uint32 { return c.bits.Load() >> slotShift }
@@ -90,7 +97,7 @@ func (c *Conn) slot() uint32 { return c.bits.Load() >> slotShift }
 // chunk finds the block that c is part of from its place in it, which saves a
 // pointer a connection.
 func (c *Conn) chunk() *chunk {
-	return (*chunk)(unsafe.Add(unsafe.Pointer(c), -int(c.slot())*int(unsafe.Sizeof(Conn{}))))
+	return (*chunk)(unsafe.Add(unsafe.Pointer(c), allocatorWord-int(c.slot())*int(unsafe.Sizeof(Conn{}))))
 }
 
 // Worker returns the worker that owns c.
@@ -202,17 +209,13 @@ func (c *Conn) Hold(v any) {
 	c.bits.Or(holding)
 }
 
-// Attach keeps v, which is not nil, with c until after Handler.Closed, for c's
-// owner and for all who hold c's write lock. Owner only, holding the lock.
-func (c *Conn) Attach(v any) { c.spillLocked().attached = v }
-
-// Attached returns what was attached, nil if nothing. The caller is c's owner or
-// holds c's write lock.
-func (c *Conn) Attached() any {
-	if s := c.spilled(); s != nil {
-		return s.attached
-	}
-	return nil
+// Beside is where the handler may keep, at once, what it has of the [Places]
+// connections that live together with c, c being the one at that place; a pointer and
+// a header for each of them would cost more than many need. It is empty until the
+// owner stores something, and again when the last of them is gone. Who reads what
+// there is of c holds its write lock or is its owner.
+func (c *Conn) Beside() (v *atomic.Value, place int) {
+	return &c.chunk().beside, int(c.slot()) - chunkReserved
 }
 
 // Backlogged tells whether something waits for c. The caller holds c's write
@@ -251,7 +254,7 @@ func (c *Conn) spillLocked() *spill {
 
 // dropSpillLocked gives s back when nothing is in it.
 func (c *Conn) dropSpillLocked(s *spill) {
-	if s.backlog == nil && s.attached == nil && !c.has(holding) {
+	if s.backlog == nil && !c.has(holding) {
 		c.setSpillLocked(nil)
 		*s = spill{}
 		spills.Put(s)

@@ -17,8 +17,8 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Conn{}); n != 32 {
 		t.Errorf("a Conn has %d bytes, want 32", n)
 	}
-	if n := unsafe.Sizeof(chunk{}); n != 8192 {
-		t.Errorf("a chunk has %d bytes, want 8192", n)
+	if n := unsafe.Sizeof(chunk{}); n != 8184 {
+		t.Errorf("a chunk has %d bytes, want 8184", n)
 	}
 }
 

@@ -14,9 +14,9 @@ type Detached struct {
 	Unsent []byte // the backlog, sealed if there is a codec: to be written before all else
 
 	// Of the handler's.
-	Held, Attached any
-	State          uint16
-	Key, Rate      uint32
+	Held      any
+	State     uint16
+	Key, Rate uint32
 
 	// Ages in milliseconds, as of the worker that gives and of the one that takes:
 	// since bytes last arrived, since it was accepted, and since the socket last
@@ -66,7 +66,6 @@ func (c *Conn) Describe() Detached {
 	c.Lock()
 	defer c.Unlock()
 	if s := c.spilled(); s != nil {
-		d.Attached = s.attached
 		if s.backlog != nil {
 			d.Unsent = append(d.Unsent, s.backlog.waiting()...)
 			d.Unmoved = w.now - s.backlog.progress
@@ -145,9 +144,6 @@ func (c *Conn) restore(d *Detached) {
 	}
 	c.Lock()
 	defer c.Unlock()
-	if d.Attached != nil {
-		c.Attach(d.Attached)
-	}
 	if d.Closing {
 		c.bits.Or(closing)
 	}

@@ -127,7 +127,7 @@ func (h *handler) tokenLocked(c *netpoll.Conn, r *rich, n uint32) []byte {
 	if !ok {
 		return nil
 	}
-	r.resumable.Store(n)
+	r.told.mark(n, toldResumable, true)
 	return h.newToken(id, side, own, r.holder)
 }
 
@@ -174,7 +174,7 @@ func (r *breaks) endOf(person *rich) {
 	if person == nil {
 		return
 	}
-	if k := person.kept.Swap(nil); k != nil {
+	if k := person.forgetKept(); k != nil {
 		r.lock()
 		r.forget(k)
 		r.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 //	    │ both have said resend                      ▼ │ lost     │ their time is over, next,
 //	    └──────────────── returning ◄── resume ──────┘ ┘          ▼ stop: the pair's end
 //
-// From the break until a side's own resend its chat is thrown away: muted holds the
-// number of the pairing for which. It is set before the table names another seat,
+// From the break until a side's own resend its chat is thrown away: toldMuted, of the
+// pairing it was told of last. It is set before the table names another seat,
 // and looked at under the partner's write lock after the table was asked, so nothing
 // of before the break is written to who comes back (I7).
 
@@ -22,7 +22,7 @@ import (
 // kept, and c is to leave the table as usual.
 func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	s, r, own := h.server, richOf(c), seatOf(c)
-	if r == nil || r.resumable.Load() == 0 || r.resumable.Load() != s.pairs.Number(own) || h.rules.MaxAway == 0 {
+	if r == nil || !r.told.marked(s.pairs.Number(own), toldResumable) || h.rules.MaxAway == 0 {
 		return false
 	}
 	now := h.worker.Now()
@@ -47,7 +47,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	}
 	s.breaks.pairs[k.id] = k
 	k.exchange.Break(side)
-	k.sides[side] = keptSide{place: place, holder: r.holder, wishes: r.wishes, away: a}
+	k.sides[side] = keptSide{place: place, holder: r.holder, wishes: r.wishes(), away: a}
 	if a.attributed = has(c, attributed); a.attributed {
 		a.key = c.Key
 		clearFlag(c, attributed) // it goes on counting
@@ -84,7 +84,7 @@ func (h *handler) tellSide(k *kept, side int, notice func(dst []byte, n uint32) 
 // keptOf is what is kept of the pair of r, who sits at own, from now on at least,
 // and which side they are. Nil: they are no pair any more. The lock is held.
 func (r *breaks) keptOf(person *rich, own seat) (*kept, int) {
-	if k := person.kept.Load(); k != nil && !k.over && k.sideAt(own) >= 0 {
+	if k := person.kept(); k != nil && !k.over && k.sideAt(own) >= 0 {
 		return k, k.sideAt(own)
 	}
 	id, side, ok := r.idOf(own)
@@ -99,7 +99,7 @@ func (r *breaks) keptOf(person *rich, own seat) (*kept, int) {
 		return nil, 0
 	}
 	k := &kept{id: id}
-	k.sides[side] = keptSide{place: own, holder: person.holder, wishes: person.wishes}
+	k.sides[side] = keptSide{place: own, holder: person.holder, wishes: person.wishes()}
 	k.sides[1-side].place = other
 	return k, side
 }
@@ -123,20 +123,18 @@ func (h *handler) mute(place, own seat, k *kept) {
 	if i := k.sideAt(place); i >= 0 {
 		k.sides[i].holder = r.holder
 	}
-	r.muted.Store(s.pairs.Number(place))
-	r.kept.Store(k)
+	r.told.mark(s.pairs.Number(place), toldMuted, true)
+	r.keepLocked(k)
 }
 
 // discards tells whether what c says is thrown away: its partner is away, or is
 // coming back. It stands in its client's ring.
 func (t *turn) discards() bool {
-	muted := t.rich.muted.Load()
-	return muted != 0 && muted == t.h.server.pairs.Number(seatOf(t.c))
+	return t.rich.told.marked(t.h.server.pairs.Number(seatOf(t.c)), toldMuted)
 }
 
 // counts tells whether c's client counts what is delivered, so that it needs to be
 // told of nothing that is not.
 func (t *turn) counts() bool {
-	n := t.rich.resumable.Load()
-	return n != 0 && n == t.h.server.pairs.Number(seatOf(t.c))
+	return t.rich.told.marked(t.h.server.pairs.Number(seatOf(t.c)), toldResumable)
 }

@@ -21,8 +21,7 @@ func (r *breaks) queues() [2]*list.List { return [...]*list.List{&r.shown, &r.hi
 func (r *breaks) carried(person *rich, own seat) (*kept, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := person.resumable.Load()
-	if k := person.kept.Load(); (k == nil || k.over) && (n == 0 || n != r.server.pairs.Number(own)) {
+	if k := person.kept(); (k == nil || k.over) && !person.told.marked(r.server.pairs.Number(own), toldResumable) {
 		return nil, 0
 	}
 	return r.keptOf(person, own)
@@ -65,7 +64,10 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 	}
 	for n, c := range i.carries {
 		if c.traits != nil && c.traits.pair != nil {
-			richOf(i.conns[n]).kept.Store(r.pairs[resume.ID(c.traits.pair)])
+			conn := i.conns[n]
+			conn.Lock()
+			richOf(conn).keepLocked(r.pairs[resume.ID(c.traits.pair)])
+			conn.Unlock()
 		}
 	}
 }

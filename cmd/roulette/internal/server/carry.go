@@ -46,7 +46,7 @@ type unparsed struct {
 
 // traits are what is kept of a rich client besides, with ages in milliseconds.
 type traits struct {
-	told           told
+	told           uint64 // upTo
 	can            uint64
 	online         uint32
 	typingAge      uint32
@@ -114,7 +114,7 @@ func (k *carry) append(dst []byte) []byte {
 		w.bool(u.promised)
 	}
 	if p := k.traits; p != nil {
-		w.uints(uint64(p.told), p.can)
+		w.uints(p.told, p.can)
 		w.uints(uint64(p.online), uint64(p.typingAge), uint64(p.onlineAge), uint64(p.spokeAge), uint64(p.partedAge))
 		w.bool(p.again)
 		w.bool(p.typing)
@@ -167,7 +167,7 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 		k.unparsed = &unparsed{decoder: r.bytes(math.MaxInt32), age: r.uint32(), limit: uint32(r.uint(math.MaxInt32)), promised: r.bool()}
 	}
 	if sections&hasTraits != 0 {
-		k.traits = &traits{told: told(r.uint(math.MaxUint64)), can: r.uint(math.MaxUint16),
+		k.traits = &traits{told: r.uint(math.MaxUint64 >> toldShift), can: r.uint(math.MaxUint16),
 			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
 			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), sought: r.bool(),
 			resumable: r.uint32(), holder: r.uint(math.MaxUint64),

@@ -47,7 +47,7 @@ func (t *turn) control(payload []byte) bool {
 		default:
 			row.obey(t, cmd)
 		}
-		t.rich.begun = true
+		t.rich.said.set(saidRecord, true)
 		return true
 	})
 	return t.end.why == goesOn
@@ -70,24 +70,25 @@ func (t *turn) next(cmd record.Command) {
 	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(seatOf(c)) {
 		return
 	}
-	r.sought = true
+	r.said.set(saidNext, true)
 	c.Lock()
-	r.wish(cmd)
+	r.wishOf(cmd)
 	c.Unlock()
-	r.typing = false
+	r.said.set(saysTyping, false)
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes)
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes())
 	h.apply(partner{here: c}, &change, byNext)
 }
 
-// wish takes over the wishes of a next; those that it does not name stay.
-func (r *rich) wish(cmd record.Command) {
+// wishOf takes over the wishes of a next; those that it does not name stay. Worker
+// only, holding the lock.
+func (r *rich) wishOf(cmd record.Command) {
 	if !cmd.HasInterests && !cmd.HasLanguages && !cmd.HasTable {
 		return
 	}
 	var w pairing.Wishes // another one: the table holds the last
-	if r.wishes != nil {
-		w = *r.wishes
+	if last := r.wishes(); last != nil {
+		w = *last
 	}
 	if cmd.HasInterests {
 		w.Interests = cmd.Interests
@@ -98,16 +99,16 @@ func (r *rich) wish(cmd record.Command) {
 	if cmd.HasTable {
 		w.Table = cmd.Table
 	}
-	r.wishes = nil
+	r.wish(nil)
 	if len(w.Interests) > 0 || len(w.Languages) > 0 || w.Table != "" {
-		r.wishes = &w
+		r.wish(&w)
 	}
 }
 
 // stop has c leave its partner or the pool.
 func (t *turn) stop(record.Command) {
 	h, c := t.h, t.c
-	t.rich.typing = false
+	t.rich.said &^= saysTyping
 	t.writeBack() // before what follows
 	change := h.server.pairs.Stop(seatOf(c), h.worker.Now())
 	h.apply(partner{here: c}, &change, byStop)
@@ -119,9 +120,9 @@ func (t *turn) typing(cmd record.Command) {
 	if cmd.On {
 		r.typingSince = now
 	}
-	if cmd.On == r.typing {
+	if cmd.On == r.said.has(saysTyping) {
 		return
 	}
-	r.typing = cmd.On
+	r.said.set(saysTyping, cmd.On)
 	t.h.tellTyping(t.c, cmd.On)
 }

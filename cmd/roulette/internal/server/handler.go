@@ -267,6 +267,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 	}
 	h.releaseHeld(c)
 	h.releaseAddress(c)
+	forgetRich(c)
 }
 
 // releaseHeld gives back what c holds of an unfinished read.

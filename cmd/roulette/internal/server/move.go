@@ -77,7 +77,7 @@ func (h *handler) describe() (carries []*carry, err error) {
 	h.worker.All(func(c *netpoll.Conn) {
 		k := &carry{id: c.ID(), conn: c.Describe()}
 		k.conn.Rate = limit.Portable(k.conn.Rate, now)
-		k.conn.Codec, k.conn.Attached, k.conn.Held = nil, nil, nil
+		k.conn.Codec, k.conn.Held = nil, nil
 		if has(c, attributed) {
 			k.network = h.server.addresses.Network(c.Key)
 		}
@@ -244,10 +244,12 @@ func (h *handler) attach(k *carry) *netpoll.Conn {
 		p.since, p.promised = now-u.age, u.promised
 		d.Held = p
 	}
-	if t := k.traits; t != nil && k.standing != nil {
-		d.Attached = t.rich(k.standing.Life, now)
-	}
 	c, err := h.worker.Settle(d, func(_ netpoll.Handler, c *netpoll.Conn) {
+		if t := k.traits; t != nil && k.standing != nil {
+			c.Lock()
+			t.restore(newRichLocked(c), k.standing.Life, now)
+			c.Unlock()
+		}
 		h.gauge(c, 1)
 		if has(c, attributed) {
 			h.server.addresses.Readmit(c.Key, k.network)
@@ -264,27 +266,38 @@ func (h *handler) attach(k *carry) *netpoll.Conn {
 
 // traits describes a rich client.
 func (r *rich) traits(now uint32) *traits {
-	t := &traits{told: r.told, can: uint64(r.can), online: r.online.Load(),
-		typing: r.typing, begun: r.begun, greeted: r.greeted, wishes: r.wishes,
+	t := &traits{told: r.told.upTo(), can: uint64(r.can &^ greeted), online: r.online.Load(),
+		typing: r.said.has(saysTyping), begun: r.said.has(saidRecord), greeted: r.greeted(), wishes: r.wishes(),
 		typingAge: now - r.typingSince, onlineAge: now - r.onlineAt, spokeAge: now - r.spoke}
-	t.holder, t.resumable, t.sought, t.muted = r.holder, r.resumable.Load(), r.sought, r.muted.Load()
+	t.holder, t.sought = r.holder, r.said.has(saidNext)
+	if n := r.told.number(); r.told.marked(n, toldResumable) {
+		t.resumable = n
+	}
+	if n := r.told.number(); r.told.marked(n, toldMuted) {
+		t.muted = n
+	}
 	if r.parted != 0 {
 		t.again, t.partedAge = true, now-r.parted
 	}
 	return t
 }
 
-// rich is the inverse of traits.
-func (t *traits) rich(life pairing.Life, now uint32) *rich {
-	r := &rich{life: life, told: t.told, can: record.Can(t.can),
-		typing: t.typing, begun: t.begun, greeted: t.greeted, wishes: t.wishes,
-		typingSince: now - t.typingAge, onlineAt: now - t.onlineAge, spoke: now - t.spokeAge}
+// restore is the inverse of traits; the caller holds the lock.
+func (t *traits) restore(r *rich, life pairing.Life, now uint32) {
+	r.life, r.can, r.holder = life, record.Can(t.can), t.holder
+	if t.greeted {
+		r.can |= greeted
+	}
+	r.typingSince, r.onlineAt, r.spoke = now-t.typingAge, now-t.onlineAge, now-t.spokeAge
 	r.online.Store(t.online)
-	r.holder, r.sought = t.holder, t.sought
-	r.resumable.Store(t.resumable)
-	r.muted.Store(t.muted)
+	r.told.advance(t.told)
+	r.told.mark(t.resumable, toldResumable, t.resumable != 0)
+	r.told.mark(t.muted, toldMuted, t.muted != 0)
+	r.said.set(saysTyping, t.typing)
+	r.said.set(saidRecord, t.begun)
+	r.said.set(saidNext, t.sought)
+	r.wish(t.wishes)
 	if t.again {
 		r.parted = max(now-t.partedAge, 1)
 	}
-	return r
 }

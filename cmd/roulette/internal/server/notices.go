@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"roulette/frame"
@@ -10,23 +11,66 @@ import (
 )
 
 // told is how far a rich client has been told of its pairings: 2n if of the n-th
-// that it has begun, 2n+1 if of the n-th that it is over. It only grows. (Notices
+// that it has begun, 2n+1 if of the n-th that it is over. That only grows. (Notices
 // of a client's pairings are written by whichever worker changed the table, so
-// they may come late and out of order; the pair numbers put them right.)
-type told uint64
+// they may come late and out of order; the pair numbers put them right.) With it
+// goes what holds for that pairing and no other. Changed under the connection's
+// write lock, read also without.
+type told struct{ bits atomic.Uint64 }
+
+const (
+	toldMuted     = 1 << iota // the chat is thrown away until the client's resend
+	toldResumable             // it can be resumed
+
+	toldShift = iota
+)
+
+// upTo is the count above.
+func (t *told) upTo() uint64 { return t.bits.Load() >> toldShift }
 
 // begun tells whether the client knows of its n-th pairing.
-func (t told) begun(n uint32) bool { return t >= told(n)<<1 }
+func (t *told) begun(n uint32) bool { return t.upTo() >= uint64(n)<<1 }
 
 // over tells whether the client knows that its n-th pairing is over.
-func (t told) over(n uint32) bool { return t > told(n)<<1 }
+func (t *told) over(n uint32) bool { return t.upTo() > uint64(n)<<1 }
 
 // tell notes that the client is told of its n-th pairing.
-func (t *told) tell(n uint32) { *t = max(*t, told(n)<<1) }
+func (t *told) tell(n uint32) { t.advance(uint64(n) << 1) }
 
 // end notes that the client is told of the end of its n-th pairing, or has ended
 // it itself.
-func (t *told) end(n uint32) { *t = max(*t, told(n)<<1|1) }
+func (t *told) end(n uint32) { t.advance(uint64(n)<<1 | 1) }
+
+func (t *told) advance(to uint64) {
+	switch from := t.upTo(); {
+	case from >= to:
+	case from>>1 == to>>1:
+		t.bits.Store(to<<toldShift | t.bits.Load()&(1<<toldShift-1))
+	default:
+		t.bits.Store(to << toldShift)
+	}
+}
+
+// mark notes, or no longer, what bits say of the n-th pairing, of which the client
+// has been told.
+func (t *told) mark(n uint32, bits uint64, on bool) {
+	switch old := t.bits.Load(); {
+	case old>>(toldShift+1) != uint64(n):
+	case on:
+		t.bits.Store(old | bits)
+	default:
+		t.bits.Store(old &^ bits)
+	}
+}
+
+// marked tells whether that was noted of the n-th pairing, which is not the 0th.
+func (t *told) marked(n uint32, bits uint64) bool {
+	now := t.bits.Load()
+	return n != 0 && now>>(toldShift+1) == uint64(n) && now&bits != 0
+}
+
+// number is that of the pairing which the client was told of last.
+func (t *told) number() uint32 { return uint32(t.upTo() >> 1) }
 
 // noticeLocked writes a control message to c, which is locked. No sender's
 // reading pauses for it: what the server says on its own account is bounded by
@@ -78,10 +122,10 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, false, nil, nil, nil))
 	}
 	r.told.end(n)
-	r.kept.Store(nil)
+	r.forgetKept()
 	r.part(why, h.worker.Now())
 	reason := why.told
-	if reason == record.LeftClosed && !r.greeted {
+	if reason == record.LeftClosed && !r.greeted() {
 		reason = record.LeftDisconnected
 	}
 	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, reason))
@@ -126,7 +170,7 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 func (h *handler) tellWaitingLocked(c *netpoll.Conn, r *rich) {
 	var alone bool
 	var patience time.Duration
-	if r.greeted {
+	if r.greeted() {
 		h.tellPeopleLocked(c, r)
 		alone = h.server.people() == 1
 		patience = time.Duration(h.server.pairs.Patience(seatOf(c), h.worker.Now())) * time.Millisecond

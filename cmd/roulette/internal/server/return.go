@@ -20,7 +20,7 @@ const (
 // resume brings c's client back to the pair that its token names.
 func (t *turn) resume(cmd record.Command) {
 	h, own := t.h, seatOf(t.c)
-	if t.rich.sought || h.server.pairs.Number(own) != 0 {
+	if t.rich.said.has(saidNext) || h.server.pairs.Number(own) != 0 {
 		t.refuseRecord(record.ErrTooLate)
 		return
 	}
@@ -104,11 +104,11 @@ func (r *breaks) find(token resume.Token) *kept {
 		return nil
 	}
 	k, _ := r.keptOf(person, token.Seat)
-	if k == nil || person.resumable.Load() != r.server.pairs.Number(token.Seat) {
+	if k == nil || !person.told.marked(r.server.pairs.Number(token.Seat), toldResumable) {
 		return nil
 	}
 	r.pairs[k.id] = k
-	person.kept.Store(k)
+	person.keepLocked(k)
 	return k
 }
 
@@ -158,12 +158,11 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	c.Lock()
 	n := s.pairs.Number(last.place)
 	r.told.tell(n) // what follows is no news
-	r.muted.Store(n)
-	r.resumable.Store(n)
-	r.kept.Store(k)
+	r.told.mark(n, toldMuted|toldResumable, true)
+	r.keepLocked(k)
 	r.holder = last.holder
 	if last.wishes != nil {
-		r.wishes = last.wishes
+		r.wish(last.wishes)
 	}
 	s.pairs.Leave(own, now)
 	r.life, _ = s.pairs.Move(last.place, own, now)
@@ -176,11 +175,11 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 			r.life = s.pairs.Enter(own, false)
 		}
 		r.told.end(n)
-		r.muted.Store(0)
-		r.kept.Store(nil)
+		r.told.mark(n, toldMuted, false)
+		r.forgetKept()
 	}
 	c.Unlock()
-	k.sides[side] = keptSide{place: own, holder: r.holder, wishes: r.wishes}
+	k.sides[side] = keptSide{place: own, holder: r.holder, wishes: r.wishes()}
 	switch {
 	case last.away != nil:
 		h.counters.AwayDuration.Observe(int64(now-last.away.since) * 1e6)
@@ -206,8 +205,8 @@ func (h *handler) takeOver(last keptSide) {
 		if c == nil || !isRich(c) {
 			return
 		}
-		if r := richOf(c); r.holder == last.holder && r.kept.Load() != nil {
-			r.kept.Store(nil)
+		if r := richOf(c); r.holder == last.holder && r.kept() != nil {
+			r.forgetKept()
 			w.Handler().(*handler).end(c, takenOver)
 		}
 	}
@@ -257,7 +256,7 @@ func (t *turn) have(cmd record.Command) {
 // other's.
 func (t *turn) synced(cmd record.Command) {
 	h, s, own := t.h, t.h.server, seatOf(t.c)
-	k := t.rich.kept.Load()
+	k := t.rich.kept()
 	if k == nil {
 		return
 	}
@@ -278,7 +277,7 @@ func (t *turn) synced(cmd record.Command) {
 // resend notes that c's client begins again: what follows is relayed.
 func (t *turn) resend(cmd record.Command) {
 	h, s, own := t.h, t.h.server, seatOf(t.c)
-	k := t.rich.kept.Load()
+	k := t.rich.kept()
 	if k == nil {
 		return
 	}
@@ -292,7 +291,9 @@ func (t *turn) resend(cmd record.Command) {
 		t.refuseRecord(record.ErrOutOfTurn)
 		return
 	}
-	t.rich.muted.Store(0)
+	t.c.Lock()
+	t.rich.told.mark(s.pairs.Number(own), toldMuted, false)
+	t.c.Unlock()
 	h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
 		return record.AppendResend(dst, n, cmd.From, cmd.Lost)
 	})

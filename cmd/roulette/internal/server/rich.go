@@ -5,39 +5,117 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"sync/atomic"
+	"unsafe"
 
 	"roulette/frame/record"
 	"roulette/netpoll"
 	"roulette/pairing"
 )
 
-// rich is what is kept of a client that speaks roulette.v1, attached to its
-// connection.
+// rich is what is kept of a client that speaks roulette.v1: 48 bytes, in a place
+// beside its connection.
 type rich struct {
+	// Changed under the connection's write lock; read by the worker also without.
+	told  told
+	extra atomic.Pointer[extra] // nil: nothing
+
+	// Set by the worker under the write lock.
+	holder uint64 // of the tokens of this person
+
 	// Guarded by the connection's write lock.
-	told   told
 	parted uint32 // Worker.Now when its last pairing ended so that again is possible; 0: it is not
 
 	// Atomic.
-	online    atomic.Uint32 // the number that it was told last
-	resumable atomic.Uint32 // the latest of its pairings that can be resumed; 0: none could
-	muted     atomic.Uint32 // the pairing whose chat is thrown away until its resend; 0: none
-	kept      atomic.Pointer[kept]
+	online atomic.Uint32 // the number that it was told last
 
 	// Owned by the worker.
 	typingSince uint32 // Worker.Now
 	onlineAt    uint32 // Worker.Now when it was told the number
 	spoke       uint32 // Worker.Now when its page last sent anything
-	typing      bool   // the partner was told that this client is typing
-	begun       bool   // there was a record, so hello is too late
-	sought      bool   // there was a next, so resume is too late
 
 	// Set by the worker under the write lock.
-	wishes  *pairing.Wishes // nil: none
-	holder  uint64          // of the tokens of this person
-	can     record.Can
-	greeted bool // it has said hello
-	life    pairing.Life
+	can  record.Can // and greeted
+	life pairing.Life
+
+	// Owned by the worker.
+	said said
+}
+
+// It fills its share of its block, or this does not compile.
+var _ [48 - unsafe.Sizeof(rich{})]struct{}
+
+// greeted stands beside what a client can: it has said hello.
+const greeted record.Can = 1 << 15
+
+var _ [greeted - 1 - record.CanAll]struct{} // no ability has that bit
+
+func (r *rich) greeted() bool { return r.can&greeted != 0 }
+
+// said is what a client has said so far, as bits.
+type said uint8
+
+const (
+	saysTyping said = 1 << iota // and its partner was told
+	saidRecord                  // anything, so hello is too late
+	saidNext                    // so resume is too late
+)
+
+func (s said) has(bit said) bool { return s&bit != 0 }
+
+func (s *said) set(bit said, on bool) {
+	if *s &^= bit; on {
+		*s |= bit
+	}
+}
+
+// extra is what a rich client has only now and then. Changed like rich.told.
+type extra struct {
+	wishes *pairing.Wishes // nil: none
+	kept   atomic.Pointer[kept]
+}
+
+// wishes are what the client is looking for, nil: nothing in particular. The caller
+// is the worker, or holds the lock.
+func (r *rich) wishes() *pairing.Wishes {
+	if e := r.extra.Load(); e != nil {
+		return e.wishes
+	}
+	return nil
+}
+
+// wish sets the wishes. Worker only, holding the lock.
+func (r *rich) wish(w *pairing.Wishes) {
+	if w != nil || r.extra.Load() != nil {
+		r.extraLocked().wishes = w
+	}
+}
+
+// kept is what is kept of its pair, if that has had a break.
+func (r *rich) kept() *kept {
+	if e := r.extra.Load(); e != nil {
+		return e.kept.Load()
+	}
+	return nil
+}
+
+// keepLocked sets it. The lock is held.
+func (r *rich) keepLocked(k *kept) { r.extraLocked().kept.Store(k) }
+
+// forgetKept ends it, and returns what it was.
+func (r *rich) forgetKept() *kept {
+	if e := r.extra.Load(); e != nil {
+		return e.kept.Swap(nil)
+	}
+	return nil
+}
+
+func (r *rich) extraLocked() *extra {
+	e := r.extra.Load()
+	if e == nil {
+		e = new(extra)
+		r.extra.Store(e)
+	}
+	return e
 }
 
 const (
@@ -50,31 +128,59 @@ const (
 	onlinePerSecond = 2_000
 )
 
-// newRich returns the state of a new client, and its session, a name that only
-// it knows.
-func newRich(life pairing.Life) (r *rich, session string) {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return &rich{life: life, holder: binary.BigEndian.Uint64(b[8:])}, base64.RawURLEncoding.EncodeToString(b[:])
-}
+// riches are the rich clients among connections that live together.
+type riches [netpoll.Places]rich
 
 // openRich makes c a rich client, idle.
 func (h *handler) openRich(c *netpoll.Conn) {
-	r, session := newRich(h.server.pairs.Enter(seatOf(c), false))
+	var session [16]byte         // a name that only it knows
+	_, _ = rand.Read(session[:]) // never fails
+	life := h.server.pairs.Enter(seatOf(c), false)
 	online := h.server.connections()
+	c.Lock()
+	r := newRichLocked(c)
+	r.life, r.holder = life, binary.BigEndian.Uint64(session[8:])
 	r.online.Store(uint32(online))
 	r.onlineAt = h.worker.Now()
-	c.Lock()
-	c.Attach(r)
-	h.noticeLocked(c, record.AppendHello(h.notice[:0], session, online, h.rules.MaxMessageSize))
+	h.noticeLocked(c, record.AppendHello(h.notice[:0], base64.RawURLEncoding.EncodeToString(session[:]), online, h.rules.MaxMessageSize))
 	c.Unlock()
 }
 
+// newRichLocked is the state of c, which is locked and becomes a rich client. Worker
+// only.
+func newRichLocked(c *netpoll.Conn) *rich {
+	beside, place := c.Beside()
+	all, _ := beside.Load().(*riches)
+	if all == nil {
+		all = new(riches)
+		beside.Store(all)
+	}
+	all[place] = rich{}
+	return &all[place]
+}
+
 // richOf is the state of c, nil if c is no rich client. The caller is on c's
-// worker, or holds c's write lock and touches only what that guards.
+// worker, or holds c's write lock and touches only what that guards. Its life is 0
+// in the moment between c's upgrade and its entry, and once it is closed.
 func richOf(c *netpoll.Conn) *rich {
-	r, _ := c.Attached().(*rich)
-	return r
+	if kindOf(c) != richKind {
+		return nil
+	}
+	beside, place := c.Beside()
+	all, _ := beside.Load().(*riches)
+	if all == nil {
+		return nil
+	}
+	return &all[place]
+}
+
+// forgetRich leaves nothing of c, which is closed, to whoever has its place next.
+func forgetRich(c *netpoll.Conn) {
+	if r := richOf(c); r != nil {
+		c.Lock()
+		*r = rich{}
+		c.Unlock()
+	}
 }
 
 // tellTyping tells c's partner, if it is a rich client with nothing better to
@@ -96,8 +202,8 @@ func (h *handler) tellTyping(c *netpoll.Conn, on bool) {
 // stopsTyping: c has sent a message, so it types no more. The record goes before
 // the message.
 func (h *handler) stopsTyping(c *netpoll.Conn, r *rich) {
-	if r.typing {
-		r.typing = false
+	if r.said.has(saysTyping) {
+		r.said.set(saysTyping, false)
 		h.tellTyping(c, false)
 	}
 }
@@ -105,8 +211,8 @@ func (h *handler) stopsTyping(c *netpoll.Conn, r *rich) {
 // sweepRich looks at what is due of a rich client.
 func (h *handler) sweepRich(c *netpoll.Conn) {
 	r, now := richOf(c), h.worker.Now()
-	if r.typing && now-r.typingSince >= typingExpires {
-		r.typing = false
+	if r.said.has(saysTyping) && now-r.typingSince >= typingExpires {
+		r.said.set(saysTyping, false)
 		h.tellTyping(c, false)
 	}
 	connections := uint32(h.server.poller.Count())

@@ -8,12 +8,12 @@ import (
 // hello agrees on what both can.
 func (t *turn) hello(cmd record.Command) {
 	h, r := t.h, t.rich
-	if r.begun {
+	if r.said.has(saidRecord) {
 		t.refuseRecord(record.ErrLateHello)
 		return
 	}
 	t.c.Lock()
-	r.can, r.greeted = cmd.Can&record.CanAll, true
+	r.can = cmd.Can&record.CanAll | greeted
 	if h.rules.MaxAway == 0 {
 		r.can &^= record.CanResume
 	}
@@ -29,7 +29,7 @@ func (t *turn) hello(cmd record.Command) {
 
 // terms are what a client is told that has said hello.
 func (h *handler) terms(r *rich) record.Terms {
-	terms := record.Terms{Can: r.can, Heartbeat: h.rules.PingInterval, Hidden: h.rules.HiddenTimeout}
+	terms := record.Terms{Can: r.can &^ greeted, Heartbeat: h.rules.PingInterval, Hidden: h.rules.HiddenTimeout}
 	if r.can&record.CanPeople != 0 {
 		terms.People = h.server.people()
 		r.online.Store(uint32(terms.People))
@@ -152,7 +152,7 @@ func (t *turn) again(cmd record.Command) {
 		return
 	}
 	t.writeBack()
-	reunion := pairs.Again(seatOf(c), now, r.wishes)
+	reunion := pairs.Again(seatOf(c), now, r.wishes())
 	switch {
 	case reunion.Met:
 		h.matched(reunion.Match, partner{})

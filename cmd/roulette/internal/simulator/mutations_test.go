@@ -151,7 +151,7 @@ var mutations = []mutation{
 
 	// server: records.
 	{"left is sent twice", "cmd/roulette/internal/server/notices.go",
-		"	r.told.end(n)\n	r.kept", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	r.kept"},
+		"	r.told.end(n)\n	r.forgetKept", "	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, why.told))\n	r.forgetKept"},
 	{"left is not sent", "cmd/roulette/internal/server/notices.go",
 		"	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, reason))\n", ""},
 	{"paired comes after the first message", "cmd/roulette/internal/server/relay.go",
@@ -175,7 +175,7 @@ var mutations = []mutation{
 	{"half a request is lost when a connection moves", "cmd/roulette/internal/server/move.go",
 		"		d.Held = k.request\n", ""},
 	{"what a client was told is forgotten when it moves", "cmd/roulette/internal/server/move.go",
-		"life: life, told: t.told,", "life: life,"},
+		"	r.told.advance(t.told)\n", ""},
 	{"an address is not counted for who has moved", "cmd/roulette/internal/server/move.go",
 		"			h.server.addresses.Readmit(", "			func(uint32, limit.Network) {}("},
 	{"who ends is not counted when it has moved", "cmd/roulette/internal/server/move.go",
