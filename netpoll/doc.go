@@ -91,11 +91,13 @@
 //	       rate 4, slot+flags+state 4, pointer to the rest 8)
 //	0.8 B  its share of the chunk's header and of the write locks
 //	 16 B  the epoll callback (one method value)
-//	~29 B  its entry in easygo's map
+//	~30 B  its entry in easygo's map: 21 when its tables are full, 41 when all have
+//	       just been split (at 896 times a power of two, for each worker)
 //
 // and nothing else while it is idle: no goroutine, no timer, no buffer. What a
-// connection needs now and then (a backlog, a half-gathered message: 48 B and what it
-// is) hangs off one pointer and goes back to a pool. A codec costs 32 B and its own
+// connection needs now and then (a backlog, a half-gathered message: 24 B and what it
+// is) hangs off one pointer and goes back to a pool. What the
+// handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 32 B and its own
 // state.
 //
 // # Limitations
