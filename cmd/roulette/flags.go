@@ -86,7 +86,7 @@ type serveFlags struct {
 	DrainTime         time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long a shutdown may take (default ${default})."`
 	DrainGrace        time.Duration `live:"" group:"time" placeholder:"TIME" default:"0s" help:"How long a shutdown goes on serving new clients before that, for load balancers to notice that it is not ready (default ${default})."`
 
-	UpgradeFreeze time.Duration `live:"" group:"time" placeholder:"TIME" default:"2s" help:"How long a live upgrade may stop everybody before it is called off (default ${default})."`
+	UpgradeFreeze time.Duration `group:"time" placeholder:"TIME" default:"2s" help:"How long a live upgrade may stop everybody before it is called off (default ${default})."`
 
 	LogLevel  slog.Level `live:"" group:"log" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error (default ${default})."`
 	LogFormat string     `group:"log" placeholder:"FORMAT" enum:"text,json" default:"text" help:"text or json (default ${default})."`

@@ -122,7 +122,6 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		case <-hangups:
 			done := manager.reloading()
 			reload.run()
-			upgrade.freeze = c.UpgradeFreeze
 			done()
 		case <-upgrades:
 			upgrade.start(order{by: "SIGUSR2", tell: func(upgradeAnswer) {}})

@@ -64,7 +64,7 @@ func TestPanels(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"Overview", "Connections and closes by code", "TLS", "Pairing", "People", "Resume", "Nodes", "Safety", "Relay", "Backpressure", "Workers", "Descriptors and kernel", "Go runtime"}
+	want := []string{"Overview", "Connections and closes by code", "TLS", "Pairing", "People", "Resume", "Live upgrade", "Nodes", "Safety", "Relay", "Backpressure", "Workers", "Descriptors and kernel", "Go runtime"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("rows %q", rows)
 	}
