@@ -160,6 +160,9 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
 		return false
 	}
+	if !r.told.over(n) { // another worker is about to tell of the end, which comes first
+		return false
+	}
 	if news {
 		h.noticeLocked(c, record.AppendAgain(h.notice[:0], n))
 	}

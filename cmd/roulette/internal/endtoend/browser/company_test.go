@@ -63,9 +63,4 @@ func TestCompany(t *testing.T) {
 	ben.sees(state("chatting"))
 	ben.says("There you are")
 	anna.sees(lastLine("stranger", "There you are"))
-
-	// Whoever goes to another page may come back, for a while.
-	browsertest.Do(t, ben.tab, chromedp.Navigate("data:text/html,elsewhere"))
-	anna.sees(`document.getElementById('away').textContent === 'reconnecting…'`, `!document.getElementById('away').hidden`)
-	anna.sees(state("left"), lastNote("The stranger left."))
 }
