@@ -16,11 +16,6 @@ func (v visitor) clicks(selector string) {
 	browsertest.Do(v.t, v.tab, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// lastNote is the condition that the last line of the log is nobody's, with this text.
-func lastNote(text string) string {
-	return `((line) => line?.classList.contains('note') && line.textContent === "` + text + `")(document.getElementById('log').lastElementChild)`
-}
-
 // TestCompany: two who want to meet each other, and nobody else, do; who was left by
 // mistake can be had back; and who goes to another page has left.
 func TestCompany(t *testing.T) {
