@@ -10,6 +10,7 @@ import (
 
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/proxy"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/cmd/roulette/internal/server"
 	"roulette/frame/handshake"
 	"roulette/netpoll"
@@ -20,6 +21,7 @@ var flagGroups = []kong.Group{
 	{Key: "where", Title: "Where to listen"},
 	{Key: "tls", Title: "TLS"},
 	{Key: "cluster", Title: "Several nodes"},
+	{Key: "safety", Title: "Safety of strangers"},
 	{Key: "limits", Title: "Limits"},
 	{Key: "time", Title: "Time"},
 	{Key: "log", Title: "Logging"},
@@ -60,6 +62,9 @@ type serveFlags struct {
 	ClusterTLSKey      string   `name:"cluster-tls-key" group:"cluster" placeholder:"FILE" help:"The certificate's key, PEM."`
 	ClusterWorld       string   `group:"cluster" placeholder:"NAME" default:"main" help:"Nodes of one name belong together; it is a part of the NATS subjects (default ${default})."`
 	NodeName           string   `group:"cluster" placeholder:"NAME" help:"What operators see of this node; the default is the host's name."`
+
+	Safety    safety.Mode `group:"safety" placeholder:"MODE" default:"off" help:"off knows nobody and costs nothing. With on people can block and report each other: a browser keeps a cookie, so that nobody meets again whom they have blocked, and messages are stamped, so that no report can be forged. observe is on, but rules only log what they would do (default ${default})."`
+	PersonKey string      `group:"safety" placeholder:"FILE" help:"Secret that signs cookies and stamps, the same for all nodes; made if it is not there. The default is a file in the state folder; without one, people are known until the process ends."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`

@@ -116,6 +116,31 @@ func (c *serveFlags) resumeKeys() (*resume.Keys, error) {
 	return keys, nil
 }
 
+// personSecret is what people are known by: that of the file that is named, or that
+// stands among what outlives a restart; else it ends with the process. Nil: nobody is
+// known.
+func (c *serveFlags) personSecret() (*safety.Secret, error) {
+	if c.Safety == safety.Off {
+		return nil, nil
+	}
+	file := c.PersonKey
+	if file == "" {
+		dir, err := openStateDir(c.stateDir())
+		if err != nil {
+			return nil, fmt.Errorf("--state-dir: %w", err)
+		}
+		if dir == "" {
+			return nil, nil
+		}
+		file = filepath.Join(dir, "person.key")
+	}
+	secret, err := safety.LoadOrMakeSecret(file)
+	if err != nil {
+		return nil, fmt.Errorf("--person-key: %w", err)
+	}
+	return secret, nil
+}
+
 // openBans are the decisions among what outlives a restart; nil without a place for it.
 func (c *serveFlags) openBans(logger *slog.Logger) (*safety.Bans, error) {
 	dir, err := openStateDir(c.stateDir())

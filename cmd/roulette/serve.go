@@ -76,6 +76,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return fmt.Errorf("--state-dir: %w", err)
 	}
+	people, err := c.personSecret()
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -91,6 +95,9 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Cluster:    cluster.config,
 		Bans:       bans,
 		AdminHosts: c.AdminHosts,
+
+		Safety:       c.Safety,
+		PersonSecret: people,
 
 		SecurityContact: c.SecurityContact,
 	})

@@ -35,6 +35,14 @@
 // and an IPv6 network of more than 64 bits stands for its /64, which is one
 // subscriber's.
 //
+// # People and reports
+//
+// A [Person] is 16 bytes that tell somebody from others: the number of their browser's
+// cookie, or a keyed hash of their network. A [Report] is what somebody says of a
+// partner, with messages that the server has verified; whoever implements [Reports]
+// takes it. The server keeps neither messages nor who has met whom: a cookie is kept by
+// its browser, and so are messages, until they are reported.
+//
 // # Concurrency
 //
 // Any goroutine may call any method of [Bans]. A look-up takes a lock that is held

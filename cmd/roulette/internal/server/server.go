@@ -46,6 +46,13 @@ type Config struct {
 	Cluster *Cluster     // the nodes that it belongs to; nil: it is alone
 	Bans    *safety.Bans // default: none yet, and those to come end with the process
 
+	// Safety is how much is done for the safety of strangers. PersonSecret is what
+	// people are known by; default: a predecessor's, or a new one. Reports is where
+	// verified reports go; nil: none is taken.
+	Safety       safety.Mode
+	PersonSecret *safety.Secret
+	Reports      safety.Reports
+
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
 	// For a simulator. Defaults: the kernel, math/rand/v2, and net/http, which
