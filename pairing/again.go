@@ -33,7 +33,7 @@ func (t *Table) Again(id, now uint32, w *Wishes) (r Reunion) {
 	lockBoth(s, theirs)
 	mine, partner := s.seekers[id], theirs.seekers[r.Partner]
 	if e.last != last || other.life != r.Life || other.last != id<<8|uint32(e.life) ||
-		!e.isAlone() || !other.isAlone() || partner.table() != w.table() && (partner != nil || other.state == waiting) {
+		!e.isAlone() || !other.isAlone() || t.haveBlocked(id, r.Partner) || partner.table() != w.table() && (partner != nil || other.state == waiting) {
 		unlockBoth(s, theirs)
 		return Reunion{}
 	}

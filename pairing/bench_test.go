@@ -105,3 +105,25 @@ func BenchmarkPartner(b *testing.B) {
 		id = (id + 4099) % clients
 	}
 }
+
+// BenchmarkMatchOfPeople is BenchmarkMatch with open clients, whose table knows who
+// they are, and who have each blocked somebody.
+func BenchmarkMatchOfPeople(b *testing.B) {
+	for _, known := range []bool{false, true} {
+		b.Run(fmt.Sprintf("known=%t", known), func(b *testing.B) {
+			table := New(Config{IDs: 1 << 12, People: known})
+			for id := range uint32(2000) {
+				p := Person{1, byte(id), byte(id >> 8)}
+				table.Enter(id, false)
+				table.Identify(id, p, false, 0)
+				p[0] = 2
+				table.Block(id, p)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; b.Loop(); i++ {
+				table.Seek(uint32(i%2000), uint32(i), nil)
+			}
+		})
+	}
+}

@@ -109,12 +109,25 @@ func (t *Table) checkWaiting(waits []uint32, now uint32) error {
 		}
 		for _, b := range waits[i+1:] {
 			eb := t.entry(b)
-			if fit(ka, t.shardOf(b).seekers[b]) && !t.avoids(a, ea, b, eb, now-late) {
+			if fit(ka, t.shardOf(b).seekers[b]) && !t.avoids(a, ea, b, eb, now-late) && !t.mayHaveAvoided(a, ea, b, eb, now-late) {
 				return fmt.Errorf("clients %d and %d wait side by side", a, b)
 			}
 		}
 	}
 	return nil
+}
+
+// mayHaveAvoided tells whether two do not avoid each other only because another client
+// of one of them has met somebody meanwhile: they are looked at when their time is
+// over, as if it had not.
+func (t *Table) mayHaveAvoided(a uint32, ea *entry, b uint32, eb *entry, now uint32) bool {
+	pa, pb := t.whoIs(a), t.whoIs(b)
+	if pa == nil || pb == nil || min(ea.waited(now), eb.waited(now)) >= t.patience {
+		return false
+	}
+	t.people.mu.Lock()
+	defer t.people.mu.Unlock()
+	return pa.clients > 1 || pb.clients > 1
 }
 
 // appointed are the appointments that Relax will keep.

@@ -43,6 +43,25 @@
 // [Table.Move] gives a client another number; its partner, if it has one, notices
 // nothing.
 //
+// # People
+//
+// With Config.People the table knows who sits in whose place ([Table.Identify]), over
+// clients and for a while without one. It keeps
+//
+//   - people apart of whom one has blocked the other ([Table.Block]), always
+//   - the clients of one person apart, until both have waited for 30 s; not at a table
+//   - a client and its person's last partner apart until it has waited for Patience,
+//     and the two partners before that one for a second, whichever client met them
+//
+// A person who may be many, as all those of one network, is kept apart by blocks alone.
+// What is known of people who have no client is forgotten after ten minutes, or after a
+// day if they have blocked somebody; there are never more than [MaxAbsent] of them.
+//
+//	people ── known: Person → somebody{clients, blocked, recent}     about 250 bytes each
+//	chunks ── persons: *somebody                                     8 bytes a client
+//
+// A table without it has none of this.
+//
 // # Guests
 //
 // A guest stands for somebody of another table (Config.Guests). Somebody is looked

@@ -45,6 +45,11 @@ func (s *shard) appoint(t *Table, id uint32, e *entry, k *seeker, now uint32) {
 	if waited := e.waited(now); e.last != 0 && waited < t.patience && (in == 0 || t.patience-waited < in) {
 		in = t.patience - waited
 	}
+	if t.people != nil {
+		if moment := t.moment(id, e.waited(now)); moment != 0 && (in == 0 || moment < in) {
+			in = moment
+		}
+	}
 	if in > 0 {
 		s.due.add(appointment{id, e.since}, now+in)
 	}
@@ -171,11 +176,12 @@ func (t *Table) draw(n int, itself bool, e *entry) int {
 }
 
 // avoids tells whether two waiting clients were each other's last and have not
-// both waited long enough to forget it.
+// both waited long enough to forget it, or are not to meet for who they are.
 func (t *Table) avoids(a uint32, ea *entry, b uint32, eb *entry, now uint32) bool {
 	return t.isGuest(a) && t.isGuest(b) || // they may meet at home
 		ea.last == b<<8|uint32(eb.life) && ea.waited(now) < t.patience ||
-		eb.last == a<<8|uint32(ea.life) && eb.waited(now) < t.patience
+		eb.last == a<<8|uint32(ea.life) && eb.waited(now) < t.patience ||
+		t.people != nil && t.estranged(a, ea, b, eb, now)
 }
 
 // pair makes a pair of two waiting clients and unlocks their shards.
@@ -200,6 +206,9 @@ func (t *Table) join(sa *shard, a uint32, ea *entry, ka *seeker, sb *shard, b ui
 	}
 	if c := common(kb, ka); c != nil {
 		sb.keep(&seeker{id: b, wishes: c})
+	}
+	if t.people != nil {
+		t.met(a, b)
 	}
 	ea.number.Add(1)
 	eb.number.Add(1)
@@ -227,6 +236,9 @@ func (t *Table) found(id uint32, e *entry, now uint32) (waited uint32) {
 // every now and then, four times within Config.Patience at least; f is called
 // for each pair that came to be, with no lock held.
 func (t *Table) Relax(now uint32, f func(Match)) {
+	if t.people != nil {
+		t.people.expire(now)
+	}
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()

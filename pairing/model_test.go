@@ -15,6 +15,7 @@ type model struct {
 	now   uint32
 	in    map[uint32]*person
 	at    map[byte]uint32 // of those that Move has renamed: the number they have now
+	known []human         // who may sit in the clients' places; none: nobody is known
 }
 
 // person is a client; the next with its number is another one.
@@ -30,6 +31,7 @@ type person struct {
 	number     uint32
 	last       *person
 	lastNumber uint32 // the number of last, who may be gone
+	who        *human // nil: it is not known
 }
 
 const (
@@ -72,7 +74,8 @@ func (m *model) play(script []byte) {
 			m.step(step[0], step[1], step[2])
 		}
 	}
-	for id := range m.in {
+	for id, p := range m.in {
+		m.goes(p)
 		m.table.Leave(id, m.now)
 	}
 	empty(m.t, m.table)
@@ -93,6 +96,7 @@ func (m *model) step(what, who, with byte) {
 		p = &person{id: id, auto: what%2 == 0}
 		m.in[id] = p
 		m.table.Enter(id, p.auto)
+		m.identify(p, with)
 		if p.auto {
 			m.waits(p, Wishes{})
 			c = m.table.Seek(id, m.now, nil)
@@ -102,7 +106,11 @@ func (m *model) step(what, who, with byte) {
 		delete(m.in, id)
 		delete(m.at, who)
 		gaveUp = waited
+		m.goes(p)
 		c = m.table.Leave(id, m.now)
+	case what == 3 && len(m.known) > 0:
+		had = nil
+		m.block(p, with)
 	case what == 7:
 		had = nil
 		c = m.move(p, who)
@@ -131,6 +139,7 @@ func (m *model) step(what, who, with byte) {
 		m.matched(match)
 	}
 	m.table.Relax(m.now, m.matched)
+	m.expire()
 	m.compare()
 }
 
@@ -173,7 +182,7 @@ func (m *model) again(p *person) {
 	other := p.last
 	possible := other != nil && m.in[other.id] == other && p.partner == nil && other.partner == nil &&
 		other.last == p && p.lastNumber == other.id && other.lastNumber == p.id &&
-		(!other.waits && !other.again || other.wishes.Table == p.wishes.Table)
+		(!other.waits && !other.again || other.wishes.Table == p.wishes.Table) && !haveBlocked(p.who, other.who)
 	r := m.table.Again(p.id, m.now, &p.wishes)
 	if r.Possible != possible || possible && (r.Partner != other.id || r.News == p.again || r.Met != other.again) {
 		m.t.Fatalf("%+v wants %+v again: %+v, want %v", p, other, r, possible)
@@ -263,6 +272,9 @@ func (m *model) matched(match Match) {
 	if a.last == b && m.avoids(a, b) || b.last == a && m.avoids(b, a) {
 		t.Fatalf("%+v: the same two meet again: %+v and %+v", match, a, b)
 	}
+	if m.estranged(a, b) {
+		t.Fatalf("%+v: %+v and %+v are not to meet: %+v and %+v", match, a, b, a.who, b.who)
+	}
 	for _, p := range []*person{a, b} {
 		o, age := a, m.waited(p)+p.earned
 		if p == a {
@@ -274,7 +286,7 @@ func (m *model) matched(match Match) {
 		}
 	}
 	for _, p := range m.in {
-		if p != a && p.waits && !m.avoids(a, p) && !m.avoids(p, a) && content(a, p, true, true) && sharing(a, p) > sharing(a, b) {
+		if p != a && p.waits && !m.avoids(a, p) && !m.avoids(p, a) && !m.estranged(a, p) && content(a, p, true, true) && sharing(a, p) > sharing(a, b) {
 			t.Fatalf("%+v: %+v was there to share more with %+v", match, p, a)
 		}
 	}
@@ -303,6 +315,7 @@ func (m *model) pairUp(match Match, a, b *person) {
 		}
 	}
 	a.partner, b.partner = b, a
+	met(a.who, b.who)
 	if n, k := m.table.Number(a.id), m.table.Number(b.id); n != a.number || k != b.number {
 		t.Fatalf("%+v: numbers %d and %d, want %d and %d", match, n, k, a.number, b.number)
 	}
@@ -333,7 +346,7 @@ func (m *model) compare() {
 			longest = max(longest, m.waited(p))
 		}
 		for _, o := range m.in {
-			if o == p || !o.waits || p.last != nil && p.lastNumber == o.id || o.last != nil && o.lastNumber == p.id {
+			if o == p || !o.waits || p.last != nil && p.lastNumber == o.id || o.last != nil && o.lastNumber == p.id || mayAvoid(p.who, o.who) || mayHaveAvoided(p.who, o.who) && min(m.waited(p), m.waited(o)) < patience+512 {
 				continue
 			}
 			if content(p, o, true, true) {

@@ -49,6 +49,9 @@ func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
 		t.waiting.Add(-1)
 	}
 	source.state = absent
+	if who := t.take(from); who != nil {
+		t.chunks[to>>chunkBits].persons.Load()[to&(chunkSize-1)] = who
+	}
 	unlockAll(shards)
 	t.release(from)
 	if was == waiting {

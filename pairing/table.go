@@ -19,6 +19,8 @@ type Config struct {
 	// Guests is the lowest number of guests: people of another table, for whom
 	// somebody is looked for here. Default: there are none.
 	Guests uint32
+	// People: the table knows who sits in a client's place, see Table.Identify.
+	People bool
 	// Shards: how many locks; rounded up to a power of two; default four for
 	// each processor, at most 64.
 	Shards int
@@ -47,6 +49,7 @@ type Table struct {
 	shards           []shard
 	shardMask        uint32
 	topics           [topicStripes]topics
+	people           *people // nil: it knows nobody; locked inside
 
 	// Atomic.
 	clients atomic.Int64
@@ -57,6 +60,7 @@ type Table struct {
 // chunkRef is one place in the directory of chunks.
 type chunkRef struct {
 	entries atomic.Pointer[[chunkSize]entry]
+	persons atomic.Pointer[persons] // nil: of nobody, or the table knows nobody
 	mu      sync.Mutex
 	used    int // guarded by mu: clients in the chunk; it goes with the last
 }
@@ -152,7 +156,7 @@ func New(config Config) *Table {
 		config.LanguagePatience = 8 * time.Second
 	}
 	patience := min(config.Patience, maxPatience)
-	return &Table{
+	t := &Table{
 		rand:             config.Rand,
 		guests:           config.Guests,
 		patience:         uint32(patience / time.Millisecond),
@@ -162,6 +166,10 @@ func New(config Config) *Table {
 		shards:           make([]shard, shards),
 		shardMask:        uint32(shards - 1),
 	}
+	if config.People {
+		t.people = &people{known: make(map[Person]*somebody)}
+	}
+	return t
 }
 
 // Match is a pair that has just come to be.
@@ -260,6 +268,9 @@ func (t *Table) Leave(id, now uint32) (c Change) {
 	c.GaveUp = was == waiting
 	if !t.isGuest(id) {
 		t.clients.Add(-1)
+	}
+	if t.people != nil {
+		t.Identify(id, Person{}, false, now)
 	}
 	t.release(id)
 	t.reseat(&c, now)
@@ -473,6 +484,9 @@ func (t *Table) create(id uint32) *entry {
 		for i := range entries {
 			entries[i].life = life
 		}
+		if t.people != nil {
+			ref.persons.Store(new(persons))
+		}
 		ref.entries.Store(entries)
 	}
 	ref.used++
@@ -486,5 +500,6 @@ func (t *Table) release(id uint32) {
 	defer ref.mu.Unlock()
 	if ref.used--; ref.used == 0 {
 		ref.entries.Store(nil)
+		ref.persons.Store(nil)
 	}
 }
