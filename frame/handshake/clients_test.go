@@ -1,13 +1,36 @@
 package handshake
 
-import "strings"
+import (
+	"bufio"
+	"net/http"
+	"strings"
+	"testing"
+)
 
-// What clients send, as recorded; the key is the one of RFC 6455 in all of them.
-var clients = []struct {
+// client is one of them. What want does not say, wantAll has from net/http.
+type client struct {
 	desc string
 	head string
 	want Request
-}{
+}
+
+func (c client) wantAll(t *testing.T) Request {
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(c.head)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := c.want
+	if v := r.Header.Get("Origin"); v != "" {
+		want.Origin = []byte(v)
+	}
+	if v := r.Header.Get("Cookie"); v != "" {
+		want.Cookies = []byte(v)
+	}
+	return want
+}
+
+// What clients send, as recorded; the key is the one of RFC 6455 in all of them.
+var clients = []client{
 	{"Chrome", lines(
 		"GET /ws HTTP/1.1",
 		"Host: chat.example.org",

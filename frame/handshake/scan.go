@@ -24,6 +24,7 @@ type request struct {
 	badProtocol bool
 	badOffer    bool   // of extensions
 	forwarded   []byte // X-Forwarded-For, several lines joined
+	cookies     []byte // Cookie, several lines joined
 }
 
 // A head that is not HTTP, by the rule it breaks. These texts are for the
@@ -156,9 +157,12 @@ func (u *Upgrader) field(r *request, name, value []byte) {
 		if equalFold(name, "Host") {
 			r.host, r.hosts = value, r.hosts+1
 		}
-	case len("Origin"):
-		if equalFold(name, "Origin") {
+	case len("Origin"): // and Cookie
+		switch {
+		case equalFold(name, "Origin"):
 			r.origin, r.origins = value, r.origins+1
+		case equalFold(name, "Cookie"):
+			r.cookies = join(r.cookies, "; ", value)
 		}
 	case len("Upgrade"):
 		if equalFold(name, "Upgrade") {
@@ -174,11 +178,7 @@ func (u *Upgrader) field(r *request, name, value []byte) {
 		}
 	case len("X-Forwarded-For"):
 		if equalFold(name, "X-Forwarded-For") {
-			if r.forwarded == nil {
-				r.forwarded = value[:len(value):len(value)]
-			} else {
-				r.forwarded = append(append(r.forwarded, ", "...), value...)
-			}
+			r.forwarded = join(r.forwarded, ", ", value)
 		}
 	case len("Transfer-Encoding"): // and Sec-WebSocket-Key
 		switch {
@@ -200,6 +200,14 @@ func (u *Upgrader) field(r *request, name, value []byte) {
 			r.badOffer = r.badOffer || !isOffer(value)
 		}
 	}
+}
+
+// join adds the value of one more line of a field. That of the first is not copied.
+func join(lines []byte, separator string, value []byte) []byte {
+	if lines == nil {
+		return value[:len(value):len(value)]
+	}
+	return append(append(lines, separator...), value...)
 }
 
 // isOffer reports whether a list of extensions is well-formed. Who takes none has

@@ -61,6 +61,10 @@ type Request struct {
 	// ForwardedFor is the value of X-Forwarded-For, unchecked, several lines
 	// joined with commas; nil if there is none. It lies in the head.
 	ForwardedFor []byte
+
+	// Cookies is the value of Cookie, several lines joined, see [Cookie], and Origin
+	// that of Origin; nil if there is none. They lie in the head.
+	Cookies, Origin []byte
 }
 
 // New checks the configuration. An error names the entry that is wrong.
@@ -111,7 +115,7 @@ func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Resu
 		body := !bytes.HasPrefix(head, []byte("HEAD "))
 		return appendRefusal(dst, res.Status(), reason, 0, body), Request{ForwardedFor: r.forwarded}, res
 	}
-	return u.accept(dst, &r), Request{Endpoint: r.endpoint, Subprotocol: r.protocol, ForwardedFor: r.forwarded}, OK
+	return u.accept(dst, &r), Request{Endpoint: r.endpoint, Subprotocol: r.protocol, ForwardedFor: r.forwarded, Cookies: r.cookies, Origin: r.origin}, OK
 }
 
 // judge decides about a well-formed request for a chat path (RFC 6455, section
