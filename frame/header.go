@@ -138,3 +138,16 @@ func AppendHeader(dst []byte, op ws.OpCode, n int) []byte {
 func AppendMessage(dst []byte, op ws.OpCode, payload []byte) []byte {
 	return append(AppendHeader(dst, op, len(payload)), payload...)
 }
+
+// Size is the length of the server's frame at the start of b, header included, which is
+// whole and of a message that AppendHeader has begun.
+func Size(b []byte) int {
+	switch n := int(b[1]); n {
+	case len16:
+		return 4 + int(binary.BigEndian.Uint16(b[2:]))
+	case len64:
+		return maxServerHeader + int(binary.BigEndian.Uint64(b[2:]))
+	default:
+		return 2 + n
+	}
+}

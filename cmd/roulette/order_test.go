@@ -33,13 +33,14 @@ var mayImport = map[string][]string{
 	// Rooms of the program that know no connections.
 	"cmd/roulette/internal/admin":    {"metrics", "cmd/roulette/internal/safety"},
 	"cmd/roulette/internal/safety":   {},
+	"cmd/roulette/internal/stamp":    {"frame", "cmd/roulette/internal/safety"},
 	"cmd/roulette/internal/limit":    {},
 	"cmd/roulette/internal/host":     {},
 	"cmd/roulette/internal/tlsfront": {"frame/tls13"},
 	"cmd/roulette/internal/terminal": {"frame", "frame/record"},
 
 	"cmd/...": {"netpoll", "netpoll/nettest", "netpoll/onlylinux", "frame", "frame/handshake", "frame/record", "frame/tls13", "pairing", "metrics", "web", "bench", "cmd/...",
-		"cmd/roulette/internal/admin", "cmd/roulette/internal/safety", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal", "cmd/roulette/internal/tlsfront"},
+		"cmd/roulette/internal/admin", "cmd/roulette/internal/safety", "cmd/roulette/internal/stamp", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/terminal", "cmd/roulette/internal/tlsfront"},
 }
 
 // meetings is where netpoll and pairing meet: one place, and what looks into it.
