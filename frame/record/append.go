@@ -50,8 +50,9 @@ func AppendWaiting(dst []byte, alone bool, patience time.Duration) []byte {
 
 // AppendPaired appends that a partner was found, who shares the interests in
 // common, and these languages; nil if the client has named none. token, if there is
-// one, is what the pairing can be resumed with.
-func AppendPaired(dst []byte, pair uint32, again bool, common, languages []string, token []byte) []byte {
+// one, is what the pairing can be resumed with, and opening what the partner can be
+// reported and blocked with.
+func AppendPaired(dst []byte, pair uint32, again bool, common, languages []string, token, opening []byte) []byte {
 	dst = appendInt(begin(dst, TypePaired), "pair", int64(pair))
 	if again {
 		dst = appendBool(dst, "again", true)
@@ -60,7 +61,7 @@ func AppendPaired(dst []byte, pair uint32, again bool, common, languages []strin
 	if languages != nil {
 		dst = appendList(dst, "common_languages", languages)
 	}
-	return end(appendToken(dst, token))
+	return end(appendSealed(appendSealed(dst, "resume", token), "opening", opening))
 }
 
 // AppendLeft appends that the partner is gone.
@@ -164,12 +165,19 @@ func AppendCommand(dst []byte, cmd *Command) []byte {
 		dst = appendBool(dst, "on", cmd.On)
 	case Hello:
 		dst = appendCan(dst, cmd.Can)
+		if cmd.Blocked != nil {
+			dst = appendList(dst, "blocked", cmd.Blocked)
+		}
 	case Ping:
 		dst = appendInt(dst, "n", int64(cmd.N))
 	case Again:
 		dst = appendInt(dst, "pair", int64(cmd.Pair))
 	case Resume, Have, Resend:
 		dst = appendReturn(dst, cmd)
+	case Report:
+		dst = appendReport(dst, cmd)
+	case Block:
+		dst = appendText(dst, "opening", cmd.Opening)
 	}
 	return end(dst)
 }

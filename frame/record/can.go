@@ -13,13 +13,15 @@ const (
 	CanTables
 	CanResume
 	CanNotice
+	CanReport
+	CanBlock
 
 	// CanAll is what the server knows.
 	CanAll = 1<<iota - 1
 )
 
 // words are those of Can, by bit.
-var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice"}
+var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice", "report", "block"}
 
 // canOf is the bit for a word, 0 if it is not known.
 func canOf(word []byte) Can {

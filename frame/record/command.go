@@ -22,6 +22,8 @@ const (
 	Resume
 	Have
 	Resend
+	Report
+	Block
 
 	// Kinds is how many there are.
 	Kinds = iota
@@ -31,6 +33,7 @@ var kinds = [Kinds]string{
 	Unknown: "unknown", Next: "next", Stop: "stop", Typing: TypeTyping,
 	Hello: TypeHello, Ping: "ping", Hiding: "hiding", Shown: "shown", Again: TypeAgain,
 	Resume: "resume", Have: TypeHave, Resend: TypeResend,
+	Report: "report", Block: "block",
 }
 
 // kindOf is the kind of a type on the wire.
@@ -68,14 +71,22 @@ type Command struct {
 	Languages    []string
 	Table        string
 
-	On  bool   // of Typing
-	Can Can    // of Hello: what the server knows of it
-	N   uint64 // of Ping; of Resume and Have: messages of the partner that were shown
+	On      bool     // of Typing
+	Can     Can      // of Hello: what the server knows of it
+	Blocked []string // of Hello: what those are called whom the client has blocked
+	N       uint64   // of Ping; of Resume and Have: messages of the partner that were shown
 
 	Token      string // of Resume, not looked into
 	Try        uint32 // of Resume, not 0
 	Generation uint64 // of Resend, and of Have if it answers a sync; else 0
 	From, Lost uint64 // of Resend
+
+	// Of Report, and Opening also of Block: what the server has sealed, not looked into;
+	// First is empty for the beginning.
+	Opening, First, Last string
+	Reason               string // one of ReportReasons
+	Text                 string
+	Messages             []Relayed
 }
 
 // Parse calls do for every record of the control message with this payload, in
@@ -116,7 +127,7 @@ func cut(payload []byte) (text, rest []byte) {
 // parse reads the text of one record.
 func parse(text []byte) (Command, *Error) {
 	switch {
-	case 1+len(text) > maxRecord:
+	case 1+len(text) > limitOf(text):
 		return Command{}, errTooBig
 	case !utf8.Valid(text):
 		return Command{}, errUTF8
@@ -145,11 +156,7 @@ func parse(text []byte) (Command, *Error) {
 	case Typing:
 		refused = parseTyping(&o, &cmd)
 	case Hello:
-		if v := o.get("can"); v != nil {
-			cmd.Can, refused = parseCan(v)
-		} else {
-			refused = errCan
-		}
+		refused = parseHello(&o, &cmd)
 	case Ping:
 		cmd.N, refused = parseNumber(&o, "n", 0, errN)
 	case Resume:
@@ -158,6 +165,10 @@ func parse(text []byte) (Command, *Error) {
 		refused = parseHave(&o, &cmd)
 	case Resend:
 		refused = parseResend(&o, &cmd)
+	case Report:
+		refused = parseReport(&o, &cmd)
+	case Block:
+		refused = parseBlock(&o, &cmd)
 	case Again:
 		if refused = parsePair(&o, &cmd); refused == nil && !cmd.HasPair {
 			refused = errAgainPair
@@ -167,6 +178,20 @@ func parse(text []byte) (Command, *Error) {
 		return Command{}, refused
 	}
 	return cmd, nil
+}
+
+func parseHello(o *object, cmd *Command) (refused *Error) {
+	v := o.get("can")
+	if v == nil {
+		return errCan
+	}
+	if cmd.Can, refused = parseCan(v); refused != nil {
+		return refused
+	}
+	if v := o.get("blocked"); v != nil {
+		cmd.Blocked, refused = parseNames(v)
+	}
+	return refused
 }
 
 func parseTyping(o *object, cmd *Command) *Error {

@@ -374,6 +374,9 @@ func TestParsePrefixes(t *testing.T) {
 		`{"type":"hiding"}`,
 		`{"type":"shown"}`,
 		`{"type":"again","pair":7}`,
+		`{"type":"hello","can":["report","block"],"blocked":["AbC-_9"]}`,
+		`{"type":"block","opening":"AbC-_9"}`,
+		`{"type":"report","opening":"AbC","first":"d","last":"e","reason":"spam","text":"\u00fc","messages":[{"text":"a\n"},{"binary":"AAA="}]}`,
 		`{"type":"next","languages":["de","EN"],"table":"Ada's \u00fc"}`,
 	} {
 		for i := range len(text) {
@@ -464,7 +467,7 @@ func TestParseKeepsNothing(t *testing.T) {
 }
 
 func TestKindString(t *testing.T) {
-	for k, want := range map[Kind]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: "typing", Hello: "hello", Ping: "ping", Hiding: "hiding", Shown: "shown", Again: "again", Kinds: "unknown", 99: "unknown"} {
+	for k, want := range map[Kind]string{Unknown: "unknown", Next: "next", Stop: "stop", Typing: "typing", Hello: "hello", Ping: "ping", Hiding: "hiding", Shown: "shown", Again: "again", Report: "report", Block: "block", Kinds: "unknown", 99: "unknown"} {
 		if k.String() != want {
 			t.Errorf("%d: %q, want %q", k, k, want)
 		}
@@ -491,6 +494,11 @@ func FuzzParse(f *testing.F) {
 		"\x1e{\"type\":\"ping\",\"n\":9007199254740991}\x1e{\"type\":\"ping\",\"n\":9007199254740992}\x1e{\"type\":\"ping\",\"n\":-0}",
 		"\x1e{\"type\":\"hiding\"}\x1e{\"type\":\"shown\"}\x1e{\"type\":\"again\",\"pair\":7}\x1e{\"type\":\"again\"}",
 		"\x1e{\"type\":\"next\",\"languages\":[\"DE\",\"en\",\"de\"],\"table\":\" Ada  x\"}\x1e{\"type\":\"next\",\"table\":\"\",\"languages\":[\"[{\"]}",
+		"\x1e{\"type\":\"hello\",\"can\":[\"block\",\"resume\"],\"blocked\":[\"a\",\"\",\"a\"]}\x1e{\"type\":\"block\",\"opening\":\"\"}\x1e{\"type\":\"block\",\"opening\":\"x\"}",
+		"\x1e{\"type\":\"report\",\"opening\":\"a\",\"last\":\"b\",\"reason\":\"sexual\",\"messages\":[{\"text\":\"\\ud83d\\ude00\"},{\"binary\":\"//8=\",\"x\":1},{\"text\":\"\"},{\"binary\":\"\"}]}",
+		"\x1e{\"type\":\"report\",\"opening\":\"a\",\"last\":\"b\",\"reason\":\"spam\",\"messages\":[{\"text\":\"\",\"binary\":\"\"}]}\x1e{\"type\":\"report\",\"opening\":\"a\",\"last\":\"b\",\"reason\":\"spam\",\"messages\":[]}",
+		"\x1e" + pad("{\"type\":\"report\",\"opening\":\"a\",\"last\":\"b\",\"reason\":\"spam\",\"messages\":[{\"text\":\"m\"}]}", 65536),
+		"\x1e" + pad("{\"type\":\"report\",\"opening\":\"a\",\"last\":\"b\",\"reason\":\"spam\",\"messages\":[{\"text\":\"m\"}]}", 65537),
 		"\x1e" + manyFields(32), "\x1e" + manyFields(33),
 		"\x1e{\"type\":\"next\",\"pair\":4294967296}",
 		"\x1e{\"type\":\"next\",\"pair\":-0}\x1e{\"type\":\"next\",\"pair\":0}",

@@ -125,8 +125,8 @@
 // the client will do and says what it understands. The server answers with a second
 // hello: the words that it knows too, in its order.
 //
-//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","…"]}
-//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice"],
+//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block","…"]}
+//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block"],
 //	         "heartbeat":25,"hidden":300,"people":2}
 //
 // The answer has heartbeat and hidden, in seconds, only with the word heartbeat, and
@@ -201,7 +201,8 @@
 //	                            takes its place, and none, which has no until,
 //	                            takes it back
 //
-// resume: see the next section.
+// resume: see the next section. report, block: see the one after it; a server may know
+// neither of them, or block alone.
 //
 // # Resume
 //
@@ -266,6 +267,66 @@
 // place up, like a close with another code than these two. Before them a client says
 // have: its partner then knows of each message whether it was shown.
 //
+// # Report and block
+//
+// A server that keeps nothing of a chat can be shown, for ten minutes, what was said in
+// it, by whoever it was said to: the receiver keeps the messages, and what the server
+// has sealed about them, which nobody else can make and no client can read.
+//
+//	server  {"type":"paired","pair":7,"common":[],"opening":"AbC…"}
+//	        … 32 messages of the partner
+//	server  {"type":"stamp","pair":7,"n":32,"mark":"DeF…"}
+//	        … 3 more
+//	server  {"type":"stamp","pair":7,"n":35,"mark":"GhI…"}
+//	        {"type":"left","pair":7,"reason":"next"}
+//
+// opening, in paired and in resumed, says who the two are. From there on a client that
+// can report counts the partner's messages on this connection, from 1. stamp says how
+// many there were, after each 32 and when the pairing ends, whoever ends it; then it
+// comes before left, and before what answers the client's own next or stop. It is not
+// sent when there was nothing since the last. A stamp may come some messages after those
+// that it counts. After resumed counting begins again.
+//
+//	client  {"type":"report","opening":"AbC…","first":"DeF…","last":"GhI…",
+//	         "reason":"spam","text":"sells watches",
+//	         "messages":[{"text":"hi"},{"binary":"iVBORw0="},{"text":"buy"}]}
+//	server  {"type":"reported"}
+//
+// messages are all that came between two marks, first and last, in their order: 1 to 32
+// of them, 64 KiB together. Without first they begin with the pairing's, or, after
+// resumed, with the connection's. binary is standard base64 with padding. reason is one
+// of harassment, sexual, minor, hate, threat, spam, other; text, of at most 1000
+// characters, is the reporter's own. A report may have 64 KiB, if "type" is its first
+// field and stands there as above; what does not fit is to be left out from the
+// beginning, a mark at a time. It may come from another connection of the same person,
+// to another node too. It is refused with an error of one of these codes:
+//
+//	report_untrue     these messages were not relayed so, to this person
+//	report_late       the last mark is older than ten minutes
+//	report_twice      this person has reported this chat already
+//	too_many_reports  more than five in an hour
+//	report_lost       it was true, and cannot be taken at this moment
+//
+// A client should show what it is going to send before it does so.
+//
+//	client  {"type":"block","opening":"AbC…"}
+//	server  {"type":"blocked","name":"JkL…"}
+//
+// block keeps the two of an opening from ever being paired again, on whichever
+// connections, and ends their pairing if it goes on, as stop does. The partner is not
+// told why. The client keeps name, for the server does so only for a while, and says
+// those of the last 64 in its hello, on each connection:
+//
+//	client  {"type":"hello","can":["block"],"blocked":["JkL…"]}
+//
+// A name is of use to nobody but the person who got it. What is no name is overlooked.
+// An opening that is not this person's, or of somebody whom the server cannot tell from
+// them, is answered with an error cannot_block.
+//
+// Who somebody is the server knows by a cookie, which it gives to browsers with the
+// handshake's response, or else by their network, which may be many people, or else by
+// their connection.
+//
 // # What the server refuses
 //
 // [Parse] takes the records of one message in order; a refused one does not harm
@@ -275,7 +336,7 @@
 //     around it; an empty record
 //   - bytes that are not UTF-8, half surrogate pairs
 //   - the same key twice in one object, also spelled with different escapes
-//   - more than 4 KiB, more than 32 fields in an object, nesting more than 4
+//   - more than 4 KiB, or 64 KiB of a report, more than 32 fields in an object, nesting more than 4
 //     deep, the record itself included
 //   - no type, an unknown one, a field of a wrong type or null; typing
 //     without on; a pair that is not an integer from 1 to 4294967295 in plain
@@ -286,8 +347,10 @@
 //   - a language that is not of 2 to 8 letters from a to z, in either case; more
 //     than 5 of them
 //   - more than 10 interests (too_many_interests)
-//   - hello without can, with more than 32 words, or anywhere else than as the
+//   - hello without can, with more than 32 words or 64 names in blocked, or anywhere else than as the
 //     first record
+//   - a report or a block without the fields above, or with others of those names:
+//     what is sealed is a string of 1 to 256 bytes
 //   - the 17th record of a message, and all behind it, with one error
 //
 // Keys are case-sensitive. Fields that a record does not have are ignored,

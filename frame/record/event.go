@@ -24,12 +24,15 @@ type Event struct {
 	Patience   time.Duration // waiting
 	Reason     Reason        // left, away
 	On         bool          // typing
-	N          uint64        // online, undelivered, pong, have
+	N          uint64        // online, undelivered, pong, have, stamp
 	Token      string        // paired, resumed: what the pairing can be resumed with; empty if it cannot
 	Generation uint64        // sync, and back after a break
 	Have       uint64        // back after a break: how many messages the partner has shown
 	From, Lost uint64        // resend
 	Until      int64         // notice: Unix time
+	Opening    string        // paired, resumed: what the partner can be reported and blocked with
+	Mark       string        // stamp
+	Name       string        // blocked
 	Code       string        // error, notice
 	Message    string        // error
 }
@@ -106,6 +109,7 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		read("common", &e.Common)
 		read("common_languages", &e.Languages)
 		read("resume", &e.Token)
+		read("opening", &e.Opening)
 	case TypeLeft, TypeAway:
 		read("pair", &e.Pair)
 		read("reason", &e.Reason)
@@ -118,6 +122,14 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 	case TypeResumed:
 		read("pair", &e.Pair)
 		read("resume", &e.Token)
+		read("opening", &e.Opening)
+	case TypeStamp:
+		read("pair", &e.Pair)
+		read("n", &e.N)
+		read("mark", &e.Mark)
+	case TypeBlocked:
+		read("name", &e.Name)
+	case TypeReported:
 	case TypeSync:
 		read("pair", &e.Pair)
 		read("gen", &e.Generation)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ var serverRecords = []struct {
 	{"hello, the second", func(b []byte) []byte {
 		return AppendTerms(b, Terms{Can: CanAll, Heartbeat: 25 * time.Second, Hidden: 90500 * time.Millisecond, People: 2})
 	},
-		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice"],"heartbeat":25,"hidden":90.5,"people":2}`,
+		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block"],"heartbeat":25,"hidden":90.5,"people":2}`,
 		Event{Type: TypeHello, Terms: &Terms{CanAll, 25 * time.Second, 90500 * time.Millisecond, 2}}},
 	{"hello of who can nothing", func(b []byte) []byte { return AppendTerms(b, Terms{Heartbeat: time.Second, People: 2}) },
 		`{"type":"hello","can":[]}`, Event{Type: TypeHello, Terms: &Terms{}}},
@@ -32,13 +33,13 @@ var serverRecords = []struct {
 	{"waiting alone", func(b []byte) []byte { return AppendWaiting(b, true, 1500*time.Millisecond) },
 		`{"type":"waiting","alone":true,"patience":1.5}`,
 		Event{Type: TypeWaiting, Alone: true, Patience: 1500 * time.Millisecond}},
-	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{"de", "en"}, nil) },
+	{"paired in a language", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{"de", "en"}, nil, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":["de","en"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{"de", "en"}}},
-	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{}, nil) },
+	{"no language in common", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, []string{}, nil, nil) },
 		`{"type":"paired","pair":7,"common":[],"common_languages":[]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{}, Languages: []string{}}},
-	{"paired again", func(b []byte) []byte { return AppendPaired(b, 8, true, nil, nil, nil) },
+	{"paired again", func(b []byte) []byte { return AppendPaired(b, 8, true, nil, nil, nil, nil) },
 		`{"type":"paired","pair":8,"again":true,"common":[]}`,
 		Event{Type: TypePaired, Pair: 8, Again: true, Common: []string{}}},
 	{"closed", func(b []byte) []byte { return AppendLeft(b, 7, LeftClosed) },
@@ -53,8 +54,18 @@ var serverRecords = []struct {
 	{"notice taken back", func(b []byte) []byte { return AppendNotice(b, NoticeNone, 0) },
 		`{"type":"notice","code":"none"}`, Event{Type: TypeNotice, Code: "none"}},
 	{"again", func(b []byte) []byte { return AppendAgain(b, 7) }, `{"type":"again","pair":7}`, Event{Type: TypeAgain, Pair: 7}},
-	{"resumed", func(b []byte) []byte { return AppendResumed(b, 2, []byte("AbC-_9")) },
+	{"resumed", func(b []byte) []byte { return AppendResumed(b, 2, []byte("AbC-_9"), nil) },
 		`{"type":"resumed","pair":2,"resume":"AbC-_9"}`, Event{Type: TypeResumed, Pair: 2, Token: "AbC-_9"}},
+	{"paired, to be reported", func(b []byte) []byte { return AppendPaired(b, 7, false, nil, nil, []byte("A"), []byte("B")) },
+		`{"type":"paired","pair":7,"common":[],"resume":"A","opening":"B"}`,
+		Event{Type: TypePaired, Pair: 7, Common: []string{}, Token: "A", Opening: "B"}},
+	{"resumed, to be reported", func(b []byte) []byte { return AppendResumed(b, 2, []byte("A"), []byte("B")) },
+		`{"type":"resumed","pair":2,"resume":"A","opening":"B"}`, Event{Type: TypeResumed, Pair: 2, Token: "A", Opening: "B"}},
+	{"stamp", func(b []byte) []byte { return AppendStamp(b, 7, 4294967295, []byte("Ab-")) },
+		`{"type":"stamp","pair":7,"n":4294967295,"mark":"Ab-"}`, Event{Type: TypeStamp, Pair: 7, N: 4294967295, Mark: "Ab-"}},
+	{"reported", AppendReported, `{"type":"reported"}`, Event{Type: TypeReported}},
+	{"blocked", func(b []byte) []byte { return AppendBlocked(b, []byte("Ab-")) },
+		`{"type":"blocked","name":"Ab-"}`, Event{Type: TypeBlocked, Name: "Ab-"}},
 	{"sync", func(b []byte) []byte { return AppendSync(b, 2, 1<<53-1) },
 		`{"type":"sync","pair":2,"gen":9007199254740991}`, Event{Type: TypeSync, Pair: 2, Generation: 1<<53 - 1}},
 	{"back after a break", func(b []byte) []byte { return AppendReturned(b, 2, 5, 31) },
@@ -65,13 +76,13 @@ var serverRecords = []struct {
 		`{"type":"resend","pair":2,"from":34,"lost":2}`, Event{Type: TypeResend, Pair: 2, From: 34, Lost: 2}},
 	{"lost", func(b []byte) []byte { return AppendAway(b, 7, AwayLost) },
 		`{"type":"away","pair":7,"reason":"lost"}`, Event{Type: TypeAway, Pair: 7, Reason: AwayLost}},
-	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, false, []string{"go", "music"}, nil, nil) },
+	{"paired", func(b []byte) []byte { return AppendPaired(b, 7, false, []string{"go", "music"}, nil, nil, nil) },
 		`{"type":"paired","pair":7,"common":["go","music"]}`,
 		Event{Type: TypePaired, Pair: 7, Common: []string{"go", "music"}}},
-	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, false, nil, nil, nil) },
+	{"nothing in common", func(b []byte) []byte { return AppendPaired(b, math.MaxUint32, false, nil, nil, nil, nil) },
 		`{"type":"paired","pair":4294967295,"common":[]}`,
 		Event{Type: TypePaired, Pair: math.MaxUint32, Common: []string{}}},
-	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, false, []string{`"\`, "</b>😀"}, nil, nil) },
+	{"common to be escaped", func(b []byte) []byte { return AppendPaired(b, 1, false, []string{`"\`, "</b>😀"}, nil, nil, nil) },
 		`{"type":"paired","pair":1,"common":["\"\\","</b>😀"]}`,
 		Event{Type: TypePaired, Pair: 1, Common: []string{`"\`, "</b>😀"}}},
 	{"left", func(b []byte) []byte { return AppendLeft(b, 7, LeftDisconnected) },
@@ -242,7 +253,10 @@ func TestAllocations(t *testing.T) {
 		"AppendAway":          func() { AppendAway(dst, 7, AwayHidden) },
 		"AppendBack":          func() { AppendBack(dst, 7) },
 		"AppendAgain":         func() { AppendAgain(dst, 7) },
-		"AppendResumed":       func() { AppendResumed(dst, 7, token) },
+		"AppendResumed":       func() { AppendResumed(dst, 7, token, nil) },
+		"AppendStamp":         func() { AppendStamp(dst, 7, 32, token) },
+		"AppendReported":      func() { AppendReported(dst) },
+		"AppendBlocked":       func() { AppendBlocked(dst, token) },
 		"AppendSync":          func() { AppendSync(dst, 7, 5) },
 		"AppendReturned":      func() { AppendReturned(dst, 7, 5, 31) },
 		"AppendHave":          func() { AppendHave(dst, 7, 32) },
@@ -252,7 +266,7 @@ func TestAllocations(t *testing.T) {
 		"AppendCommand":       func() { AppendCommand(dst, ping) },
 		"Parse ping":          func() { Parse(pinging, do) },
 		"Parse hello":         func() { Parse(hello, do) },
-		"AppendPaired":        func() { AppendPaired(dst, 7, false, common, common, token) },
+		"AppendPaired":        func() { AppendPaired(dst, 7, false, common, common, token, nil) },
 		"AppendLeft":          func() { AppendLeft(dst, 7, LeftNext) },
 		"AppendTyping":        func() { AppendTyping(dst, 7, true) },
 		"AppendOnline":        func() { AppendOnline(dst, 1000) },
@@ -273,6 +287,9 @@ func TestAllocations(t *testing.T) {
 	_ = kind
 }
 
+// sealed is what the server seals, as text.
+var sealed = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+
 func FuzzEvents(f *testing.F) {
 	for _, tt := range serverRecords {
 		f.Add(tt.append(nil))
@@ -284,8 +301,8 @@ func FuzzEvents(f *testing.F) {
 			if e.Type != TypeUndelivered && max(e.N, e.Generation, e.Have, e.From, e.Lost) > math.MaxInt {
 				continue // cannot be appended
 			}
-			if e.Token != "" {
-				continue // appended as it is; tokens need no escapes
+			if !sealed.MatchString(e.Token+e.Opening+e.Mark+e.Name) || e.Type == TypeStamp && e.N > math.MaxUint32 {
+				continue // appended as it is; what the server seals needs no escapes
 			}
 			b := encodeEvent(e)
 			again, err := ParseEvents(b)
@@ -310,7 +327,7 @@ func encodeEvent(e Event) []byte {
 	case TypeWaiting:
 		return AppendWaiting(nil, e.Alone, e.Patience)
 	case TypePaired:
-		return AppendPaired(nil, e.Pair, e.Again, e.Common, e.Languages, []byte(e.Token))
+		return AppendPaired(nil, e.Pair, e.Again, e.Common, e.Languages, []byte(e.Token), []byte(e.Opening))
 	case TypeLeft:
 		return AppendLeft(nil, e.Pair, e.Reason)
 	case TypeTyping:
@@ -329,7 +346,13 @@ func encodeEvent(e Event) []byte {
 		}
 		return AppendBack(nil, e.Pair)
 	case TypeResumed:
-		return AppendResumed(nil, e.Pair, nil)
+		return AppendResumed(nil, e.Pair, []byte(e.Token), []byte(e.Opening))
+	case TypeStamp:
+		return AppendStamp(nil, e.Pair, uint32(e.N), []byte(e.Mark))
+	case TypeReported:
+		return AppendReported(nil)
+	case TypeBlocked:
+		return AppendBlocked(nil, []byte(e.Name))
 	case TypeSync:
 		return AppendSync(nil, e.Pair, e.Generation)
 	case TypeHave:

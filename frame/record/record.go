@@ -18,8 +18,13 @@ const (
 	maxInterest  = 32 // runes
 	maxTable     = 64 // runes
 	maxLanguages = 5
-	maxWords     = 32        // in can
-	maxToken     = 128       // bytes
+	maxWords     = 32       // in can
+	maxToken     = 128      // bytes
+	maxReport    = 64 << 10 // bytes, of a report
+	maxSealed    = 256      // bytes
+	maxText      = 1000     // runes
+	maxMessages  = 32
+	maxNames     = 64        // in blocked
 	maxNumber    = 1<<53 - 1 // what every reader of JSON can hold
 )
 
@@ -54,6 +59,12 @@ var (
 	ErrTooLate          = &Error{"too_late", "not possible any more"}
 	ErrRateLimited      = &Error{"rate_limited", "too many messages"}
 	ErrNoSuchChat       = &Error{"no_such_chat", "the chat is over, or the token is not of this place"}
+	ErrUntrue           = &Error{"report_untrue", "these messages were not relayed so"}
+	ErrReportLate       = &Error{"report_late", "the last of these messages was relayed more than 10 minutes ago"}
+	ErrReportTwice      = &Error{"report_twice", "this chat was reported already"}
+	ErrManyReports      = &Error{"too_many_reports", "more than 5 reports in an hour"}
+	ErrReportLost       = &Error{"report_lost", "the report could not be taken; try again later"}
+	ErrCannotBlock      = &Error{"cannot_block", "nobody whom this client could block"}
 )
 
 // Bad records that [Parse] cannot tell, as it knows nothing of what came before.
@@ -66,7 +77,7 @@ var (
 // Bad records that a client's author will want to know more about.
 var (
 	errUTF8            = &Error{ErrBadRecord.Code, "not UTF-8"}
-	errTooBig          = &Error{ErrBadRecord.Code, "record of more than 4096 bytes"}
+	errTooBig          = &Error{ErrBadRecord.Code, "record of more than 4096 bytes, or report of more than 65536"}
 	errTooManyRecords  = &Error{ErrBadRecord.Code, "more than 16 records in one message"}
 	errType            = &Error{ErrBadRecord.Code, "type is missing or not a string"}
 	errUnknownType     = &Error{ErrBadRecord.Code, "unknown type"}
@@ -91,6 +102,11 @@ var (
 	errGeneration      = &Error{ErrBadRecord.Code, "gen is not an integer from 1 to 9007199254740991"}
 	errFrom            = &Error{ErrBadRecord.Code, "from is missing or not an integer from 1 to 9007199254740991"}
 	errLost            = &Error{ErrBadRecord.Code, "lost is not an integer from 0 to from less one"}
+	errSealed          = &Error{ErrBadRecord.Code, "opening, first or last is missing or not a string of 1 to 256 characters"}
+	errReason          = &Error{ErrBadRecord.Code, "reason is missing or none of those"}
+	errText            = &Error{ErrBadRecord.Code, "text is not a string of at most 1000 characters"}
+	errMessages        = &Error{ErrBadRecord.Code, "messages is not an array of 1 to 32 objects with either text or binary"}
+	errNames           = &Error{ErrBadRecord.Code, "blocked is not an array of at most 64 strings"}
 	errAgainPair       = &Error{ErrBadRecord.Code, "pair is missing"}
 )
 
@@ -113,6 +129,9 @@ const (
 	TypeSync        = "sync"
 	TypeHave        = "have"   // also a client's
 	TypeResend      = "resend" // also a client's
+	TypeStamp       = "stamp"
+	TypeReported    = "reported"
+	TypeBlocked     = "blocked"
 )
 
 // NoticeCode is what an operator has to say. A client must expect others.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"regexp"
@@ -17,7 +18,11 @@ import (
 // error, empty without one.
 func reference(text []byte) (cmd Command, code string) {
 	bad := ErrBadRecord.Code
-	if 1+len(text) > 4096 || !utf8.Valid(text) || !json.Valid(text) || hasHalfPair(text) {
+	most := 4096
+	if bytes.HasPrefix(text, []byte(`{"type":"report",`)) {
+		most = 65536
+	}
+	if 1+len(text) > most || !utf8.Valid(text) || !json.Valid(text) || hasHalfPair(text) {
 		return Command{}, bad
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -46,12 +51,35 @@ func reference(text []byte) (cmd Command, code string) {
 			if !isString {
 				return Command{}, bad
 			}
-			if i := slices.Index([]string{"heartbeat", "away", "people", "again", "languages", "tables"}, text); i >= 0 {
+			if i := slices.Index([]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice", "report", "block"}, text); i >= 0 {
 				cmd.Can |= 1 << i
+			}
+		}
+		if names, has := record["blocked"]; has {
+			list, isArray := names.([]any)
+			if !isArray || len(list) > 64 {
+				return Command{}, bad
+			}
+			for _, name := range list {
+				text, isString := name.(string)
+				if !isString {
+					return Command{}, bad
+				}
+				cmd.Blocked = append(cmd.Blocked, text)
 			}
 		}
 		cmd.Kind = Hello
 		return cmd, ""
+	case "report", "block":
+		return referenceReport(record)
+	case "resume":
+		token, _ := record["token"].(string)
+		have, ok1 := integer(record["have"])
+		try, ok2 := integer(record["try"])
+		if len(token) == 0 || len(token) > 128 || !ok1 || have > 9007199254740991 || !ok2 || try == 0 || try > math.MaxUint32 {
+			return Command{}, bad
+		}
+		return Command{Kind: Resume, Token: token, N: have, Try: uint32(try)}, ""
 	case "ping":
 		n, ok := integer(record["n"])
 		if !ok || n > 9007199254740991 {
@@ -132,6 +160,54 @@ func reference(text []byte) (cmd Command, code string) {
 				return Command{}, bad
 			}
 		}
+	}
+	return cmd, ""
+}
+
+// referenceReport reads a report or a block.
+func referenceReport(record map[string]any) (cmd Command, code string) {
+	bad, sound := ErrBadRecord.Code, true
+	sealed := func(key string, must bool) string {
+		value, has := record[key]
+		text, isString := value.(string)
+		sound = sound && (!has && !must || isString && text != "" && len(text) <= 256)
+		return text
+	}
+	if cmd.Opening = sealed("opening", true); record["type"] == "block" {
+		cmd.Kind = Block
+		if !sound {
+			return Command{}, bad
+		}
+		return cmd, ""
+	}
+	cmd.Kind, cmd.First, cmd.Last = Report, sealed("first", false), sealed("last", true)
+	cmd.Reason, _ = record["reason"].(string)
+	text, has := record["text"]
+	cmd.Text, _ = text.(string)
+	_, isString := text.(string)
+	messages, _ := record["messages"].([]any)
+	if !sound || !slices.Contains(ReportReasons[:], cmd.Reason) || has && !isString || utf8.RuneCountInString(cmd.Text) > 1000 ||
+		len(messages) == 0 || len(messages) > 32 {
+		return Command{}, bad
+	}
+	for _, m := range messages {
+		fields, _ := m.(map[string]any)
+		text, hasText := fields["text"]
+		binary, hasBinary := fields["binary"]
+		content, isString := text.(string)
+		encoded, isBinary := binary.(string)
+		if hasText == hasBinary || hasText && !isString || hasBinary && !isBinary {
+			return Command{}, bad
+		}
+		if hasText {
+			cmd.Messages = append(cmd.Messages, Relayed{Payload: append([]byte{}, content...)})
+			continue
+		}
+		payload, err := base64.StdEncoding.Strict().DecodeString(encoded)
+		if err != nil {
+			return Command{}, bad
+		}
+		cmd.Messages = append(cmd.Messages, Relayed{Binary: true, Payload: append([]byte{}, payload...)})
 	}
 	return cmd, ""
 }

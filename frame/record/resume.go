@@ -5,10 +5,11 @@ import "strconv"
 // The records of a break and a return; see Resume in the package comment.
 
 // AppendResumed appends that a client has its place back, in the pairing that is
-// its pair-th now, and what it can be resumed with next time.
-func AppendResumed(dst []byte, pair uint32, token []byte) []byte {
+// its pair-th now, what it can be resumed with next time, and with what the partner can
+// be reported and blocked from now on.
+func AppendResumed(dst []byte, pair uint32, token, opening []byte) []byte {
 	dst = appendInt(begin(dst, TypeResumed), "pair", int64(pair))
-	return end(appendToken(dst, token))
+	return end(appendSealed(appendSealed(dst, "resume", token), "opening", opening))
 }
 
 // AppendSync appends the question how many messages of the partner were shown.
@@ -37,15 +38,6 @@ func AppendResend(dst []byte, pair uint32, from, lost uint64) []byte {
 	dst = appendInt(begin(dst, TypeResend), "pair", int64(pair))
 	dst = appendInt(dst, "from", int64(from))
 	return end(appendInt(dst, "lost", int64(lost)))
-}
-
-func appendToken(dst, token []byte) []byte {
-	if len(token) == 0 {
-		return dst
-	}
-	dst = append(appendKey(dst, "resume"), '"')
-	dst = append(dst, token...)
-	return append(dst, '"')
 }
 
 // appendReturn appends the fields of Resume, Have and Resend.

@@ -165,7 +165,7 @@ func TestBannedInTheMiddle(t *testing.T) {
 	good.event("waiting")
 	bad.Write(control(record.Command{Kind: record.Next}))
 	good.event("paired")
-	bad.Expect(textOp, string(record.AppendPaired(nil, 1, false, nil, nil, nil)))
+	bad.Expect(textOp, string(record.AppendPaired(nil, 1, false, nil, nil, nil, nil)))
 	ban(t, s, "198.51.100.0/24") // nobody is there
 	bad.Write(text("still here"))
 	good.hears("still here")

@@ -97,7 +97,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 		h.tellPeopleLocked(c, r)
 		interests, languages := pairs.Common(own)
 		again := r.can&record.CanAgain != 0 && pairs.Reunited(own)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, again, interests, languages, h.tokenLocked(c, r, n)))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, again, interests, languages, h.tokenLocked(c, r, n), nil))
 	}
 	return paired
 }
@@ -119,7 +119,7 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 		return
 	}
 	if !r.told.begun(n) { // parted before anybody came to tell it
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, false, nil, nil, nil))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, false, nil, nil, nil, nil))
 	}
 	r.told.end(n)
 	r.forgetKept()

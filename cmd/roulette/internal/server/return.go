@@ -169,7 +169,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	other, paired := s.pairs.Partner(own)
 	paired = paired && other == k.sides[1-side].place
 	if paired { // under the same lock, so that it comes before all that the partner causes
-		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder)))
+		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder), nil))
 	} else {
 		if r.life == 0 {
 			r.life = s.pairs.Enter(own, false)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/record"
 	"roulette/netpoll"
 )
@@ -16,6 +17,9 @@ func (t *turn) hello(cmd record.Command) {
 	r.can = cmd.Can&record.CanAll | greeted
 	if h.rules.MaxAway == 0 {
 		r.can &^= record.CanResume
+	}
+	if h.server.config.Safety == safety.Off {
+		r.can &^= record.CanReport | record.CanBlock
 	}
 	if r.can&record.CanResume != 0 {
 		setFlag(t.c, resumes)

@@ -272,7 +272,7 @@ func TestPatience(t *testing.T) {
 // What may not be sent is not.
 func TestRefusedHere(t *testing.T) {
 	addr := fake(t, func(c *websocket.Conn) {
-		_ = c.Write(t.Context(), websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil)) // the client is there
+		_ = c.Write(t.Context(), websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil, nil)) // the client is there
 		for {
 			_, m, err := c.Read(t.Context())
 			if err != nil {
@@ -301,7 +301,7 @@ func TestRefusedHere(t *testing.T) {
 func TestUndelivered(t *testing.T) {
 	addr := fake(t, func(c *websocket.Conn) {
 		ctx := t.Context()
-		_ = c.Write(ctx, websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil)) // all fails together
+		_ = c.Write(ctx, websocket.MessageText, record.AppendPaired(nil, 1, false, nil, nil, nil, nil)) // all fails together
 		for n := 0; n < 3; {
 			_, m, err := c.Read(ctx)
 			if err != nil {
