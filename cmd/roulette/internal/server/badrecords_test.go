@@ -43,7 +43,7 @@ func badRecords() (all []string) {
 // TestBadRecords: each is an error, and harms neither its sender nor their partner.
 func TestBadRecords(t *testing.T) {
 	_, addr := start(t, Config{Settings: Settings{MessageRate: 0, MaxAway: 1}})
-	a, b := greetingCouple(t, addr, record.CanAll)
+	a, b := greetingCouple(t, addr, canAll)
 	records := badRecords()
 	if len(records) < 60 {
 		t.Fatalf("only %d", len(records))
@@ -66,7 +66,7 @@ func TestBadRecords(t *testing.T) {
 // TestRecordsAtTheWrongMoment: good records when they mean nothing.
 func TestRecordsAtTheWrongMoment(t *testing.T) {
 	s, addr := start(t, Config{Settings: Settings{MessageRate: 0, MaxAway: 1}})
-	p, _ := dialGreeting(t, addr, record.CanAll)
+	p, _ := dialGreeting(t, addr, canAll)
 	again := func(pair uint32) {
 		t.Helper()
 		p.asks(record.Again, pair)
@@ -78,7 +78,7 @@ func TestRecordsAtTheWrongMoment(t *testing.T) {
 		p.asks(record.Shown, 0)
 		p.asks(record.Shown, 0)
 		p.do(record.AppendTypingCommand(nil, true))
-		p.do(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: record.CanAll}))
+		p.do(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: canAll}))
 		p.refused("bad_record")
 		p.next()
 		p.event("waiting")
@@ -102,14 +102,14 @@ func TestRecordsAtTheWrongMoment(t *testing.T) {
 func TestAThousandRecords(t *testing.T) {
 	for _, cmd := range []record.Command{
 		{Kind: record.Ping, N: 7}, {Kind: record.Hiding}, {Kind: record.Shown}, {Kind: record.Again, Pair: 1},
-		{Kind: record.Hello, Can: record.CanAll},
+		{Kind: record.Hello, Can: canAll},
 		{Kind: record.Next, HasTable: true, Table: "Ada's"},
 		{Kind: record.Next, HasLanguages: true, Languages: []string{"de", "en"}},
 	} {
 		t.Run(cmd.Kind.String()+cmd.Table+strings.Join(cmd.Languages, ""), func(t *testing.T) {
 			s, addr := start(t, Config{Settings: Settings{MessageRate: 20, MessageBurst: 60, MaxAway: 1}})
 			x, y := couple(t, s, addr)
-			c := rawGreeting(t, addr, record.CanAll)
+			c := rawGreeting(t, addr, canAll)
 			for range 1000 {
 				if _, err := c.TCP.Write(control(cmd)); err != nil {
 					break

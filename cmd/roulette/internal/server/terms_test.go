@@ -49,17 +49,25 @@ func (p *person) refused(code string) {
 	}
 }
 
+// canAll is what a server without Config.Safety knows.
+const canAll = record.CanAll &^ (record.CanReport | record.CanBlock)
+
 func TestHello(t *testing.T) {
 	_, addr := start(t, Config{Settings: Settings{PingInterval: 20 * time.Second, HiddenTimeout: time.Minute, MaxAway: 1}})
-	_, terms := dialGreeting(t, addr, record.CanAll)
-	if terms != (record.Terms{Can: record.CanAll, Heartbeat: 20 * time.Second, Hidden: time.Minute, People: 1}) {
+	_, terms := dialGreeting(t, addr, canAll)
+	if terms != (record.Terms{Can: canAll, Heartbeat: 20 * time.Second, Hidden: time.Minute, People: 1}) {
 		t.Errorf("got %+v", terms)
+	}
+	all := dialRich(t, addr)
+	all.do(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: record.CanAll}))
+	if e := all.event("hello"); e.Terms.Can != canAll {
+		t.Errorf("got %b", e.Terms.Can)
 	}
 	p, terms := dialGreeting(t, addr, record.CanAway)
 	if terms != (record.Terms{Can: record.CanAway}) {
 		t.Errorf("got %+v", terms)
 	}
-	p.do(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: record.CanAll}))
+	p.do(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: canAll}))
 	p.refused("bad_record")
 	p.asks(record.Again, 1) // not agreed on
 	p.refused("bad_record")
