@@ -26,31 +26,6 @@ func (m *Mesh) Send(number Chat, frames []byte, texts, binaries int) (pause, gon
 	return c.paused, false
 }
 
-// Tell passes on a note about the one here.
-func (m *Mesh) Tell(number Chat, n Note) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if c := m.chats[number]; c != nil && c.stage == talking {
-		m.say(c.peer, opNote, body{chat: c.theirs, note: n})
-	}
-}
-
-// Leave ends a chat, because the one here has gone for why. The Host is not called
-// for it. Of one that is over already nothing comes.
-func (m *Mesh) Leave(number Chat, why Reason) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c := m.chats[number]
-	if c == nil {
-		return
-	}
-	delete(m.chats, number)
-	c.peer.taken += c.received - c.taken
-	if c.theirs != 0 {
-		m.say(c.peer, opEnd, body{chat: c.theirs, reason: why})
-	}
-}
-
 // Taken says that n more bytes of what was delivered have been taken by the one
 // here, or thrown away.
 func (m *Mesh) Taken(number Chat, n int) {
