@@ -57,7 +57,7 @@ func (l *life) begin(old *handover.Conn) error {
 	}
 	from := l.server.Lineage()
 	connections, pairs := l.server.Population()
-	l.logger.Info("took over", "from", from.From, "frozen", from.Frozen, "connections", connections, "pairs", pairs)
+	l.logger.Info("took over", "from", from.From, "pid", os.Getpid(), "frozen", from.Frozen, "connections", connections, "pairs", pairs)
 	return nil
 }
 

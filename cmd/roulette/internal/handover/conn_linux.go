@@ -17,17 +17,24 @@ type Conn struct {
 	file    *os.File
 	buf     []byte
 	oob     []byte
+	user    int // who may be at the other end; -1: anybody
 	aborted atomic.Bool
 }
 
 // Pair returns the two ends of a new conversation. The second one, a plain file, is
-// for the process that is to be started.
+// for the process that is to be started, which must be this one's user: the kernel
+// says of each word who has sent it (unix(7), SO_PASSCRED).
 func Pair() (*Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("handover: socketpair: %w", err)
 	}
-	return NewConn(fds[0]), os.NewFile(uintptr(fds[1]), "handover"), nil
+	c, theirs := NewConn(fds[0]), os.NewFile(uintptr(fds[1]), "handover")
+	if err := unix.SetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("handover: setsockopt: %w", err), c.Close(), theirs.Close())
+	}
+	c.user = os.Geteuid()
+	return c, theirs, nil
 }
 
 // NewConn makes a Conn of the descriptor of one end, which it owns from here on.
@@ -36,7 +43,8 @@ func NewConn(fd int) *Conn {
 	return &Conn{
 		file: os.NewFile(uintptr(fd), "handover"),
 		buf:  make([]byte, maxWord),
-		oob:  make([]byte, unix.CmsgSpace(4*maxDescriptors)),
+		oob:  make([]byte, unix.CmsgSpace(4*maxDescriptors)+unix.CmsgSpace(unix.SizeofUcred)),
+		user: -1,
 	}
 }
 
@@ -112,9 +120,11 @@ func (c *Conn) hear() (*word, []int, error) {
 	case failed != nil:
 		return nil, nil, failed
 	}
-	fds, err := descriptors(c.oob[:oobn])
+	fds, user, err := beside(c.oob[:oobn])
 	switch {
 	case err != nil:
+	case c.user >= 0 && n > 0 && user != c.user:
+		err = fmt.Errorf("the successor is another user, %d", user)
 	case flags&unix.MSG_CTRUNC != 0:
 		err = errors.New("no room for the descriptors that came")
 	case flags&unix.MSG_TRUNC != 0:
@@ -157,23 +167,31 @@ func timedOut(err error) error {
 	return err
 }
 
-func descriptors(oob []byte) (fds []int, err error) {
+// beside is what came beside a word: descriptors, and the user who has sent it if
+// that was asked for, else -1.
+func beside(oob []byte) (fds []int, user int, err error) {
+	user = -1
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return nil, err
+		return nil, user, err
 	}
 	for i := range messages {
-		if messages[i].Header.Type != unix.SCM_RIGHTS {
-			continue
+		switch messages[i].Header.Type {
+		case unix.SCM_CREDENTIALS:
+			sender, err := unix.ParseUnixCredentials(&messages[i])
+			if err == nil {
+				user = int(sender.Uid)
+			}
+		case unix.SCM_RIGHTS:
+			list, err := unix.ParseUnixRights(&messages[i])
+			if err != nil {
+				closeAll(fds)
+				return nil, user, err
+			}
+			fds = append(fds, list...)
 		}
-		list, err := unix.ParseUnixRights(&messages[i])
-		if err != nil {
-			closeAll(fds)
-			return nil, err
-		}
-		fds = append(fds, list...)
 	}
-	return fds, nil
+	return fds, user, nil
 }
 
 func closeAll(fds []int) {

@@ -45,8 +45,9 @@ type Frozen struct {
 type Predecessor interface {
 	// Hello is what the successor is told first.
 	Hello() Hello
-	// Accept looks at what the successor is. An error refuses it.
-	Accept(Hello) error
+	// Accept looks at what the successor is, and is told in which version the state is
+	// to be written. An error refuses it.
+	Accept(successor Hello, state int) error
 	Listeners() []Listener
 	// Connections names those that are here now, while it goes on serving.
 	Connections() []Connection
@@ -156,11 +157,23 @@ func (h *hand) greet(p Predecessor) (Hello, error) {
 		return Hello{}, err
 	case w.Hello == nil || w.Hello.Protocol != Protocol:
 		return Hello{}, fmt.Errorf("the successor speaks another protocol than %d", Protocol)
-	case mine.NewestState < w.Hello.OldestState || mine.NewestState > w.Hello.NewestState:
-		return Hello{}, fmt.Errorf("the successor reads states %d to %d, and this is %d",
-			w.Hello.OldestState, w.Hello.NewestState, mine.NewestState) // U3
 	}
-	return *w.Hello, p.Accept(*w.Hello)
+	version, err := common(&mine, w.Hello)
+	if err != nil {
+		return Hello{}, err
+	}
+	return *w.Hello, p.Accept(*w.Hello, version)
+}
+
+// common is the newest version of the state that the predecessor writes and the
+// successor reads (U3).
+func common(predecessor, successor *Hello) (version int, err error) {
+	version = min(predecessor.NewestState, successor.NewestState)
+	if version < predecessor.OldestState || version < successor.OldestState {
+		return 0, fmt.Errorf("the predecessor writes states %d to %d, the successor reads states %d to %d",
+			predecessor.OldestState, predecessor.NewestState, successor.OldestState, successor.NewestState)
+	}
+	return version, nil
 }
 
 func (h *hand) listeners(all []Listener) error {
@@ -181,23 +194,38 @@ func (h *hand) listeners(all []Listener) error {
 // now: Frozen.Gone names them. A number may even be that of another file by now; Gone
 // names that connection as well.
 func (h *hand) connections(batch []Connection) error {
+	for len(batch) > 0 {
+		n, err := h.some(batch)
+		if err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// some sends as many of them as there are descriptors for: each is duplicated, or one
+// that is closed at this moment would spoil the whole word.
+func (h *hand) some(batch []Connection) (n int, err error) {
 	w := &word{Type: connections}
 	fds := make([]int, 0, len(batch))
 	defer func() { closeAll(fds) }()
 	for _, c := range batch {
 		fd, err := unix.FcntlInt(uintptr(c.FD), unix.F_DUPFD_CLOEXEC, 0)
-		if errors.Is(err, unix.EBADF) {
-			continue
+		if errors.Is(err, unix.EMFILE) && len(fds) > 0 {
+			break
 		}
-		if err != nil {
-			return fmt.Errorf("descriptors are short: %w", err)
+		if err != nil && !errors.Is(err, unix.EBADF) {
+			return 0, fmt.Errorf("descriptors are short: %w", err)
 		}
-		w.IDs, fds = append(w.IDs, c.ID), append(fds, fd)
+		if n++; err == nil {
+			w.IDs, fds = append(w.IDs, c.ID), append(fds, fd)
+		}
 	}
 	if len(fds) == 0 {
-		return nil
+		return n, nil
 	}
-	return h.ask(w, fds...)
+	return n, h.ask(w, fds...)
 }
 
 // freeze is everything from the freeze to the end.

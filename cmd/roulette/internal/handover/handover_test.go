@@ -20,6 +20,7 @@ type old struct {
 	t         *testing.T
 	hello     Hello
 	accept    error
+	version   int // of the state that was agreed
 	listening []Listener
 	here      []Connection
 	came      []Connection
@@ -32,8 +33,11 @@ type old struct {
 
 func (o *old) note(step string) { o.steps = append(o.steps, step) }
 
-func (o *old) Hello() Hello              { return o.hello }
-func (o *old) Accept(Hello) error        { return o.accept }
+func (o *old) Hello() Hello { return o.hello }
+func (o *old) Accept(_ Hello, state int) error {
+	o.version = state
+	return o.accept
+}
 func (o *old) Listeners() []Listener     { return o.listening }
 func (o *old) Connections() []Connection { return o.here }
 func (o *old) Thaw()                     { o.note("thaw") }
@@ -200,6 +204,29 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
+// TestVersions: the newest version of the state that both know is taken, up and down.
+func TestVersions(t *testing.T) {
+	for _, c := range []struct {
+		writes, reads [2]int
+		want          int
+	}{
+		{[2]int{1, 1}, [2]int{1, 1}, 1},
+		{[2]int{1, 1}, [2]int{1, 2}, 1}, // to the next release
+		{[2]int{1, 2}, [2]int{1, 1}, 1}, // and back
+		{[2]int{2, 4}, [2]int{1, 3}, 3},
+		{[2]int{1, 1}, [2]int{2, 3}, 0},
+		{[2]int{2, 3}, [2]int{1, 1}, 0},
+	} {
+		o, h := anOld(t), newHeir()
+		o.hello = Hello{OldestState: c.writes[0], NewestState: c.writes[1]}
+		h.hello = Hello{OldestState: c.reads[0], NewestState: c.reads[1]}
+		_, handed, taken := both(t, o, h, Options{}, nil)
+		if ok := c.want > 0; o.version != c.want || (handed == nil) != ok || (taken == nil) != ok || h.served != ok {
+			t.Errorf("%d written, %d read: version %d, %v, %v", c.writes, c.reads, o.version, handed, taken)
+		}
+	}
+}
+
 func TestRehearsal(t *testing.T) {
 	o, h := anOld(t), newHeir()
 	r, handed, taken := both(t, o, h, Options{DryRun: true}, nil)
@@ -219,8 +246,8 @@ func TestServesOn(t *testing.T) {
 		want    string
 		frozen  bool
 	}{
-		{"another protocol version of the state", func(o *old, h *heir) { h.hello.NewestState = 1 }, Options{}, "reads states 1 to 1", false},
-		{"a state from the past", func(o *old, h *heir) { h.hello.OldestState, h.hello.NewestState = 3, 4 }, Options{}, "reads states 3 to 4", false},
+		{"a successor from the past", func(o *old, h *heir) { h.hello.NewestState = 1 }, Options{}, "reads states 1 to 1", false},
+		{"a successor from the future", func(o *old, h *heir) { h.hello.OldestState, h.hello.NewestState = 3, 4 }, Options{}, "reads states 3 to 4", false},
 		{"the successor is not wanted", func(o *old, h *heir) { o.accept = errors.New("other settings") }, Options{}, "other settings", false},
 		{"the successor does not want", func(o *old, h *heir) { h.refuse = errors.New("too old") }, Options{}, "too old", false},
 		{"fails at a listener", func(o *old, h *heir) { h.fail = "listener" }, Options{}, "fails at listener", false},

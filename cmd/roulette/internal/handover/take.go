@@ -51,6 +51,9 @@ func Take(ctx context.Context, c *Conn, s Successor) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err := common(w.Hello, &mine); err != nil {
+		return err
+	}
 	mine.Protocol, mine.PID = Protocol, os.Getpid()
 	if err := c.say(&word{Type: hello, Hello: &mine}); err != nil {
 		return err
@@ -123,6 +126,11 @@ func takeState(ctx context.Context, c *Conn, s Successor, w *word, fds []int) er
 		return err
 	}
 	if err := c.say(&word{Type: ready, Sums: &sums}); err != nil {
+		return err
+	}
+	// For ever: who gives up waiting may do so while commit is on its way, and then
+	// nobody serves (U1).
+	if err := c.deadline(ctx, 0); err != nil {
 		return err
 	}
 	if _, err := c.expect(commit); err != nil {

@@ -14,8 +14,8 @@ type Hello struct {
 	Protocol int    `json:"protocol"`
 	Release  string `json:"release"`
 	PID      int    `json:"pid"`
-	// The versions of the state that a successor can read; of a predecessor, the one
-	// that it writes, twice.
+	// The versions of the state that a successor can read; of a predecessor, those that
+	// it can write. The newest that both know is taken.
 	OldestState int `json:"oldest_state"`
 	NewestState int `json:"newest_state"`
 	// Settings, of a predecessor, are those that a successor must share.

@@ -16,7 +16,7 @@ import (
 // times it has ages, and instead of what only this process can read, what any can.
 //
 // Nothing but append and parseCarry knows how it is written. A change there is
-// another carryVersion.
+// another newestState.
 type carry struct {
 	// conn is the connection; its descriptor, codec, and what was held and attached
 	// are not written with it.
@@ -64,8 +64,15 @@ type traits struct {
 	wishes         *pairing.Wishes
 }
 
-// carryVersion is of the form of all that follows.
-const carryVersion = 1
+// The versions of the form of all that follows, and of the rest of a state, which can
+// be written and read here. A field that came with a version is written, and read, if
+// writer.version and reader.version have reached it; so the release before can still
+// take over, without the field. The oldest goes up when nobody comes from there any
+// more.
+const (
+	oldestState = 1
+	newestState = 1
+)
 
 var errCarry = errors.New("server: not what another server carries")
 
@@ -93,8 +100,8 @@ func (k *carry) sections() (bits byte) {
 }
 
 // append appends k, with its length before it.
-func (k *carry) append(dst []byte) []byte {
-	w := writer{}
+func (k *carry) append(dst []byte, version byte) []byte {
+	w := writer{version: version}
 	d := &k.conn
 	w.b = append(w.b, k.sections())
 	w.uints(uint64(k.id), uint64(d.State), uint64(d.Key), uint64(d.Rate), uint64(d.Heard), uint64(d.Opened), uint64(d.Unmoved), uint64(k.network))
@@ -133,9 +140,9 @@ func (k *carry) append(dst []byte) []byte {
 }
 
 // parseCarry takes a carry off b. It keeps nothing of b.
-func parseCarry(b []byte) (k *carry, rest []byte, err error) {
+func parseCarry(b []byte, version byte) (k *carry, rest []byte, err error) {
 	outer := reader{b: b}
-	r := reader{b: outer.bytes(math.MaxInt32)}
+	r := reader{b: outer.bytes(math.MaxInt32), version: version}
 	if outer.err != nil {
 		return nil, nil, outer.err
 	}
@@ -187,7 +194,10 @@ func parseCarry(b []byte) (k *carry, rest []byte, err error) {
 
 // writer writes the fields of a carry, one after the other: numbers as varints,
 // bytes with their length before them.
-type writer struct{ b []byte }
+type writer struct {
+	b       []byte
+	version byte
+}
 
 func (w *writer) uints(values ...uint64) {
 	for _, v := range values {
@@ -240,8 +250,9 @@ func (w *writer) standing(s *pairing.Standing) {
 
 // reader reads them. After the first mistake it returns zeros, and err says so.
 type reader struct {
-	b   []byte
-	err error
+	b       []byte
+	version byte
+	err     error
 }
 
 func (r *reader) take(n int) []byte {

@@ -38,17 +38,17 @@ func carries() []*carry {
 func TestCarryRoundTrip(t *testing.T) {
 	list := carries()
 	seed := limit.NewSeed()
-	b := appendHead(nil, seed, len(list))
+	b := appendHead(nil, newestState, seed, len(list))
 	for _, k := range list {
-		b = k.append(b)
+		b = k.append(b, newestState)
 	}
-	got, n, rest, err := parseHead(b)
+	_, got, n, rest, err := parseHead(b)
 	if err != nil || got != seed || n != len(list) {
 		t.Fatalf("head: %v, %d, %v", got, n, err)
 	}
 	for i, want := range list {
 		var k *carry
-		if k, rest, err = parseCarry(rest); err != nil {
+		if k, rest, err = parseCarry(rest, newestState); err != nil {
 			t.Fatalf("carry %d: %v", i, err)
 		}
 		if !reflect.DeepEqual(k, want) {
@@ -62,20 +62,20 @@ func TestCarryRoundTrip(t *testing.T) {
 
 // TestCarryEveryPrefix: what is not whole is refused, and so is another version.
 func TestCarryEveryPrefix(t *testing.T) {
-	head := appendHead(nil, limit.NewSeed(), 300)
+	head := appendHead(nil, newestState, limit.NewSeed(), 300)
 	for n := range head {
-		if _, _, _, err := parseHead(head[:n]); err == nil {
+		if _, _, _, _, err := parseHead(head[:n]); err == nil {
 			t.Errorf("%d of %d bytes of the head are taken", n, len(head))
 		}
 	}
 	head[len(stateMagic)]++
-	if _, _, _, err := parseHead(head); err == nil {
+	if _, _, _, _, err := parseHead(head); err == nil {
 		t.Error("another version is taken")
 	}
 	for i, k := range carries() {
-		b := k.append(nil)
+		b := k.append(nil, newestState)
 		for n := range b {
-			if _, _, err := parseCarry(b[:n]); err == nil {
+			if _, _, err := parseCarry(b[:n], newestState); err == nil {
 				t.Errorf("carry %d: %d of %d bytes are taken", i, n, len(b))
 			}
 		}
@@ -85,15 +85,15 @@ func TestCarryEveryPrefix(t *testing.T) {
 // FuzzCarry: whatever is taken is written down again as it was.
 func FuzzCarry(f *testing.F) {
 	for _, k := range carries() {
-		f.Add(k.append(nil))
+		f.Add(k.append(nil, newestState))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		k, rest, err := parseCarry(b)
+		k, rest, err := parseCarry(b, newestState)
 		if err != nil {
 			return
 		}
 		taken := b[:len(b)-len(rest)]
-		if again := k.append(nil); !bytes.Equal(again, taken) {
+		if again := k.append(nil, newestState); !bytes.Equal(again, taken) {
 			t.Errorf("%x is written down as %x", taken, again)
 		}
 	})

@@ -29,7 +29,8 @@ const stateMagic = "roulette state"
 
 // estate is what a server leaves, while all its workers stand still.
 type estate struct {
-	server *Server
+	server  *Server
+	version byte
 
 	// Each worker's.
 	given   [][]*carry
@@ -73,9 +74,9 @@ type carriedAbsence struct {
 	standing   *pairing.Standing
 }
 
-func (s *Server) newEstate() *estate {
+func (s *Server) newEstate(version byte) *estate {
 	n := len(s.poller.Workers())
-	return &estate{server: s, given: make([][]*carry, n), bytes: make([][]byte, n), failed: make([]error, n), counted: make([]metrics.Counters, n)}
+	return &estate{server: s, version: version, given: make([][]*carry, n), bytes: make([][]byte, n), failed: make([]error, n), counted: make([]metrics.Counters, n)}
 }
 
 // err is why the server cannot be left.
@@ -86,7 +87,7 @@ func (e *estate) describe(h *handler) {
 	i := h.worker.Index()
 	e.given[i], e.failed[i] = h.describe()
 	for _, k := range e.given[i] {
-		e.bytes[i] = k.append(e.bytes[i])
+		e.bytes[i] = k.append(e.bytes[i], e.version)
 	}
 	e.counted[i] = *h.collect()
 }
@@ -153,7 +154,7 @@ func (e *estate) append(dst []byte) []byte {
 	for _, carries := range e.given {
 		n += len(carries)
 	}
-	w := writer{b: appendHead(dst, e.seed, n)}
+	w := writer{b: appendHead(dst, e.version, e.seed, n), version: e.version}
 	for _, b := range e.bytes {
 		w.b = append(w.b, b...)
 	}
@@ -162,22 +163,25 @@ func (e *estate) append(dst []byte) []byte {
 }
 
 // appendHead appends what stands before the carries.
-func appendHead(dst []byte, seed limit.Seed, carries int) []byte {
+func appendHead(dst []byte, version byte, seed limit.Seed, carries int) []byte {
 	w := writer{b: append(dst, stateMagic...)}
-	w.b = append(w.b, carryVersion)
+	w.b = append(w.b, version)
 	w.b = append(w.b, seed[:]...)
 	w.uints(uint64(carries))
 	return w.b
 }
 
-func parseHead(b []byte) (seed limit.Seed, carries int, rest []byte, err error) {
+func parseHead(b []byte) (version byte, seed limit.Seed, carries int, rest []byte, err error) {
 	r := reader{b: b}
-	if string(r.take(len(stateMagic))) != stateMagic || r.uint(math.MaxUint32) != carryVersion {
-		return seed, 0, nil, errCarry
+	if string(r.take(len(stateMagic))) != stateMagic {
+		return 0, seed, 0, nil, errCarry
+	}
+	if version = r.byte(); r.err != nil || version < oldestState || version > newestState {
+		return 0, seed, 0, nil, errCarry
 	}
 	copy(seed[:], r.take(len(seed)))
 	n := r.uint(1 << 24)
-	return seed, int(n), r.b, r.err
+	return version, seed, int(n), r.b, r.err
 }
 
 // append appends what stands behind the carries.
@@ -213,7 +217,7 @@ func (t *testament) append(w *writer) {
 // parseState reads n carries, of which each connection can be made, and the rest.
 func parseState(b []byte, n int) (*testament, error) {
 	t := new(testament)
-	seed, many, b, err := parseHead(b)
+	version, seed, many, b, err := parseHead(b)
 	if err != nil || many != n {
 		return nil, cmp.Or(err, errCarry)
 	}
@@ -221,7 +225,7 @@ func parseState(b []byte, n int) (*testament, error) {
 	known := make(map[seat]*pairing.Standing, n)
 	for range n {
 		var k *carry
-		if k, b, err = parseCarry(b); err != nil {
+		if k, b, err = parseCarry(b, version); err != nil {
 			return nil, err
 		}
 		if u := k.unparsed; u != nil {
@@ -236,7 +240,7 @@ func parseState(b []byte, n int) (*testament, error) {
 		t.carries = append(t.carries, k)
 		known[k.id] = k.standing
 	}
-	r := reader{b: b}
+	r := reader{b: b, version: version}
 	t.parse(&r)
 	for _, a := range t.away {
 		known[a.place] = a.standing

@@ -41,7 +41,7 @@ func (s *Server) Inherit(listen func(map[string]int) error) *Heir {
 
 // Hello implements [handover.Successor].
 func (e *Heir) Hello(predecessor handover.Hello) (handover.Hello, error) {
-	hello := handover.Hello{Release: e.server.config.Version, OldestState: carryVersion, NewestState: carryVersion}
+	hello := handover.Hello{Release: e.server.config.Version, OldestState: oldestState, NewestState: newestState}
 	if predecessor.Settings[settingTLS] != "" && e.server.config.TLS == nil {
 		return hello, errors.New("the predecessor speaks TLS, and by its settings the successor does not")
 	}

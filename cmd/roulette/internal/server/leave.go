@@ -17,6 +17,7 @@ import (
 type Leaving struct {
 	server    *Server
 	listeners []handover.Listener
+	version   byte          // of the state, for the successor to read
 	names     atomic.Uint64 // given to connections so far
 	halt      *halt         // nil: it serves
 	estate    *estate       // in a halt
@@ -74,7 +75,7 @@ const settingTLS = "tls"
 
 // Hello implements [handover.Predecessor].
 func (l *Leaving) Hello() handover.Hello {
-	hello := handover.Hello{Release: l.server.config.Version, OldestState: carryVersion, NewestState: carryVersion}
+	hello := handover.Hello{Release: l.server.config.Version, OldestState: oldestState, NewestState: newestState}
 	if l.server.config.TLS != nil {
 		hello.Settings = map[string]string{settingTLS: "1.3"}
 	}
@@ -82,7 +83,10 @@ func (l *Leaving) Hello() handover.Hello {
 }
 
 // Accept implements [handover.Predecessor].
-func (l *Leaving) Accept(handover.Hello) error { return nil }
+func (l *Leaving) Accept(_ handover.Hello, state int) error {
+	l.version = byte(state)
+	return nil
+}
 
 // Listeners implements [handover.Predecessor].
 func (l *Leaving) Listeners() []handover.Listener { return l.listeners }
@@ -149,7 +153,7 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 			break
 		}
 	}
-	e := s.newEstate()
+	e := s.newEstate(l.version)
 	lists := make([][]handover.Connection, len(t.steps))
 	names := make([][]uint64, len(t.steps))
 	gone := make([][]uint64, len(t.steps))

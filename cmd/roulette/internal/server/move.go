@@ -48,7 +48,7 @@ func (s *Server) still(steps ...func(*handler)) error {
 // the order of the descriptors, which are the caller's. After an error nothing has
 // changed.
 func (s *Server) giveUp(still standstill) (fds []int, state []byte, err error) {
-	e := s.newEstate()
+	e := s.newEstate(newestState)
 	err = still(e.describe, e.describeBreaks, func(h *handler) {
 		if e.err() == nil {
 			for _, k := range e.given[h.worker.Index()] {
