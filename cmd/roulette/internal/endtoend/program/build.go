@@ -25,17 +25,27 @@ var binary struct {
 func Path(t testing.TB) string {
 	t.Helper()
 	root := Root(t)
-	binary.once.Do(func() { binary.path, binary.err = build(root) })
+	binary.once.Do(func() { binary.path, binary.err = build(root, "") })
 	if binary.err != nil {
 		t.Fatal(binary.err)
 	}
 	return binary.path
 }
 
+// Variant is the program built with more flags of go build, under a name of its own.
+func Variant(t testing.TB, name string, flags ...string) string {
+	t.Helper()
+	path, err := build(Root(t), "-"+name, flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // build builds the program of the module at root, in a place that all tests of this
 // work tree share: go build sees that what is there is up to date. One after the
 // other, for it removes what it replaces.
-func build(root string) (string, error) {
+func build(root, suffix string, flags ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
@@ -52,8 +62,8 @@ func build(root string) (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", os.NewSyscallError("flock", err)
 	}
-	path := filepath.Join(dir, "roulette")
-	args := []string{"build"}
+	path := filepath.Join(dir, "roulette"+suffix)
+	args := append([]string{"build"}, flags...)
 	if nettest.RaceEnabled {
 		path += "-race"
 		args = append(args, "-race")

@@ -1,5 +1,3 @@
-//go:build long
-
 package upgrade
 
 import (
@@ -13,8 +11,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,11 +26,19 @@ type served struct {
 	log           string // a file, of all processes
 	plain, secure string // addresses
 	admin         string
-	pid           int // of the present process
+	pid           int           // of the present process
+	cmd           *exec.Cmd     // the first one
+	done          chan struct{} // closed when that has ended
 }
 
 // serve starts a server that can be upgraded.
 func serve(t *testing.T, args ...string) *served {
+	t.Helper()
+	return serveWith(t, 0, args...)
+}
+
+// serveWith is serve with so many descriptors, if it is not 0.
+func serveWith(t *testing.T, most int, args ...string) *served {
 	t.Helper()
 	s := &served{t: t, dir: filepath.Join(t.TempDir(), "state"), log: filepath.Join(t.TempDir(), "log"),
 		plain: "127.0.0.1:" + program.FreePort(t), secure: "127.0.0.1:" + program.FreePort(t), admin: "127.0.0.1:" + program.FreePort(t)}
@@ -46,14 +50,24 @@ func serve(t *testing.T, args ...string) *served {
 	args = append([]string{"serve", "--listen", s.plain, "--listen-tls", s.secure, "--tls-self-signed", "--admin", s.admin,
 		"--state-dir", s.dir, "--message-rate", "0", "--workers", "2", "--stall-timeout", "5m"}, args...)
 	cmd := exec.Command(program.Path(t), args...)
+	if most > 0 {
+		cmd = exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, most), program.Path(t)}, args...)...)
+	}
 	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, program.Environment()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.pid = cmd.Process.Pid
-	go cmd.Wait() // nobody looks at how it ends
+	s.pid, s.cmd, s.done = cmd.Process.Pid, cmd, make(chan struct{})
+	go func() {
+		defer close(s.done)
+		_ = cmd.Wait() // ProcessState says how it ended
+	}()
 	t.Cleanup(func() {
-		_ = syscall.Kill(s.pid, syscall.SIGKILL)
+		if s.pid > 0 {
+			_ = syscall.Kill(s.pid, syscall.SIGKILL)
+		}
+		_ = cmd.Process.Kill() // unless it has ended
+		<-s.done
 		if t.Failed() {
 			b, _ := os.ReadFile(s.log)
 			t.Logf("the server said:\n%s", b)
@@ -64,6 +78,39 @@ func serve(t *testing.T, args ...string) *served {
 	return s
 }
 
+// ends waits until the first process has ended.
+func (s *served) ends() {
+	s.t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(servertest.Patience):
+		s.t.Fatal("the predecessor does not end")
+	}
+}
+
+// pair returns two clients who are each other's: what one says the other has heard.
+// Until then a third could come between, for a client whose handshake is answered may
+// not be in the pool yet.
+func (s *served) pair(addr string) (a, b *servertest.Conn) {
+	s.t.Helper()
+	a, b = program.Meet(s.t, addr, addr)
+	b.Write(program.Text("here"))
+	a.Expect(servertest.OpText, "here")
+	return a, b
+}
+
+// metric is a sample of the present process's, 0 if there is none.
+func (s *served) metric(name string) (v float64) {
+	s.t.Helper()
+	_, body := program.Get(s.t, "http://"+s.admin+"/metrics")
+	for line := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			fmt.Sscan(value, &v)
+		}
+	}
+	return v
+}
+
 // awaits waits until the log has a line with this.
 func (s *served) awaits(what string) {
 	s.t.Helper()
@@ -71,6 +118,21 @@ func (s *served) awaits(what string) {
 		b, _ := os.ReadFile(s.log)
 		return strings.Contains(string(b), what)
 	})
+}
+
+// said waits for a line of the log with this in it, and returns the number behind key
+// there.
+func (s *served) said(what, key string) (n int) {
+	s.t.Helper()
+	s.awaits(what)
+	b, _ := os.ReadFile(s.log)
+	_, line, _ := strings.Cut(string(b), what)
+	line, _, _ = strings.Cut(line, "\n")
+	_, value, _ := strings.Cut(line, key)
+	if _, err := fmt.Sscan(value, &n); err != nil {
+		s.t.Fatalf("no number behind %s in %q", key, line)
+	}
+	return n
 }
 
 var tookOver = regexp.MustCompile(`(?m)^(\d+) has taken over: `)
@@ -100,79 +162,4 @@ func (s *served) upgrade(line func(string), args ...string) (out string, err err
 		s.pid, _ = strconv.Atoi(m[1])
 	}
 	return all.String(), err
-}
-
-// conversations are pairs that talk until they are told to stop.
-type conversations struct {
-	t       *testing.T
-	over    atomic.Bool
-	through sync.WaitGroup
-	rounds  atomic.Int64
-	silence atomic.Int64 // the longest, in nanoseconds
-}
-
-// fragments are a message in two pieces.
-func fragments(message string) []byte {
-	half := len(message) / 2
-	return append(servertest.Encode(servertest.OpText, message[:half]), servertest.Encode(servertest.Fin, message[half:])...)
-}
-
-// talk has a say numbered messages, in pieces that arrive one by one, and b repeat
-// them: any that is lost, doubled, altered or out of order is seen.
-func (c *conversations) talk(a, b *servertest.Conn) {
-	c.through.Add(2)
-	go func() {
-		defer c.through.Done()
-		for i := 0; ; i++ {
-			message := fmt.Sprintf("message number %d of %p", i, a)
-			if c.over.Load() {
-				message = "over"
-			}
-			began, bytes := time.Now(), fragments(message)
-			a.Write(bytes[:9], bytes[9:])
-			f, err := a.Read()
-			if err != nil || string(f.Payload) != message {
-				c.t.Errorf("%q came back as %v, %v", message, f, err)
-				return
-			}
-			c.rounds.Add(1)
-			if took := int64(time.Since(began)); took > c.silence.Load() {
-				c.silence.Store(took) // nearly: another may have stored a longer one meanwhile
-			}
-			if message == "over" {
-				return
-			}
-		}
-	}()
-	go func() {
-		defer c.through.Done()
-		for i := 0; ; i++ {
-			f, err := b.Read()
-			if err != nil {
-				c.t.Errorf("message %d: %v", i, err)
-				return
-			}
-			b.Write(fragments(string(f.Payload)))
-			if string(f.Payload) == "over" {
-				return
-			}
-			if !strings.HasPrefix(string(f.Payload), fmt.Sprintf("message number %d of ", i)) {
-				c.t.Errorf("message %d: %v", i, f)
-				return
-			}
-		}
-	}()
-}
-
-// end lets all say their last, which must arrive as well.
-func (c *conversations) end() {
-	c.over.Store(true)
-	c.through.Wait()
-}
-
-// awaits waits until some more messages have gone there and back.
-func (c *conversations) awaits(more int64) {
-	c.t.Helper()
-	n := c.rounds.Load() + more
-	servertest.Await(c.t, "messages", func() bool { return c.rounds.Load() >= n || c.t.Failed() })
 }

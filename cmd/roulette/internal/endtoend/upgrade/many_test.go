@@ -1,9 +1,8 @@
-//go:build long
-
 package upgrade
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,57 +12,58 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 )
 
+// series is a number of upgrades, one after the other, while a crowd talks.
+type series struct {
+	crowding
+	upgrades int
+	binaries []string // in turn
+}
+
 // TestUpgrades: one upgrade after the other while people talk, in the clear and over
-// TLS, and others do not read: nothing is lost, doubled, altered or closed.
+// TLS, and others do not read: nothing is lost, doubled, altered, closed or out of order.
 func TestUpgrades(t *testing.T) {
+	t.Parallel()
+	other := program.Variant(t, "other", "-ldflags=-X main.release=0.0.1-other")
+	series{crowding{Clients: 120, Slow: 6, Every: 30 * time.Millisecond}, 4, []string{other, program.Path(t)}}.run(t)
+}
+
+var frozen = regexp.MustCompile(`frozen for (\S+)`)
+
+// run runs the series, and returns how long nobody was served and how long the slowest
+// message was under way, for each upgrade; and how long that was without one.
+func (u series) run(t *testing.T) (stood, longest []time.Duration, usual time.Duration) {
 	s := serve(t)
-	pairs, upgrades := 40, 4
-	if !testing.Short() {
-		pairs, upgrades = 500, 20
-	}
-	c := couples(t, s, pairs)
-	const stream = 3000
-	piece := strings.Repeat("much to say ", 400)
-	var stalled []func()
-	for _, addr := range []string{s.plain, s.secure} {
-		from, to := program.Meet(t, addr, addr)
-		go func() {
-			for i := range stream {
-				from.Write(program.Text(fmt.Sprint(i, piece)))
-			}
-		}()
-		stalled = append(stalled, func() {
-			for i := range stream {
-				if f, err := to.Read(); err != nil || string(f.Payload) != fmt.Sprint(i, piece) {
-					t.Errorf("of the stream to %s, message %d: %.40v, %v", addr, i, f, err)
-					return
-				}
-			}
-		})
-	}
-	servertest.Await(t, "a backlog", func() bool { return metric(t, s, "roulette_send_backlog_connections") == 2 })
+	c := gather(t, s, u.crowding)
+	servertest.Await(t, "a backlog", func() bool { return u.Slow == 0 || s.metric("roulette_send_backlog_connections") > 0 })
+	c.slowest() // when all came
+	c.awaits(2 * u.Clients)
+	usual = c.slowest()
 	relayed := 0.0
-	for i := range upgrades {
-		c.awaits(int64(2 * pairs))
+	for i := range u.upgrades {
 		before := s.pid
-		out, err := s.upgrade(nil)
+		out, err := s.upgrade(nil, "--binary", u.binaries[i%len(u.binaries)])
 		if err != nil || s.pid == before {
 			t.Fatalf("upgrade %d: %v\n%s", i, err, out)
 		}
-		if n := metric(t, s, `roulette_handover_attempts_total{result="done"}`); n != float64(i+1) {
+		took, _ := time.ParseDuration(strings.TrimSpace(frozen.FindStringSubmatch(out)[1]))
+		c.awaits(u.Clients)
+		stood, longest = append(stood, took), append(longest, c.slowest())
+		if n := s.metric(`roulette_handover_attempts_total{result="done"}`); n != float64(i+1) {
 			t.Errorf("%v upgrades are counted, there were %d", n, i+1)
 		}
-		if n := metric(t, s, `roulette_relayed_messages_total{opcode="text"}`); n < relayed {
+		if n := s.metric(`roulette_relayed_messages_total{opcode="text"}`); n < relayed {
 			t.Errorf("%v messages relayed; there were %v before", n, relayed)
 		} else {
 			relayed = n
 		}
-		servertest.Await(t, "the predecessor to be gone", func() bool { return syscall.Kill(before, 0) != nil })
+		if n := s.metric("roulette_pairs"); n != float64(u.Clients/2) {
+			t.Errorf("%v pairs behind upgrade %d", n, i)
+		}
+		servertest.Await(t, fmt.Sprintf("process %d to be gone", before), func() bool { return syscall.Kill(before, 0) != nil })
 	}
-	c.awaits(int64(2 * pairs))
-	for _, read := range stalled {
-		read()
-	}
-	c.end()
-	t.Logf("%d upgrades with %d pairs: %d messages there and back, the longest took %v", upgrades, pairs+2, c.rounds.Load(), time.Duration(c.silence.Load()))
+	c.tell(letRead)
+	end := c.tell(letEnd)
+	t.Logf("%d clients, %d of them slow: %d messages over %d upgrades; frozen for %v, the slowest message was under way for %v, and %v without an upgrade",
+		u.Clients, u.Slow, end.Heard, u.upgrades, stood, longest, usual)
+	return stood, longest, usual
 }
