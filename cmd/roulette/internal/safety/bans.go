@@ -22,8 +22,9 @@ type Bans struct {
 	mu sync.RWMutex
 	// Guarded by mu.
 	networks bart.Table[*decision] // the latest about each
+	people   people
 	ends     ends
-	named    int // networks of the decisions in ends
+	named    int // networks and people of the decisions in ends
 
 	// Atomic.
 	inForce    atomic.Int64 // networks, some of which may have ended just now
@@ -98,12 +99,17 @@ func (b *Bans) decide(networks []netip.Prefix, d decision) error {
 		part.Who = slices.Clone(chunk)
 		all = append(all, &part)
 	}
+	return b.record(all, d.Do, len(networks))
+}
+
+// record writes decisions of one kind, about so many, down and puts them in force.
+func (b *Bans) record(all []*decision, do string, about int) error {
 	b.deciding.Lock()
 	defer b.deciding.Unlock()
 	b.mu.RLock()
 	named := b.named
 	b.mu.RUnlock()
-	if d.Do == doBan && named+len(networks) > MaxNetworks {
+	if known[do] && named+about > MaxNetworks {
 		return ErrTooMany
 	}
 	if err := b.journal.append(all); err != nil { // S2
@@ -124,14 +130,19 @@ func (b *Bans) enter(d *decision) {
 		for _, network := range d.Who {
 			b.networks.Insert(network, d)
 		}
-		heap.Push(&b.ends, d)
-		b.named += len(d.Who)
-		b.remembered.Store(int64(len(b.ends)))
 	case doLift:
 		for _, network := range d.Who {
 			b.networks.Delete(network)
 		}
+	case doUndo:
+		b.undo(d.Report)
 	}
+	if known[d.Do] {
+		heap.Push(&b.ends, d)
+		b.named += len(d.Who) + len(d.People)
+		b.remembered.Store(int64(len(b.ends)))
+	}
+	b.people.enter(d)
 	b.inForce.Store(int64(b.networks.Size()))
 }
 
@@ -178,7 +189,8 @@ func (b *Bans) Forget(now time.Time) bool {
 	}
 	d := heap.Pop(&b.ends).(*decision)
 	b.remembered.Store(int64(len(b.ends)))
-	b.named -= len(d.Who)
+	b.named -= len(d.Who) + len(d.People)
+	b.people.forget(d)
 	for _, network := range d.Who {
 		if latest, ok := b.networks.Get(network); ok && latest == d {
 			b.networks.Delete(network)
@@ -223,6 +235,7 @@ func (b *Bans) decisions(now time.Time) []*decision {
 		}
 		rest.Who = append(rest.Who, network)
 	}
+	all = append(all, b.people.decisions(now)...)
 	slices.SortStableFunc(all, func(x, y *decision) int { return cmp.Compare(x.At.UnixNano(), y.At.UnixNano()) })
 	return all
 }

@@ -15,11 +15,12 @@ import (
 // Bounds of what is decided (I4).
 const (
 	MaxNetworks = 1 << 20              // banned at once
+	MaxPeople   = 1 << 20              // about whom something is decided, at once
 	MaxReason   = 200                  // bytes
 	MaxTime     = 366 * 24 * time.Hour // of a ban
 	Keep        = 30 * 24 * time.Hour  // how long a decision stays in the file
 
-	perDecision = 1024 // networks: what is entered, and forgotten, under one hold of the lock
+	perDecision = 1024 // networks, or people: what is entered, and forgotten, under one hold of the lock
 	leastBits4  = 8
 	leastBits6  = 16
 	mostBits6   = 64
@@ -39,20 +40,31 @@ type decision struct {
 	At     time.Time      `json:"at"`
 	By     string         `json:"by"`
 	Do     string         `json:"do"`
-	Who    []netip.Prefix `json:"who"`
+	Who    []netip.Prefix `json:"who,omitempty"`
+	People []Person       `json:"people,omitempty"`
+	Report string         `json:"report,omitempty"` // that it decides about
 	Until  time.Time      `json:"until,omitzero"`
 	Reason string         `json:"reason,omitempty"`
 }
 
 // What a decision does.
 const (
-	doBan  = "ban"
-	doLift = "lift"
+	doBan     = "ban"
+	doLift    = "lift"   // whatever was decided about them
+	doShadow  = "shadow" // they meet each other, and nobody else
+	doWarn    = "warn"
+	doAbsolve = "absolve" // nothing, but the report is decided
+	doUndo    = "undo"    // what was decided about a report
 )
+
+// known are all of them, and whether they end at a time of their own.
+var known = map[string]bool{doBan: true, doLift: false, doShadow: true, doWarn: true, doAbsolve: false, doUndo: false}
 
 // Mistakes of an operator.
 var (
 	ErrNoNetwork   = errors.New("no network is named")
+	ErrNobody      = errors.New("nobody is named")
+	ErrShared      = errors.New("this is whoever comes from a network without a cookie: ban the network for an hour, or warn")
 	ErrTooMany     = fmt.Errorf("more than %d networks would be banned", MaxNetworks)
 	ErrNotTimeLeft = fmt.Errorf("a ban ends in the future, within %d days", int(MaxTime.Hours()/24))
 	ErrReason      = fmt.Errorf("a reason is a line of at most %d bytes", MaxReason)
@@ -87,11 +99,11 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 // check says what is wrong with a decision that somebody wants to make now.
 func (d *decision) check() error {
 	switch {
-	case len(d.Who) == 0:
+	case len(d.Who) == 0 && len(d.People) == 0 && d.Report == "":
 		return ErrNoNetwork
 	case len(d.Reason) > MaxReason || !utf8.ValidString(d.Reason) || strings.ContainsFunc(d.Reason, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return ErrReason
-	case d.Do == doBan && (!d.Until.After(d.At) || d.Until.Sub(d.At) > MaxTime):
+	case known[d.Do] && (!d.Until.After(d.At) || d.Until.Sub(d.At) > MaxTime):
 		return ErrNotTimeLeft
 	}
 	return nil
@@ -127,7 +139,10 @@ func parseLine(line []byte) (*decision, bool) {
 		return nil, false
 	}
 	d := new(decision)
-	if json.Unmarshal(line[9:], d) != nil || d.Do != doBan && d.Do != doLift {
+	if json.Unmarshal(line[9:], d) != nil {
+		return nil, false
+	}
+	if _, is := known[d.Do]; !is {
 		return nil, false
 	}
 	for _, p := range d.Who {
