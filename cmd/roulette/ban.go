@@ -65,7 +65,7 @@ func (a adminSide) order(stdout io.Writer, path string, query url.Values, body i
 
 // networkList are networks as arguments and in a file.
 type networkList struct {
-	Networks []string `arg:"" optional:"" name:"network" help:"Address or network, such as 192.0.2.7 or 2001:db8::/32. An IPv6 address stands for its /64."`
+	Networks []string `arg:"" optional:"" name:"network" help:"Address or network, such as 192.0.2.7 or 2001:db8::/32, or a person: the 32 digits that a report names them by. An IPv6 address stands for its /64."`
 	From     string   `placeholder:"FILE" help:"File with more of them, one a line, what is behind a # left out; - is the standard input."`
 }
 
@@ -73,11 +73,15 @@ type networkList struct {
 func (l networkList) body() (io.Reader, error) {
 	var all bytes.Buffer
 	for _, text := range l.Networks {
-		network, err := safety.ParseNetwork(text)
+		network, person, err := safety.ParseWho(text)
 		if err != nil {
 			return nil, usageError{err}
 		}
-		fmt.Fprintln(&all, network)
+		if person.Known() {
+			fmt.Fprintln(&all, person)
+		} else {
+			fmt.Fprintln(&all, network)
+		}
 	}
 	var file io.Reader = strings.NewReader("")
 	switch l.From {
@@ -155,10 +159,38 @@ func (c *bansCommand) Run(stdout io.Writer) error {
 		}
 		fmt.Fprintf(table, "%v\t%s\t%s\t%s\n", b.Network, b.Until.Local().Format("2006-01-02 15:04"), b.By, b.Reason)
 	}
-	if n == 0 {
+	more, err := c.people(table, n == 0)
+	if err != nil {
+		return err
+	}
+	if n+more == 0 {
 		fmt.Fprintln(table, "Nobody is banned.")
 	}
 	return table.Flush()
+}
+
+// people lists those about whom something is decided.
+func (c *bansCommand) people(table io.Writer, first bool) (n int, err error) {
+	answer, err := c.ask(http.MethodGet, "/people", nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Close()
+	for lines := json.NewDecoder(answer); ; n++ {
+		var p safety.PersonBan
+		if err := lines.Decode(&p); errors.Is(err, io.EOF) {
+			return n, nil
+		} else if err != nil {
+			return n, err
+		}
+		if n == 0 {
+			if !first {
+				fmt.Fprintln(table)
+			}
+			fmt.Fprintln(table, "PERSON\tUNTIL\tBY\tREASON\tDECIDED")
+		}
+		fmt.Fprintf(table, "%v\t%s\t%s\t%s\t%s\n", p.Person, p.Until.Local().Format("2006-01-02 15:04"), p.By, p.Reason, p.Do)
+	}
 }
 
 // noticeCommand is roulette notice.

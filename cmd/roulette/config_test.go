@@ -177,6 +177,12 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "what is of no use alone", args: []string{"--cluster-credentials=x"}, says: []string{`--cluster-credentials: is of no use without --cluster`}},
 		{name: "a message that does not go between nodes", args: []string{"--cluster=nats://127.0.0.1", "--max-message-size=1MiB"},
 			says: []string{`--max-message-size: 1048576 is more than 524288, which is what goes between nodes`}},
+		{name: "a moderator who is none", args: []string{"--safety=on", "--state-dir=/nowhere", "--moderators=age1nobody"},
+			says: []string{`--moderators: "age1nobody" is not a recipient such as age1…, which age-keygen prints`}},
+		{name: "moderators without a place for reports", args: []string{"--safety=on", "--moderators=age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"},
+			says: []string{`--moderators: needs --state-dir, where reports are kept`}},
+		{name: "moderators of nothing", args: []string{"--moderators=age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"},
+			says: []string{`--moderators: is of no use with --safety off: nobody can report`}},
 		{name: "a stall time that the kernel does not wait for", args: []string{"--stall-timeout=6m"}, says: []string{`--stall-timeout: 6m0s is more than 5m0s`}},
 		{name: "a number beyond all", lines: []string{`workers = 99999999999999999999`}, says: []string{`FILE:1: workers: 99999999999999999999 is not a number of 64 bits`}},
 	} {
@@ -234,7 +240,7 @@ func with(flag, value string) []string {
 // prerequisites are what some settings want of others.
 var prerequisites = []string{
 	"serve", "--trusted-proxies=198.51.100.0/24", "--listen-tls=127.0.0.1:7443", "--tls-self-signed", "--state-dir=/nowhere",
-	"--cluster=nats://127.0.0.1:4222",
+	"--cluster=nats://127.0.0.1:4222", "--safety=on",
 }
 
 // another is a value of a setting that is right and not the default.
@@ -246,7 +252,8 @@ func another(f *kong.Flag) string {
 			}
 		}
 	}
-	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org", "nats://127.0.0.1:7"} {
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org", "nats://127.0.0.1:7", "observe",
+		"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"} {
 		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
 		if len(mistakes) > 0 {
 			continue

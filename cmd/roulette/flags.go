@@ -63,8 +63,9 @@ type serveFlags struct {
 	ClusterWorld       string   `group:"cluster" placeholder:"NAME" default:"main" help:"Nodes of one name belong together; it is a part of the NATS subjects (default ${default})."`
 	NodeName           string   `group:"cluster" placeholder:"NAME" help:"What operators see of this node; the default is the host's name."`
 
-	Safety    safety.Mode `group:"safety" placeholder:"MODE" default:"off" help:"off knows nobody and costs nothing. With on people can block and report each other: a browser keeps a cookie, so that nobody meets again whom they have blocked, and messages are stamped, so that no report can be forged. observe is on, but rules only log what they would do (default ${default})."`
-	PersonKey string      `group:"safety" placeholder:"FILE" help:"Secret that signs cookies and stamps, the same for all nodes; made if it is not there. The default is a file in the state folder; without one, people are known until the process ends."`
+	Safety     safety.Mode `group:"safety" placeholder:"MODE" default:"off" help:"off knows nobody and costs nothing. With on people can block and report each other: a browser keeps a cookie, so that nobody meets again whom they have blocked, and messages are stamped, so that no report can be forged. observe is on, but rules only log what they would do (default ${default})."`
+	PersonKey  string      `group:"safety" placeholder:"FILE" help:"Secret that signs cookies and stamps, the same for all nodes; made if it is not there. The default is a file in the state folder; without one, people are known until the process ends."`
+	Moderators []string    `group:"safety" placeholder:"RECIPIENT" help:"Public key of a moderator, age1…, as age-keygen prints it: reports are kept in the state folder for thirty days, encrypted to all of them, and the server itself cannot read them. May be given several times. Without one nobody can report."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
@@ -177,6 +178,7 @@ func (c *serveFlags) check(values *config.Values) {
 	c.checkAddresses(values)
 	c.checkTLS(values)
 	c.checkCluster(values)
+	c.checkSafety(values)
 }
 
 // basePath is a path that begins and ends with a slash, of segments that need no

@@ -21,9 +21,11 @@ type cli struct {
 	Chat  chatCommand   `cmd:"" help:"Talk to a stranger in the terminal, or from a script."`
 	Bench benchCommands `cmd:"" help:"Load a server and measure what it does."`
 
-	Ban    banCommand    `cmd:"" help:"Keep networks out for a while, and end their chats."`
-	Unban  unbanCommand  `cmd:"" help:"Let networks in again."`
-	Bans   bansCommand   `cmd:"" help:"List the networks that are banned."`
+	Ban      banCommand      `cmd:"" help:"Keep networks or people out for a while, and end their chats."`
+	Unban    unbanCommand    `cmd:"" help:"Let networks or people in again."`
+	Bans     bansCommand     `cmd:"" help:"List the networks and people that are banned."`
+	Moderate moderateCommand `cmd:"" help:"Read what strangers have reported, and decide."`
+
 	Notice noticeCommand `cmd:"" help:"Tell everybody who is here what is going to happen."`
 
 	Upgrade upgradeCommand `cmd:"" help:"Have a new version of the program take over from a running server, with all its chats."`

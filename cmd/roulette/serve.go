@@ -80,6 +80,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
+	inbox, err := c.openInbox()
+	if err != nil {
+		return fmt.Errorf("--moderators: %w", err)
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -97,6 +101,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		AdminHosts: c.AdminHosts,
 
 		Safety:       c.Safety,
+		Inbox:        inbox,
 		PersonSecret: people,
 
 		SecurityContact: c.SecurityContact,

@@ -20,8 +20,9 @@ type Config struct {
 	NotReady     func() string  // in a word, why new clients are not welcome; empty if they are
 	Report       func() *Report // but for what is filled in here
 	Metrics      http.Handler
-	Log          *Log // nil: the level cannot be changed, and nothing is remembered
-	Bans         Bans // nil: nobody can be banned
+	Log          *Log  // nil: the level cannot be changed, and nothing is remembered
+	Bans         Bans  // nil: nobody can be banned
+	Inbox        Inbox // nil: there are no moderators
 	Announce     func(code string, in time.Duration) error
 	Hosts        []string // names of the admin side besides those that guard knows
 }
@@ -51,6 +52,12 @@ func NewHandler(config Config) http.Handler {
 		mux.HandleFunc("POST /ban", h.postBan)
 		mux.HandleFunc("POST /unban", h.postUnban)
 		mux.HandleFunc("POST /notice", h.postNotice)
+		mux.HandleFunc("GET /people", h.getPeople)
+		mux.HandleFunc("POST /decide", h.postDecide)
+	}
+	if h.Inbox != nil {
+		mux.HandleFunc("GET /reports", h.getReports)
+		mux.HandleFunc("GET /reports/{id}", h.getReport)
 	}
 	mux.Handle("/debug/pprof/", h.profile(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +12,18 @@ import (
 	"roulette/cmd/roulette/internal/safety"
 )
 
-// Bans is who may ban networks. Any goroutine.
+// Bans is who may ban networks and people. Any goroutine.
 type Bans interface {
 	Ban(networks []netip.Prefix, lasts time.Duration, reason, by string) error
 	Unban(networks []netip.Prefix, by string) (n int, err error)
 	// Bans are those in force; lasting: they outlive the process.
 	Bans() (all []safety.Ban, lasting bool)
+
+	Decide(v safety.Verdict) error
+	// People are those about whom something is decided and goes on.
+	People() []safety.PersonBan
+	// Decided is what was decided about a report; empty: nothing.
+	Decided(report string) string
 }
 
 // Bounds of a request about bans: of a list of all networks that there may be, and of
@@ -31,94 +36,107 @@ const (
 // getBans lists the bans in force, for scripts and for roulette bans.
 func (h handler) getBans(w http.ResponseWriter, _ *http.Request) {
 	all, _ := h.Bans.Bans()
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Cache-Control", "no-store")
-	out := bufio.NewWriter(w)
-	e := json.NewEncoder(out)
-	for i := range all {
-		_ = e.Encode(&all[i]) // who asked is gone if this fails
-	}
-	_ = out.Flush() // likewise
+	lines(w, len(all), func(e *json.Encoder, i int) error { return e.Encode(&all[i]) })
 }
 
-// postBan bans the networks of the body, one a line, for a while, and a reason that is
-// for operators.
+// postBan bans the networks and people of the body, one a line, for a while, and a
+// reason that is for operators.
 func (h handler) postBan(w http.ResponseWriter, r *http.Request) {
 	lasts, err := time.ParseDuration(r.URL.Query().Get("for"))
 	if err != nil {
 		answer(w, http.StatusBadRequest, "for is not a time such as 24h")
 		return
 	}
-	networks, ok := readNetworks(w, r)
+	networks, people, ok := readWho(w, r)
 	if !ok {
 		return
 	}
 	reason := r.URL.Query().Get("reason")
-	if err := h.Bans.Ban(networks, lasts, reason, operator(r)); err != nil {
+	if len(people) > 0 {
+		err = h.Bans.Decide(safety.Verdict{Do: "ban", People: people, Lasts: lasts, Reason: reason, By: operator(r)})
+	}
+	if err == nil && (len(networks) > 0 || len(people) == 0) {
+		err = h.Bans.Ban(networks, lasts, reason, operator(r))
+	}
+	if err != nil {
 		refuseDecision(w, err)
 		return
 	}
-	h.act(r, "networks banned", "networks", inLog(networks), "for", lasts, "reason", reason)
-	who := fmt.Sprintf("%d networks are", len(networks))
-	if len(networks) == 1 {
-		who = fmt.Sprintf("%v is", networks[0])
-	}
-	text := fmt.Sprintf("%s banned until %s", who, time.Now().Add(lasts).Format("2006-01-02 15:04:05"))
+	h.act(r, "banned", about(networks, people, "for", lasts, "reason", reason)...)
+	text := fmt.Sprintf("%s banned until %s", whoIs(networks, people), time.Now().Add(lasts).Format("2006-01-02 15:04:05"))
 	if _, lasting := h.Bans.Bans(); !lasting {
 		text += ", or until the server stops, for it has no --state-dir"
 	}
 	answer(w, http.StatusOK, text)
 }
 
-// postUnban ends the bans of the networks of the body.
+// whoIs are those who are banned, in a sentence.
+func whoIs(networks []netip.Prefix, people []safety.Person) string {
+	switch {
+	case len(networks) == 1 && len(people) == 0:
+		return fmt.Sprintf("%v is", networks[0])
+	case len(networks) == 0 && len(people) == 1:
+		return fmt.Sprintf("%v is", people[0])
+	case len(people) == 0:
+		return fmt.Sprintf("%d networks are", len(networks))
+	case len(networks) == 0:
+		return fmt.Sprintf("%d people are", len(people))
+	}
+	return fmt.Sprintf("%d networks and %d people are", len(networks), len(people))
+}
+
+// postUnban ends the bans of the networks of the body, and whatever is decided about its
+// people.
 func (h handler) postUnban(w http.ResponseWriter, r *http.Request) {
-	networks, ok := readNetworks(w, r)
+	networks, people, ok := readWho(w, r)
 	if !ok {
 		return
 	}
-	n, err := h.Bans.Unban(networks, operator(r))
+	var n int
+	var err error
+	if len(people) > 0 {
+		before := len(h.Bans.People())
+		if err = h.Bans.Decide(safety.Verdict{Do: "lift", People: people, By: operator(r)}); err == nil {
+			n = max(before-len(h.Bans.People()), 0)
+		}
+	}
+	if err == nil && len(networks) > 0 {
+		var more int
+		more, err = h.Bans.Unban(networks, operator(r))
+		n += more
+	}
 	switch {
 	case err != nil:
 		refuseDecision(w, err)
 	case n == 0:
 		answer(w, http.StatusNotFound, "none of these is banned; a network that they are part of may be")
 	default:
-		h.act(r, "bans lifted", "networks", inLog(networks), "lifted", n)
+		h.act(r, "bans lifted", about(networks, people, "lifted", n)...)
 		answer(w, http.StatusOK, fmt.Sprintf("%d lifted", n))
 	}
-}
-
-// readNetworks reads the body of a request. False: the request is answered.
-func readNetworks(w http.ResponseWriter, r *http.Request) (networks []netip.Prefix, ok bool) {
-	lines := bufio.NewScanner(http.MaxBytesReader(w, r.Body, maxBansBody))
-	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		if strings.TrimSpace(text) == "" {
-			continue
-		}
-		network, err := safety.ParseNetwork(text)
-		if err != nil {
-			answer(w, http.StatusBadRequest, fmt.Sprintf("line %d: %v", n, err))
-			return nil, false
-		}
-		networks = append(networks, network)
-	}
-	if err := lines.Err(); err != nil {
-		answer(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a list of networks cannot be read: %v", err))
-		return nil, false
-	}
-	return networks, true
 }
 
 // refuseDecision says what is wrong with a decision, or with the disk.
 func refuseDecision(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
-	for _, mistake := range []error{safety.ErrNoNetwork, safety.ErrTooMany, safety.ErrNotTimeLeft, safety.ErrReason} {
+	for _, mistake := range []error{safety.ErrNoNetwork, safety.ErrTooMany, safety.ErrNotTimeLeft, safety.ErrReason, safety.ErrNobody, safety.ErrShared} {
 		if errors.Is(err, mistake) {
 			status = http.StatusBadRequest
 		}
 	}
 	answer(w, status, err.Error())
+}
+
+// about are the attributes of a line of the log about these: of people only their
+// number, for that is what names them.
+func about(networks []netip.Prefix, people []safety.Person, attrs ...any) []any {
+	if len(people) > 0 {
+		attrs = append([]any{"people", len(people)}, attrs...)
+	}
+	if len(networks) > 0 {
+		attrs = append([]any{"networks", inLog(networks)}, attrs...)
+	}
+	return attrs
 }
 
 // inLog is a list of networks for a line of the log.

@@ -37,6 +37,10 @@ type side struct{ *banned }
 // Bans implements [Bans].
 func (s side) Bans() ([]safety.Ban, bool) { return s.All(time.Now()), s.Lasting() }
 
+// Decide and People are those of [Bans].
+func (s side) Decide(v safety.Verdict) error { return s.banned.Decide(v, time.Now()) }
+func (s side) People() []safety.PersonBan    { return s.banned.People(time.Now()) }
+
 // TestBans: orders are obeyed, logged and answered for a person; mistakes change
 // nothing.
 func TestBans(t *testing.T) {

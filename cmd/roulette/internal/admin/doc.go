@@ -7,7 +7,10 @@
 //	/metrics       Prometheus
 //	/loglevel      GET and PUT
 //	/bans          those in force; POST /ban?for=24h&reason=… and POST /unban, networks
-//	               in the body, one a line
+//	               or people in the body, one a line
+//	/people        those about whom something is decided
+//	/reports       what waits for moderators; /reports/ID one of them, encrypted
+//	/decide        POST /decide?do=ban&for=24h&report=ID, people in the body
 //	/notice        POST /notice?code=restart&in=5m: what people are told
 //	/debug/pprof/  profiles
 //

@@ -35,6 +35,7 @@ type Report struct {
 	History  []Point   `json:"history"` // of ten minutes, the oldest first
 
 	// Filled in by this package.
+	Moderated bool     `json:"moderated"` // reports are kept
 	LogLevel  string   `json:"log_level"`
 	Actions   []Action `json:"actions"`                  // newest first
 	LastLines []string `json:"last_warnings_and_errors"` // likewise

@@ -9,6 +9,7 @@ import (
 // report is the server's, with what is known here.
 func (h handler) report() *Report {
 	r := h.Report()
+	r.Moderated = h.Inbox != nil
 	if h.Log != nil {
 		r.LogLevel = levelName(h.Log.Level())
 		r.Actions = h.Log.actions.newestFirst()

@@ -53,12 +53,13 @@ const (
 	doLift    = "lift"   // whatever was decided about them
 	doShadow  = "shadow" // they meet each other, and nobody else
 	doWarn    = "warn"
+	doFalse   = "false"   // the report was, and the reporter's weigh less
 	doAbsolve = "absolve" // nothing, but the report is decided
 	doUndo    = "undo"    // what was decided about a report
 )
 
 // known are all of them, and whether they end at a time of their own.
-var known = map[string]bool{doBan: true, doLift: false, doShadow: true, doWarn: true, doAbsolve: false, doUndo: false}
+var known = map[string]bool{doBan: true, doLift: false, doShadow: true, doWarn: true, doAbsolve: false, doFalse: false, doUndo: false}
 
 // Mistakes of an operator.
 var (
@@ -94,6 +95,19 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 		return p, fmt.Errorf("%v is too much of the world: a network has %d bits at least", p, least)
 	}
 	return p.Masked(), nil
+}
+
+// ParseWho reads a network, as [ParseNetwork] does, or a person, 32 hexadecimal digits.
+func ParseWho(text string) (network netip.Prefix, person Person, err error) {
+	if text = strings.TrimSpace(text); len(text) == 2*len(person) && !strings.ContainsAny(text, ":./") {
+		err = person.UnmarshalText([]byte(text))
+		if err == nil && !person.Known() {
+			err = ErrNobody
+		}
+		return network, person, err
+	}
+	network, err = ParseNetwork(text)
+	return network, person, err
 }
 
 // check says what is wrong with a decision that somebody wants to make now.

@@ -114,7 +114,7 @@ func (b *Bans) undo(report string) {
 // Verdict is what a moderator decides about a report, or an operator about people.
 type Verdict struct {
 	Report string // may be empty
-	Do     string // absolve, warn, ban, shadow; undo: what was decided about Report; lift: all about People
+	Do     string // absolve, false, warn, ban, shadow; undo: what was decided about Report; lift: all about People
 	People []Person
 	Lasts  time.Duration // of ban and shadow
 	Reason string
@@ -133,8 +133,10 @@ func (b *Bans) Decide(v Verdict, now time.Time) error {
 		d.Until = d.At.Add(v.Lasts)
 	case doWarn:
 		d.Until = d.At.Add(warnLasts)
-	case doAbsolve, doUndo:
-		d.People = nil
+	case doAbsolve, doUndo, doFalse:
+		if v.Do != doFalse {
+			d.People = nil
+		}
 		if v.Report == "" {
 			return ErrNobody
 		}

@@ -115,6 +115,15 @@ func (s *Server) Bans() (all []safety.Ban, lasting bool) {
 	return s.bans.All(s.clock()), s.bans.Lasting()
 }
 
+// Decide puts a verdict in force; see [safety.Bans.Decide].
+func (s *Server) Decide(v safety.Verdict) error { return s.bans.Decide(v, s.clock()) }
+
+// People are those about whom something is decided and goes on.
+func (s *Server) People() []safety.PersonBan { return s.bans.People(s.clock()) }
+
+// Decided is what was decided about a report; empty: nothing.
+func (s *Server) Decided(report string) string { return s.bans.Decided(report) }
+
 // expelBanned ends the chats of those who are banned.
 func (s *Server) expelBanned() error {
 	now := s.clock()

@@ -12,7 +12,7 @@ import (
 
 // AdminHandler serves what is for operators alone, never on the public port.
 func (s *Server) AdminHandler() http.Handler {
-	return admin.NewHandler(admin.Config{
+	config := admin.Config{
 		Unresponsive: s.Unresponsive,
 		NotReady:     s.NotReady,
 		Report:       s.report,
@@ -21,7 +21,11 @@ func (s *Server) AdminHandler() http.Handler {
 		Bans:         s,
 		Announce:     s.announce,
 		Hosts:        s.config.AdminHosts,
-	})
+	}
+	if s.config.Inbox != nil {
+		config.Inbox = s.config.Inbox
+	}
+	return admin.NewHandler(config)
 }
 
 // publicHealth is for balancers, who look at the public port: 200 while new clients are

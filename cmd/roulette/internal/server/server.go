@@ -52,6 +52,7 @@ type Config struct {
 	Safety       safety.Mode
 	PersonSecret *safety.Secret
 	Reports      safety.Reports
+	Inbox        *safety.Inbox // the same for moderators; nil: there are none
 
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
@@ -100,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ResumeKeys == nil {
 		c.ResumeKeys = resume.NewKeys()
+	}
+	if c.Reports == nil && c.Inbox != nil {
+		c.Reports = c.Inbox
 	}
 	if c.Bans == nil {
 		c.Bans = new(safety.Bans)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"path/filepath"
+
+	"roulette/cmd/roulette/internal/config"
+	"roulette/cmd/roulette/internal/safety"
+)
+
+// checkSafety adds to values what is wrong with the flags of safety.
+func (c *serveFlags) checkSafety(values *config.Values) {
+	for _, text := range c.Moderators {
+		if _, err := safety.ParseRecipients([]string{text}); err != nil {
+			values.Reject("moderators", "%w", err)
+		}
+	}
+	switch {
+	case len(c.Moderators) == 0:
+	case c.Safety == safety.Off:
+		values.Reject("moderators", "is of no use with --safety off: nobody can report")
+	case c.stateDir() == "":
+		values.Reject("moderators", "needs --state-dir, where reports are kept")
+	}
+}
+
+// openInbox is where reports go; nil: nobody would read them.
+func (c *serveFlags) openInbox() (*safety.Inbox, error) {
+	if len(c.Moderators) == 0 {
+		return nil, nil
+	}
+	dir, err := openStateDir(c.stateDir())
+	if err != nil {
+		return nil, err
+	}
+	recipients, err := safety.ParseRecipients(c.Moderators)
+	if err != nil {
+		return nil, err
+	}
+	return safety.OpenInbox(filepath.Join(dir, "reports"), recipients)
+}
