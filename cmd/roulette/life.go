@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"roulette/cmd/roulette/internal/handover"
 	"roulette/cmd/roulette/internal/server"
@@ -26,6 +27,8 @@ type life struct {
 	public  publicSide
 	admin   net.Listener // nil: none
 	orders  chan order
+
+	followed chan struct{} // closed when the predecessor has ended; nil: there is none
 }
 
 // begin opens all sides; or takes them over from old, if that is not nil, with all
@@ -38,7 +41,6 @@ func (l *life) begin(old *handover.Conn) error {
 		l.server.Started()
 		return nil
 	}
-	defer old.Close()
 	heir := l.server.Inherit(func(held map[string]int) error {
 		l.public.ports.held = held
 		// The chats are this process's now, and go on whatever is missing.
@@ -53,12 +55,24 @@ func (l *life) begin(old *handover.Conn) error {
 	err := handover.Take(context.Background(), old, heir)
 	heir.Close()
 	if err != nil {
+		old.Close()
 		return err
 	}
+	l.followed = make(chan struct{})
+	go l.follow(old)
 	from := l.server.Lineage()
 	connections, pairs := l.server.Population()
 	l.logger.Info("took over", "from", from.From, "pid", os.Getpid(), "frozen", from.Frozen, "connections", connections, "pairs", pairs)
 	return nil
+}
+
+// follow takes who comes late, until the predecessor has ended.
+func (l *life) follow(old *handover.Conn) {
+	defer close(l.followed)
+	defer old.Close()
+	if err := old.Follow(l.server.Latecomer); err != nil {
+		l.logger.Warn("predecessor not followed to its end", "error", err)
+	}
 }
 
 // open opens the admin side, the public one, that with TLS, and the control socket.
@@ -135,12 +149,22 @@ func (l *life) tell(w io.Writer) {
 	}
 }
 
-// end finishes what has not travelled: pages under way.
+// endTimeout is more than a page, a handshake, or a predecessor that passes them on, may
+// take by deadlines of its own.
+const endTimeout = time.Minute
+
+// end finishes what has not travelled: pages and TLS handshakes under way.
 func (l *life) end() error {
 	l.public.sockets = nil // the files are the successor's
 	l.public.ports.closeOthers()
-	ctx, cancel := context.WithTimeout(context.Background(), l.command.DrainTime)
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
+	if l.followed != nil { // who comes late goes on to this process's own successor
+		select {
+		case <-l.followed:
+		case <-ctx.Done():
+		}
+	}
 	if err := l.server.Shutdown(ctx, 0); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -149,6 +149,8 @@ type upgrader struct {
 
 	cancel context.CancelFunc // of the one under way; nil: there is none
 	done   chan error         // nil: this process is to go
+
+	successor *handover.Conn // when this process is to go: whoever comes home goes there
 }
 
 // start begins an upgrade.
@@ -197,7 +199,18 @@ func (u *upgrader) try(ctx context.Context, o order) (r handover.Report, err err
 	if os.Getpid() == 1 {
 		return r, errors.New("this is the first process of its container, which would end with it: start another container instead, and drain")
 	}
-	leaving, err := u.server.Leave(u.ports.listeners(u.server))
+	mine, theirs, err := handover.Pair()
+	if err != nil {
+		return r, err
+	}
+	defer theirs.Close() // again
+	defer func() {
+		if err != nil || o.DryRun {
+			mine.Close() // again
+		}
+	}()
+	defer context.AfterFunc(ctx, func() { mine.Abort() })()
+	leaving, err := u.server.Leave(u.ports.listeners(u.server), mine.Pass)
 	if err != nil {
 		return r, err
 	}
@@ -207,12 +220,6 @@ func (u *upgrader) try(ctx context.Context, o order) (r handover.Report, err err
 			leaving.Failed()
 		}
 	}()
-	mine, theirs, err := handover.Pair()
-	if err != nil {
-		return r, err
-	}
-	defer mine.Close()
-	defer context.AfterFunc(ctx, func() { mine.Abort() })()
 	binary := o.Binary
 	if binary == "" {
 		binary = u.self
@@ -235,6 +242,7 @@ func (u *upgrader) try(ctx context.Context, o order) (r handover.Report, err err
 		o.tell(upgradeAnswer{Progress: fmt.Sprintf("%d of %d connections have travelled", n, of)})
 	}})
 	if err == nil && !o.DryRun {
+		u.successor = mine
 		return r, nil
 	}
 	mine.Close()

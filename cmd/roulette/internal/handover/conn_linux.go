@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type Conn struct {
 	oob     []byte
 	user    int // who may be at the other end; -1: anybody
 	aborted atomic.Bool
+	passing sync.Mutex // one latecomer after the other
 }
 
 // Pair returns the two ends of a new conversation. The second one, a plain file, is

@@ -17,6 +17,9 @@
 //	── commit ───────────────────────────────────────►  Successor.Serve: reads and writes from here on
 //	◄── serving ─────────────────────────────────────
 //	Release: closes, never shuts down
+//	── latecomer{bytes} + descriptor ────────────────►  Follow: goes on with it
+//	◄── received{count} ─────────────────────────────
+//	   …  until the predecessor has finished what it was in the middle of, and ends
 //
 // A descriptor that was sent is the same open file in both processes, and an epoll
 // goes on reporting it when its own process has closed the number (epoll(7), question
@@ -27,6 +30,12 @@
 // While both have a descriptor, close(2) in the predecessor ends no connection: who is
 // gone between "connections" and "gone" hears of it with the latter. A close frame and
 // shutdown(2) reach them at once.
+//
+// A latecomer is a connection that nobody could send before, for something else had it
+// than the predecessor's workers: a TLS handshake was under way, or a page. When that
+// is through, and the client wants a chat, the successor gets it, and the client
+// notices nothing. A successor that does not know the word is gone by then, and the
+// client is refused as by a server that drains.
 //
 // # Invariants
 //

@@ -41,6 +41,7 @@ type word struct {
 	Sums  *Sums    `json:"sums,omitempty"`
 	Count int      `json:"count,omitempty"`
 	Why   string   `json:"why,omitempty"`
+	Bytes []byte   `json:"bytes,omitempty"`
 }
 
 // The types of words.
@@ -54,6 +55,7 @@ const (
 	ready       = "ready"
 	commit      = "commit"
 	serving     = "serving"
+	latecomer   = "latecomer"
 	refused     = "refused" // with why; the other side gives up
 )
 

@@ -234,6 +234,10 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 func (s *Server) adopt(d netpoll.Detached, client netip.Addr, head, rest []byte) error {
 	return s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) {
 		h := nh.(*handler)
+		if h.passOn(c, d.Unread, fromPages(client, head, rest), tlsfront.Outcome{}) {
+			c.Abandon()
+			return
+		}
 		if !h.welcome(c, client) {
 			c.Detach()
 			s.config.Kernel.Close(d.FD)

@@ -17,7 +17,8 @@ import (
 type Leaving struct {
 	server    *Server
 	listeners []handover.Listener
-	version   byte          // of the state, for the successor to read
+	version   byte // of the state, for the successor to read
+	pass      func(fd int, b []byte) error
 	names     atomic.Uint64 // given to connections so far
 	halt      *halt         // nil: it serves
 	estate    *estate       // in a halt
@@ -45,15 +46,17 @@ func (s *Server) Sockets() (fds []int) {
 	return fds
 }
 
-// Leave begins a hand-over in which the listeners go along. End must follow.
-func (s *Server) Leave(listeners []handover.Listener) (*Leaving, error) {
+// Leave begins a hand-over in which the listeners go along. End must follow. pass sends
+// the successor a connection that comes home too late to go with the others
+// ([handover.Conn.Pass]).
+func (s *Server) Leave(listeners []handover.Listener, pass func(fd int, b []byte) error) (*Leaving, error) {
 	if s.phaseNow() != phaseServing {
 		return nil, errNotServing
 	}
 	if s.cluster != nil {
 		return nil, errCluster
 	}
-	l := &Leaving{server: s, listeners: listeners}
+	l := &Leaving{server: s, listeners: listeners, pass: pass}
 	if !s.leaving.CompareAndSwap(nil, l) {
 		return nil, ErrLeaving
 	}
@@ -192,6 +195,7 @@ func (l *Leaving) Thaw() { l.halt.end() }
 // Release implements [handover.Predecessor].
 func (l *Leaving) Release() {
 	s := l.server
+	s.successor.Store(&l.pass)
 	s.phase.Store(int32(phaseDraining)) // who comes by another way is not for this process
 	l.halt.run(func(h *handler) { h.worker.Deafen() })
 	l.halt.abandon()

@@ -32,7 +32,7 @@ func handOver(t *testing.T, from *Server, to handover.Successor) (r handover.Rep
 		other.Close()
 		through <- err
 	}()
-	leaving, err := from.Leave(nil)
+	leaving, err := from.Leave(nil, mine.Pass)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestServesOnAfterFailure(t *testing.T) {
 	bert.says("over there")
 	anna.hears("over there")
 	servertest.Await(t, "nobody is left", func() bool { return s.poller.Count() == 0 })
-	if _, err := s.Leave(nil); err == nil {
+	if _, err := s.Leave(nil, nil); err == nil {
 		t.Error("who has left leaves again")
 	}
 }

@@ -133,7 +133,7 @@ func (a *audit) breaks(t *testing.T) {
 func (a *audit) successor(t *testing.T) {
 	from, _ := start(t, Config{Workers: 1})
 	from.Started()
-	leaving, err := from.Leave(nil)
+	leaving, err := from.Leave(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,27 +75,11 @@ func (s *Server) giveUp(still standstill) (fds []int, state []byte, err error) {
 func (h *handler) describe() (carries []*carry, err error) {
 	now := h.worker.Now()
 	h.worker.All(func(c *netpoll.Conn) {
-		k := &carry{id: c.ID(), conn: c.Describe()}
-		k.conn.Rate = limit.Portable(k.conn.Rate, now)
-		k.conn.Codec, k.conn.Held = nil, nil
-		if has(c, attributed) {
-			k.network = h.server.addresses.Network(c.Key)
+		k, failed := h.describeConn(c)
+		if err = errors.Join(err, failed); failed != nil {
+			return
 		}
 		carries = append(carries, k)
-		if codec := c.Codec(); codec != nil {
-			carried, ok := codec.(carriedCodec)
-			if !ok {
-				err = fmt.Errorf("server: a codec that cannot be carried: %T", codec)
-				return
-			}
-			k.codec = carried.AppendState([]byte{})
-		}
-		switch held := c.Held().(type) {
-		case *request:
-			k.request = &request{bytes: append([]byte(nil), held.bytes...), client: held.client}
-		case *partial:
-			k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}
-		}
 		if !isOpen(c) {
 			return
 		}
@@ -110,6 +94,31 @@ func (h *handler) describe() (carries []*carry, err error) {
 		}
 	})
 	return carries, err
+}
+
+// describeConn is describe for one connection, without the client's seat.
+func (h *handler) describeConn(c *netpoll.Conn) (*carry, error) {
+	now := h.worker.Now()
+	k := &carry{id: c.ID(), conn: c.Describe()}
+	k.conn.Rate = limit.Portable(k.conn.Rate, now)
+	k.conn.Codec, k.conn.Held = nil, nil
+	if has(c, attributed) {
+		k.network = h.server.addresses.Network(c.Key)
+	}
+	if codec := c.Codec(); codec != nil {
+		carried, ok := codec.(carriedCodec)
+		if !ok {
+			return nil, fmt.Errorf("server: a codec that cannot be carried: %T", codec)
+		}
+		k.codec = carried.AppendState([]byte{})
+	}
+	switch held := c.Held().(type) {
+	case *request:
+		k.request = &request{bytes: append([]byte(nil), held.bytes...), client: held.client}
+	case *partial:
+		k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}
+	}
+	return k, nil
 }
 
 // letGo gives back what c is counted for. It has nothing but its descriptor then,
@@ -167,15 +176,10 @@ func (s *Server) readState(fds []int, state []byte) (*inheritance, error) {
 }
 
 // inherit sees whether t can be carried out.
-func (s *Server) inherit(t *testament, fds []int) (_ *inheritance, err error) {
+func (s *Server) inherit(t *testament, fds []int) (*inheritance, error) {
 	for i, k := range t.carries {
-		if k.conn.FD = fds[i]; k.codec == nil {
-			continue
-		}
-		if s.config.RestoreCodec == nil {
-			return nil, errors.New("server: nobody reads the codecs that are carried")
-		}
-		if k.conn.Codec, err = s.config.RestoreCodec(k.codec); err != nil {
+		k.conn.FD = fds[i]
+		if err := s.restoreCodec(k); err != nil {
 			return nil, err
 		}
 	}
@@ -184,6 +188,17 @@ func (s *Server) inherit(t *testament, fds []int) (_ *inheritance, err error) {
 	}
 	s.addresses.Inherit(t.seed)
 	return &inheritance{testament: *t, server: s, conns: make([]*netpoll.Conn, len(t.carries))}, nil
+}
+
+func (s *Server) restoreCodec(k *carry) (err error) {
+	switch {
+	case k.codec == nil:
+	case s.config.RestoreCodec == nil:
+		err = errors.New("server: nobody reads the codecs that are carried")
+	default:
+		k.conn.Codec, err = s.config.RestoreCodec(k.codec)
+	}
+	return err
 }
 
 // ofWorker calls f for the carries that are the worker's.
@@ -250,18 +265,23 @@ func (h *handler) attach(k *carry) *netpoll.Conn {
 			t.restore(newRichLocked(c), k.standing.Life, now)
 			c.Unlock()
 		}
-		h.gauge(c, 1)
-		if has(c, attributed) {
-			h.server.addresses.Readmit(c.Key, k.network)
-		}
-		if refusalOf(c) != admitted {
-			h.server.turnedAway.Add(1)
-		}
+		h.readmit(c, k.network)
 	})
 	if err != nil {
 		panic("server: no place for a connection that there was a place for")
 	}
 	return c
+}
+
+// readmit is the inverse of letGo for what c is counted for.
+func (h *handler) readmit(c *netpoll.Conn, network limit.Network) {
+	h.gauge(c, 1)
+	if has(c, attributed) {
+		h.server.addresses.Readmit(c.Key, network)
+	}
+	if refusalOf(c) != admitted {
+		h.server.turnedAway.Add(1)
+	}
 }
 
 // traits describes a rich client.

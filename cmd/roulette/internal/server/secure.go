@@ -220,11 +220,15 @@ func (s *Server) shaken(d netpoll.Detached, o tlsfront.Outcome) {
 		return
 	}
 	// An error: the server has ended, and the descriptor is closed.
-	_ = s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) { nh.(*handler).shaken(c, o) })
+	_ = s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) { nh.(*handler).shaken(c, d.Unread, o) })
 }
 
-// shaken takes c, which comes from its handshake.
-func (h *handler) shaken(c *netpoll.Conn, o tlsfront.Outcome) {
+// shaken takes c, which comes from its handshake; unread was read behind that.
+func (h *handler) shaken(c *netpoll.Conn, unread []byte, o tlsfront.Outcome) {
+	if o.Result.Good() && h.passOn(c, unread, nil, o) {
+		h.letGo(c).Abandon()
+		return
+	}
 	h.counters.TLSHandshakes[o.Result]++
 	clearFlag(c, helloDue)
 	if !o.Result.Good() {

@@ -156,6 +156,7 @@ type Server struct {
 	chats      atomic.Int32                     // open ones (I4: no more than MaxConnections); the sum of the workers'
 	before     atomic.Pointer[metrics.Counters] // what predecessors have counted; nil: nothing
 	leaving    atomic.Pointer[Leaving]
+	successor  atomic.Pointer[func(fd int, b []byte) error] // Leaving.pass when all was handed over; else nil
 	lineage    atomic.Pointer[Lineage]
 	handovers  [metrics.HandoverResults]atomic.Uint64 // predecessors' included
 }
