@@ -81,7 +81,13 @@ type Config struct {
 	Threads int   // 1: event loops
 	CPU     []int // none: the CPUs that the loops may run on
 	Sources int   // one for 2,000 connections: addresses 127.0.0.2 and up to connect from
-	Steps   []int // a quarter, all: connection counts at which Idle measures memory
+
+	// Of Idle only. Steps are the connection counts at which it measures memory; none:
+	// four quarters. Calm, if not 0, is how long it waits at each to measure it again.
+	// Rich: clients ask for the subprotocol roulette.v1, and pass over its records.
+	Steps []int
+	Calm  time.Duration
+	Rich  bool
 
 	// PID is the server's process, for its CPU time and memory. 0: not known.
 	PID int
@@ -164,7 +170,8 @@ func (c Config) withDefaults() (Config, target, error) {
 		setInt(&c.SocketBuffer, 256<<10)
 	}
 	if len(c.Steps) == 0 {
-		c.Steps = []int{c.Connections / 4, c.Connections}
+		n := c.Connections
+		c.Steps = []int{n / 4, n / 2, n * 3 / 4, n}
 	}
 
 	switch {
@@ -180,6 +187,8 @@ func (c Config) withDefaults() (Config, target, error) {
 		return c, to, fmt.Errorf("bench: %d connections cannot all have a partner", c.Connections)
 	case c.Idle%2 != 0 && !to.echo():
 		return c, to, fmt.Errorf("bench: %d idle connections cannot all have a partner", c.Idle)
+	case c.Rich && c.Mode != Idle:
+		return c, to, fmt.Errorf("bench: clients are rich in mode %s only", Idle)
 	case c.Threads > max(1, c.Connections):
 		c.Threads = c.Connections
 	}
@@ -228,4 +237,12 @@ func resolve(raw string) (target, error) {
 	ap := addr.AddrPort()
 	path := u.RequestURI()
 	return target{addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), host: u.Host, name: u.Hostname(), tls: u.Scheme == "wss", path: path}, nil
+}
+
+// protocol is the subprotocol that clients ask for.
+func (c *Config) protocol() string {
+	if c.Rich {
+		return "roulette.v1"
+	}
+	return ""
 }

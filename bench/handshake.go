@@ -13,7 +13,7 @@ import (
 
 // request builds the upgrade request, the same for every client of a loop, and the
 // value that must come back in Sec-WebSocket-Accept.
-func request(to target, seed uint64) (req, accept []byte) {
+func request(to target, seed uint64, protocol string) (req, accept []byte) {
 	var nonce [16]byte
 	for i := range nonce {
 		nonce[i] = byte(seed >> (i % 8 * 8))
@@ -22,7 +22,11 @@ func request(to target, seed uint64) (req, accept []byte) {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	req = []byte("GET " + to.path + " HTTP/1.1\r\nHost: " + to.host + "\r\n" +
 		"Upgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + "\r\n\r\n")
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + "\r\n")
+	if protocol != "" {
+		req = append(req, "Sec-WebSocket-Protocol: "+protocol+"\r\n"...)
+	}
+	req = append(req, "\r\n"...)
 	return req, []byte(base64.StdEncoding.EncodeToString(sum[:]))
 }
 

@@ -24,6 +24,9 @@ type inbox struct {
 	control   []byte // payload of a control frame; the response during the handshake
 }
 
+// recordMark is what a control record begins with.
+const recordMark = 0x1e
+
 // feed takes the bytes of one read.
 func (l *loop) feed(c *client, p []byte, now int64) {
 	in, s := &c.in, l.stencil
@@ -175,6 +178,9 @@ func (l *loop) endFrame(c *client, now int64) {
 		return
 	}
 	in.inMessage = false
+	if l.run.config.Rich && in.pos > 0 && in.head[0] == recordMark {
+		return
+	}
 	if bytes.HasPrefix(in.head[:min(in.pos, headSize)], []byte("Sorry you dont have partner yet")) {
 		l.alone(c)
 		return

@@ -114,7 +114,7 @@ func newLoop(r *run, index int) (*loop, error) {
 		l.shaken = make(chan shaken, share)
 		l.keys = tls13.NewKeys(2 * share)
 	}
-	l.request, l.accept = request(r.target, r.seed*31+uint64(index))
+	l.request, l.accept = request(r.target, r.seed*31+uint64(index), r.config.protocol())
 	l.mode = newMode(l)
 	l.every = r.config.Mode != Stream && r.config.Mode != Slow
 	return l, nil

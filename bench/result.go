@@ -49,8 +49,9 @@ type Server struct {
 	After  Sample `json:"after"`  // at its end
 	End    Sample `json:"end"`    // Idle: when all had gone
 
-	Steps           []Step  `json:"steps,omitempty"` // Idle
-	BytesPerConn    float64 `json:"bytes_per_connection,omitempty"`
+	Steps           []Step  `json:"steps,omitempty"`                // Idle
+	BytesPerConn    float64 `json:"bytes_per_connection,omitempty"` // slope over the steps, see [Slope]
+	CalmPerConn     float64 `json:"calm_bytes_per_connection,omitempty"`
 	Busy            float64 `json:"busy"` // CPUs in the measurement
 	CPUPerMessage   float64 `json:"cpu_us_per_message,omitempty"`
 	CPUPerHandshake float64 `json:"cpu_us_per_handshake,omitempty"`
@@ -61,6 +62,7 @@ type Server struct {
 type Step struct {
 	Connections int   `json:"connections"`
 	RSS         int64 `json:"rss_bytes"`
+	CalmRSS     int64 `json:"calm_rss_bytes,omitempty"` // after Config.Calm
 }
 
 // Err reports messages that were not treated as they must be, and connections that
@@ -118,15 +120,29 @@ func (r *Result) measured(before, after total, s, s2 Sample, took time.Duration)
 	case r.Messages > 0:
 		v.CPUPerMessage = us / float64(r.Messages)
 	}
-	if n := len(v.Steps); n > 0 {
-		first, last := Step{RSS: v.Start.RSS}, v.Steps[n-1]
-		if n > 1 {
-			first = v.Steps[0]
-		}
-		if d := last.Connections - first.Connections; d > 0 {
-			v.BytesPerConn = float64(last.RSS-first.RSS) / float64(d)
-		}
+	steps := v.Steps
+	if len(steps) == 1 { // all at once: beside nobody
+		steps = []Step{{RSS: v.Start.RSS, CalmRSS: v.Start.RSS}, steps[0]}
 	}
+	v.BytesPerConn = Slope(steps, func(s Step) int64 { return s.RSS })
+	if r.Mode == Idle && len(steps) > 0 && steps[len(steps)-1].CalmRSS > 0 {
+		v.CalmPerConn = Slope(steps, func(s Step) int64 { return s.CalmRSS })
+	}
+}
+
+// Slope is what each further connection costs: that of the line which fits best
+// through the memory of all steps, 0 if they are fewer than two.
+func Slope(steps []Step, memory func(Step) int64) float64 {
+	var x, y, xx, xy float64
+	for _, s := range steps {
+		n, m := float64(s.Connections), float64(memory(s))
+		x, y, xx, xy = x+n, y+m, xx+n*n, xy+n*m
+	}
+	n := float64(len(steps))
+	if d := n*xx - x*x; d > 0 {
+		return (n*xy - x*y) / d
+	}
+	return 0
 }
 
 // collect takes what the loops kept to themselves. They have ended.

@@ -255,7 +255,15 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 	if err != nil {
 		return err
 	}
-	res.Server.Steps = append(res.Server.Steps, Step{Connections: r.total().open, RSS: s.RSS})
+	at := Step{Connections: r.total().open, RSS: s.RSS}
+	if r.config.Calm > 0 {
+		pause(ctx, r.config.Calm)
+		if s, err = readSample(r.config.PID); err != nil {
+			return err
+		}
+		at.CalmRSS = s.RSS
+	}
+	res.Server.Steps = append(res.Server.Steps, at)
 	return nil
 }
 

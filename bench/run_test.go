@@ -45,6 +45,10 @@ func TestModes(t *testing.T) {
 		{"idle", "/ws", Config{Mode: Idle, Connections: 60, Steps: []int{60}, PID: os.Getpid()}, func(r *Result) bool {
 			return r.Connected == 60 && len(r.Server.Steps) == 1 && r.Server.End.Descriptors > 0
 		}},
+		{"idle, again when it is calm", "/ws", Config{Mode: Idle, Connections: 40, PID: os.Getpid(), Calm: brief}, func(r *Result) bool {
+			steps := r.Server.Steps
+			return len(steps) == 4 && steps[3].Connections == 40 && steps[0].CalmRSS > 0
+		}},
 		{"ramp", "/ws", Config{Mode: Idle, Connections: 60, Ramp: 100 * time.Millisecond, Steps: []int{60}}, func(r *Result) bool {
 			return r.Connected == 60 && r.ConnectSeconds >= 0.09
 		}},

@@ -54,6 +54,7 @@ func (r *Result) WriteSummary(w io.Writer) error {
 		figure("", v.CPUPerHandshake, "µs/handshake")
 		row("server memory", "%.1f MiB before, %.1f MiB after", mebibytes(v.Before.RSS), mebibytes(v.After.RSS))
 		figure("", v.BytesPerConn, "B/connection")
+		figure("", v.CalmPerConn, "B/connection, later")
 		figure("", v.GrowthPerStall/1024, "KiB/stalled pair")
 	}
 	note := ""

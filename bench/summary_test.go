@@ -4,6 +4,7 @@ package bench
 
 import (
 	"os"
+	"testing"
 	"time"
 )
 
@@ -35,4 +36,24 @@ func ExampleProgress_String() {
 	p := Progress{Phase: "measuring", Elapsed: 3 * time.Second, Left: 7 * time.Second, Connected: 998, Failed: 2, Messages: 60000, PerSecond: 20000}
 	os.Stdout.WriteString(p.String())
 	// Output: 3.0s  measuring   998 open, 2 failed  20000/s  7 s left
+}
+
+// TestSlope: the line that fits best, whatever they cost that are there anyway.
+func TestSlope(t *testing.T) {
+	rss := func(s Step) int64 { return s.RSS }
+	for _, test := range []struct {
+		what  string
+		steps []Step
+		want  float64
+	}{
+		{"none", nil, 0},
+		{"one", []Step{{Connections: 10, RSS: 5}}, 0},
+		{"the same twice", []Step{{Connections: 10, RSS: 5}, {Connections: 10, RSS: 9}}, 0},
+		{"two", []Step{{Connections: 10, RSS: 1000}, {Connections: 20, RSS: 2000}}, 100},
+		{"beside a line", []Step{{Connections: 0, RSS: 5000}, {Connections: 10, RSS: 5010}, {Connections: 20, RSS: 5080}, {Connections: 30, RSS: 5090}}, 3.4},
+	} {
+		if got := Slope(test.steps, rss); got < test.want-1e-9 || got > test.want+1e-9 {
+			t.Errorf("%s: %v, not %v", test.what, got, test.want)
+		}
+	}
 }

@@ -71,7 +71,7 @@ func (w *wanderer) send(op byte, payload []byte) error {
 func (w *wanderer) upgrade(path, header string) error {
 	to := w.to
 	to.path = path
-	req, _ := request(to, 1)
+	req, _ := request(to, 1, "")
 	req = append(req[:len(req)-2], header+"\r\n"...)
 	if _, err := w.Write(req); err != nil {
 		return err
