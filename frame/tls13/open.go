@@ -74,18 +74,18 @@ func (s *Session) take(k *Keys, record []byte) (data []byte, err error) {
 		return nil, errUnexpected // nobody has so much to say about nothing
 	}
 	s.useless++
-	return nil, s.control(kind, content)
+	return nil, s.control(k, kind, content)
 }
 
 // control takes a record that brings no data.
-func (s *Session) control(kind uint8, content []byte) error {
+func (s *Session) control(k *Keys, kind uint8, content []byte) error {
 	switch kind {
 	case typeData: // empty, to hide when there is none (5.4)
 		return nil
 	case typeAlert:
 		return alerted(content)
 	case typeHandshake:
-		return s.messages(content)
+		return s.messages(k, content)
 	}
 	return errUnexpected
 }
@@ -112,7 +112,8 @@ func (s *Session) open(k *Keys, rec []byte) (content []byte, kind uint8, err err
 		return nil, 0, errLimit
 	}
 	sealed := rec[HeaderSize:]
-	inner, failed := k.of(s, &s.in).Open(sealed[:0], k.number(&s.in), sealed, rec[:HeaderSize])
+	key := k.of(s, &s.in)
+	inner, failed := key.aead.Open(sealed[:0], k.number(&s.in, key), sealed, rec[:HeaderSize])
 	if failed != nil {
 		return nil, 0, errMAC
 	}
@@ -144,7 +145,7 @@ func alerted(b []byte) error {
 
 // messages takes a record of handshake messages, the last of which may go on in
 // the next.
-func (s *Session) messages(b []byte) error {
+func (s *Session) messages(k *Keys, b []byte) error {
 	if len(b) == 0 {
 		return errUnexpected // (5.1)
 	}
@@ -165,7 +166,7 @@ func (s *Session) messages(b []byte) error {
 		case f[0] == messageTicket && s.isClient() && size <= len(b):
 			b = b[size:]
 		case f[0] == messageKeyUpdate:
-			return s.keyUpdate(size, b)
+			return s.keyUpdate(k, size, b)
 		default:
 			return errUnexpected
 		}
@@ -174,14 +175,14 @@ func (s *Session) messages(b []byte) error {
 }
 
 // keyUpdate takes a KeyUpdate of that size and what follows its head (4.6.3).
-func (s *Session) keyUpdate(size int, b []byte) error {
+func (s *Session) keyUpdate(k *Keys, size int, b []byte) error {
 	if size != 1 || b[0] > 1 {
 		return errDecode
 	}
 	if len(b) > 1 {
 		return errUnexpected // no message spans a change of keys (5.1)
 	}
-	s.update(&s.in)
+	s.update(k, &s.in)
 	if b[0] == 1 {
 		s.owed = max(s.owed, answer)
 	}

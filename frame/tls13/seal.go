@@ -33,7 +33,8 @@ func (s *Session) seal(k *Keys, record []byte, kind uint8) {
 	record[0], record[1], record[2] = typeData, 3, 3
 	binary.BigEndian.PutUint16(record[3:], uint16(len(record)-HeaderSize))
 	inner := record[HeaderSize:end]
-	k.of(s, &s.out).Seal(inner[:0], k.number(&s.out), inner, record[:HeaderSize])
+	key := k.of(s, &s.out)
+	key.aead.Seal(inner[:0], k.number(&s.out, key), inner, record[:HeaderSize])
 }
 
 // AppendData appends data to dst, as records and whatever is owed between them.
@@ -106,7 +107,7 @@ func (s *Session) appendKeyUpdate(k *Keys, dst []byte, u update) []byte {
 		request = 1
 	}
 	dst = s.append(k, dst, typeHandshake, []byte{messageKeyUpdate, 0, 0, 1, request})
-	s.update(&s.out)
+	s.update(k, &s.out)
 	return dst
 }
 

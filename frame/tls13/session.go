@@ -6,11 +6,10 @@ import (
 	"io"
 )
 
-// half is one direction. The key is not here: it follows from the secret, and is
-// made again when it is needed ([Keys]).
+// half is one direction. The key and the nonce's mask are not here: they follow from
+// the secret, and are made again when they are needed ([Keys]).
 type half struct {
 	sequence uint32 // of the next record (5.3); it stays below mostRecords
-	mask     [nonceSize]byte
 	secret   [32]byte
 }
 
@@ -19,8 +18,10 @@ type tail [mostSecret - 32]byte
 
 // Session is what a connection's record layer keeps.
 type Session struct {
+	in  half // the receiver's
+	out half // the sender's
+
 	// The receiver's.
-	in       half
 	fragment [4]byte // of a handshake message that is not whole yet
 	held     uint8   // bytes of fragment
 	useless  uint8   // records in a row that brought no data
@@ -29,9 +30,6 @@ type Session struct {
 	// Immutable.
 	kind  uint8    // index of suites, and client
 	tails *[2]tail // of in and out; nil but with AES-256-GCM
-
-	// The sender's.
-	out half
 }
 
 // client is the bit of Session.kind that says on which side it is.
@@ -87,10 +85,9 @@ func (s *Session) tailOf(h *half) *tail {
 	return &s.tails[1]
 }
 
-// begin takes a traffic secret and what follows from it (7.3).
+// begin takes a traffic secret.
 func (s *Session) begin(h *half, secret []byte) {
 	h.sequence = 0
-	copy(h.mask[:], s.suite().expand(secret, "iv", nonceSize))
 	n := copy(h.secret[:], secret)
 	if t := s.tailOf(h); t != nil {
 		copy(t[:], secret[n:])
@@ -107,10 +104,9 @@ func (s *Session) appendSecret(dst []byte, h *half) []byte {
 }
 
 // update goes on to the next traffic secret (7.2).
-func (s *Session) update(h *half) {
-	var space [mostSecret]byte
-	last := s.appendSecret(space[:0], h)
-	next := s.suite().expand(last, "traffic upd", len(last))
+func (s *Session) update(k *Keys, h *half) {
+	last := s.appendSecret(k.scratch[:0], h)
+	next := k.expander(s.suite()).expand(k.next[:len(last)], last, "traffic upd")
 	s.begin(h, next)
 	clear(next)
 	clear(last)

@@ -3,7 +3,6 @@ package tls13
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/tls"
@@ -40,18 +39,4 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
-}
-
-// expand is HKDF-Expand-Label with an empty context (7.1).
-func (s *suite) expand(secret []byte, label string, size int) []byte {
-	info := make([]byte, 0, 32)
-	info = append(info, byte(size>>8), byte(size), byte(len("tls13 ")+len(label)))
-	info = append(info, "tls13 "...)
-	info = append(info, label...)
-	info = append(info, 0)
-	out, err := hkdf.Expand(s.hash, secret, string(info), size)
-	if err != nil { // the sizes are those above
-		panic("tls13: " + err.Error())
-	}
-	return out
 }

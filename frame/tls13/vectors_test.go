@@ -66,11 +66,12 @@ func TestRFC8448(t *testing.T) {
 		{"server", server, client, serverKey, serverMask, serverData, serverAlert},
 	} {
 		secret := side.from.appendSecret(nil, &side.from.out)
-		key := side.from.suite().expand(secret, "key", 16)
-		if !bytes.Equal(key, unhex(t, side.key)) || !bytes.Equal(side.from.out.mask[:], unhex(t, side.mask)) {
-			t.Errorf("%s: key %x, mask %x", side.name, key, side.from.out.mask)
-		}
 		k := NewKeys(8)
+		x := k.expander(side.from.suite())
+		key, mask := x.expand(make([]byte, 16), secret, "key"), x.expand(make([]byte, nonceSize), secret, "iv")
+		if !bytes.Equal(key, unhex(t, side.key)) || !bytes.Equal(mask, unhex(t, side.mask)) {
+			t.Errorf("%s: key %x, mask %x", side.name, key, mask)
+		}
 		got := side.from.AppendData(k, nil, payload)
 		if !bytes.Equal(got, unhex(t, side.data)) {
 			t.Errorf("%s: data sealed as % x", side.name, got)
