@@ -101,11 +101,13 @@ func (c *Conn) empty() {
 	defer c.Unlock()
 	c.bits.And(^uint32(holding))
 	if s := c.spilled(); s != nil {
-		s.held = nil
+		if s.held = nil; s.partial != nil {
+			s.partial.free()
+			s.partial = nil
+		}
 		c.dropSpillLocked(s)
 	}
 	if c.has(isCoded) {
-		c.coded().setPartial(nil)
 		c.bits.And(^uint32(isCoded))
 		atomic.StorePointer(&c.rest, nil)
 	}

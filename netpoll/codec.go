@@ -38,6 +38,9 @@ type Codec interface {
 
 	// End appends the last record, sealed, to dst. Nothing is sealed behind it.
 	End(by *Worker, dst []byte) []byte
+
+	// coded: a codec embeds a Coded.
+	coded() *Coded
 }
 
 // Signal is what a record says to the codec's own side. They can be added.
@@ -58,21 +61,20 @@ const (
 	MaxRecord = 20 << 10
 )
 
-// coded is what hangs off a connection with a codec: of those that are idle it is
-// all that there is, so a spill is one step further away.
-type coded struct {
-	// Immutable.
-	codec Codec
-
-	// Owned by the worker.
-	partial *buffer // the beginning of a record; nil: none
+// Coded is what netpoll has of a connection with a codec. A codec has it in itself,
+// embedded, so that both are one piece of memory: of a connection that is idle it is all
+// that there is. A codec is one connection's.
+type Coded struct {
+	codec Codec // that this is in; set before anybody knows of it
 
 	// Stored under the write lock.
 	spill atomic.Pointer[spill]
 }
 
+func (k *Coded) coded() *Coded { return k }
+
 // coded is of a connection that has isCoded, and of no other.
-func (c *Conn) coded() *coded { return (*coded)(atomic.LoadPointer(&c.rest)) }
+func (c *Conn) coded() *Coded { return (*Coded)(atomic.LoadPointer(&c.rest)) }
 
 // Codec returns c's codec, nil if it has none. Owner only.
 func (c *Conn) Codec() Codec {
@@ -90,8 +92,22 @@ func (c *Conn) setCodec(codec Codec) {
 	}
 	c.Lock()
 	defer c.Unlock()
-	atomic.StorePointer(&c.rest, unsafe.Pointer(&coded{codec: codec}))
+	k := codec.coded()
+	k.codec = codec
+	atomic.StorePointer(&c.rest, unsafe.Pointer(k))
 	c.bits.Or(isCoded)
+}
+
+// MoveCodec has c, which has a codec and is known to nobody who may write to it, go on
+// with another: with a copy of its own, in a place that suits its user better. Owner
+// only.
+func (c *Conn) MoveCodec(to Codec) {
+	c.Lock()
+	defer c.Unlock()
+	from, k := c.coded(), to.coded()
+	k.codec = to
+	k.spill.Store(from.spill.Swap(nil))
+	atomic.StorePointer(&c.rest, unsafe.Pointer(k))
 }
 
 // Local is a place for one value of the user's, such as a cache for its codecs.
@@ -100,20 +116,29 @@ func (w *Worker) Local() *any { return &w.local }
 
 // unopened puts what is kept of a record before what will be read behind it.
 func (w *Worker) unopened(c *Conn) (kept int) {
-	if k := c.coded(); k.partial != nil {
-		kept = copy(w.buf, k.partial.waiting())
+	if s := c.spilled(); s != nil && s.partial != nil {
+		kept = copy(w.buf, s.partial.waiting())
 	}
 	return kept
 }
 
-func (k *coded) setPartial(b []byte) {
-	if k.partial != nil {
-		k.partial.free()
-		k.partial = nil
+// setPartial keeps b, the beginning of a record, in place of what was kept before.
+func (c *Conn) setPartial(b []byte) {
+	s := c.spilled()
+	if len(b) == 0 && (s == nil || s.partial == nil) {
+		return
+	}
+	c.Lock()
+	defer c.Unlock()
+	s = c.spillLocked()
+	if s.partial != nil {
+		s.partial.free()
+		s.partial = nil
 	}
 	if len(b) > 0 {
-		k.partial = newBuffer(len(b)).append(b)
+		s.partial = newBuffer(len(b)).append(b)
 	}
+	c.dropSpillLocked(s)
 }
 
 // open takes what the socket had, b in the worker's buffer, apart into records
@@ -145,7 +170,7 @@ func (c *Conn) open(b []byte) {
 	if len(b) >= MaxRecord {
 		panic("netpoll: a codec waits for more than a record")
 	}
-	k.setPartial(b) // now: the handler may detach c
+	c.setPartial(b) // now: the handler may detach c
 	if len(plain) > 0 {
 		w.handler.Read(c, plain)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -20,6 +21,7 @@ import (
 // kind and a length, the payload masked with its number, and a sum over all of
 // them.
 type toy struct {
+	Coded
 	in, out   uint32 // numbers of the next records
 	most      int
 	due       int // answers
@@ -253,8 +255,15 @@ func TestCodecEcho(t *testing.T) {
 	}
 }
 
-// TestCodecEveryCut sends a stream in two pieces, cut at every byte.
+// TestCodecEveryCut sends a stream in two pieces, cut at every byte; between them the
+// codec may move.
 func TestCodecEveryCut(t *testing.T) {
+	for _, move := range []bool{false, true} {
+		t.Run(fmt.Sprintf("move=%v", move), func(t *testing.T) { everyCut(t, move) })
+	}
+}
+
+func everyCut(t *testing.T, move bool) {
 	var got []byte
 	reads := 0
 	p := open(t, Config{Workers: 1}, hooks{read: func(_ *Worker, c *Conn, b []byte) { got = append(got, b...); reads++ }})
@@ -274,11 +283,15 @@ func TestCodecEveryCut(t *testing.T) {
 				t.Error(err)
 			}
 			w.Each(func(c *Conn) {
+				if move {
+					k := c.Codec().(*toy)
+					c.MoveCodec(&toy{most: k.most, in: k.in, out: k.out})
+				}
 				c.take(stream[cut:])
 				if !bytes.Equal(got, want) || reads > 2 {
 					t.Errorf("cut at %d: %q in %d reads", cut, got, reads)
 				}
-				if c.coded().partial != nil {
+				if s := c.spilled(); s != nil && s.partial != nil {
 					t.Errorf("cut at %d: bytes are kept", cut)
 				}
 				c.Close()
@@ -514,7 +527,8 @@ func TestCodecDetach(t *testing.T) {
 	}
 	partial := func() (n int) {
 		on(t, w, func() {
-			if p := c.coded().partial; p != nil {
+			if s := c.spilled(); s != nil && s.partial != nil {
+				p := s.partial
 				n = p.len()
 			}
 		})
@@ -566,7 +580,7 @@ func BenchmarkSend(b *testing.B) {
 			on(b, w, func() {
 				d := Detached{FD: fd}
 				if coded {
-					d.Codec = bare{}
+					d.Codec = new(bare)
 				}
 				err := w.Adopt(d, func(_ Handler, c *Conn) {
 					message := w.buf[100:164]
@@ -590,12 +604,12 @@ type nowhere struct{ Kernel }
 
 func (nowhere) Write(_ int, b []byte) (int, unix.Errno) { return len(b), 0 }
 
-type bare struct{}
+type bare struct{ Coded }
 
-func (bare) Shape() (before, most, after int) { return 5, 16 << 10, 17 }
-func (bare) Open(_ *Worker, b []byte) ([]byte, int, Signal, error) {
+func (*bare) Shape() (before, most, after int) { return 5, 16 << 10, 17 }
+func (*bare) Open(_ *Worker, b []byte) ([]byte, int, Signal, error) {
 	return b, len(b), 0, nil
 }
-func (bare) Seal(*Worker, []byte) bool        { return false }
-func (bare) Own(_ *Worker, dst []byte) []byte { return dst }
-func (bare) End(_ *Worker, dst []byte) []byte { return dst }
+func (*bare) Seal(*Worker, []byte) bool        { return false }
+func (*bare) Own(_ *Worker, dst []byte) []byte { return dst }
+func (*bare) End(_ *Worker, dst []byte) []byte { return dst }

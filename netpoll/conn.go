@@ -25,7 +25,7 @@ type Conn struct {
 	// Atomic. slot<<24 | flags<<16 | the handler's state.
 	bits atomic.Uint32
 
-	// A *spill, or nil; of a connection with a codec, a *coded. Stored under the write
+	// A *spill, or nil; of a connection with a codec, a *Coded. Stored under the write
 	// lock; see spilled and coded.
 	rest unsafe.Pointer
 }
@@ -37,7 +37,7 @@ const (
 	closing                         // nothing is written behind what stands, and what is read is discarded; set under the write lock
 	holding                         // spill.held is set; owned by the worker
 	resumed                         // was paused since it was last read
-	isCoded                         // rest is a *coded, for good
+	isCoded                         // rest is a *Coded, for good
 
 	paused    = pausedByPeer | pausedBySelf
 	slotShift = 24
@@ -50,7 +50,8 @@ type spill struct {
 	backlog *buffer // nil: nothing waits; what it holds is as it goes to the socket
 
 	// Owned by the worker.
-	held any
+	held    any
+	partial *buffer // with a codec, the beginning of a record; nil: none
 }
 
 var spills = sync.Pool{New: func() any { return new(spill) }}
@@ -230,7 +231,7 @@ func (c *Conn) Backlogged() bool {
 func (c *Conn) spilled() *spill {
 	p := atomic.LoadPointer(&c.rest)
 	if c.has(isCoded) {
-		return (*coded)(p).spill.Load()
+		return (*Coded)(p).spill.Load()
 	}
 	return (*spill)(p)
 }
@@ -254,7 +255,7 @@ func (c *Conn) spillLocked() *spill {
 
 // dropSpillLocked gives s back when nothing is in it.
 func (c *Conn) dropSpillLocked(s *spill) {
-	if s.backlog == nil && !c.has(holding) {
+	if s.backlog == nil && s.partial == nil && !c.has(holding) {
 		c.setSpillLocked(nil)
 		*s = spill{}
 		spills.Put(s)

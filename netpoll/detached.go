@@ -57,10 +57,9 @@ func (c *Conn) Describe() Detached {
 		Closing: c.has(closing),
 	}
 	if c.has(isCoded) {
-		k := c.coded()
-		d.Codec = k.codec
-		if k.partial != nil {
-			d.Unread = append(d.Unread, k.partial.waiting()...)
+		d.Codec = c.coded().codec
+		if s := c.spilled(); s != nil && s.partial != nil {
+			d.Unread = append(d.Unread, s.partial.waiting()...)
 		}
 	}
 	c.Lock()

@@ -97,8 +97,8 @@
 // and nothing else while it is idle: no goroutine, no timer, no buffer. What a
 // connection needs now and then (a backlog, a half-gathered message: 24 B and what it
 // is) hangs off one pointer and goes back to a pool. What the
-// handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 32 B and its own
-// state.
+// handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 24 B, in itself,
+// and its own state.
 //
 // # Limitations
 //

@@ -14,6 +14,7 @@ import (
 // so what is sealed twice, in another order than it is written, or not at all,
 // does not open at the other end. The server's half checks who calls it.
 type toy struct {
+	netpoll.Coded
 	client  *client
 	in, out uint32 // numbers of the next records
 	most    int    // bytes of payload in a record of the server's
