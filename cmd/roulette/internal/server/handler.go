@@ -268,6 +268,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 	h.releaseHeld(c)
 	h.releaseAddress(c)
 	forgetRich(c)
+	forgetCodec(c)
 }
 
 // releaseHeld gives back what c holds of an unfinished read.

@@ -120,7 +120,7 @@ func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr) 
 	}
 	c := &httpConn{stream: conn.(stream), socket: conn.(syscall.Conn), server: hs, read: read, client: client}
 	if k, ok := d.Codec.(*codec); ok {
-		c.sealed = tlsfront.NewStream(conn, k.session(), d.Unsent, d.Unread)
+		c.sealed = tlsfront.NewStream(conn, &k.session, d.Unsent, d.Unread)
 		c.stream = c.sealed
 	}
 	hs.arrived <- c
@@ -218,7 +218,7 @@ func (hs *httpServer) upgrade(w http.ResponseWriter, r *http.Request) {
 		d := netpoll.Detached{FD: fd}
 		if served.sealed != nil {
 			session, opened, unread := served.sealed.Detach()
-			d.Codec, d.Unread = (*codec)(session), unread
+			d.Codec, d.Unread = &codec{session: *session}, unread
 			rest = append(rest, opened...)
 		}
 		err = hs.server.adopt(d, served.client, head, rest)

@@ -265,6 +265,9 @@ func (h *handler) attach(k *carry) *netpoll.Conn {
 			t.restore(newRichLocked(c), k.standing.Life, now)
 			c.Unlock()
 		}
+		if isOpen(c) {
+			settleCodec(c)
+		}
 		h.readmit(c, k.network)
 	})
 	if err != nil {

@@ -128,6 +128,24 @@ const (
 	onlinePerSecond = 2_000
 )
 
+// beside is what the server has of connections that live together, as far as they need
+// it.
+type beside struct {
+	riches atomic.Pointer[riches]
+	codecs atomic.Pointer[codecs]
+}
+
+// besideOf is where c's share is. Owner only.
+func besideOf(c *netpoll.Conn) (all *beside, place int) {
+	v, place := c.Beside()
+	all, _ = v.Load().(*beside)
+	if all == nil {
+		all = new(beside)
+		v.Store(all)
+	}
+	return all, place
+}
+
 // riches are the rich clients among connections that live together.
 type riches [netpoll.Places]rich
 
@@ -149,11 +167,11 @@ func (h *handler) openRich(c *netpoll.Conn) {
 // newRichLocked is the state of c, which is locked and becomes a rich client. Worker
 // only.
 func newRichLocked(c *netpoll.Conn) *rich {
-	beside, place := c.Beside()
-	all, _ := beside.Load().(*riches)
+	beside, place := besideOf(c)
+	all := beside.riches.Load()
 	if all == nil {
 		all = new(riches)
-		beside.Store(all)
+		beside.riches.Store(all)
 	}
 	all[place] = rich{}
 	return &all[place]
@@ -166,12 +184,16 @@ func richOf(c *netpoll.Conn) *rich {
 	if kindOf(c) != richKind {
 		return nil
 	}
-	beside, place := c.Beside()
-	all, _ := beside.Load().(*riches)
+	v, place := c.Beside()
+	all, _ := v.Load().(*beside)
 	if all == nil {
 		return nil
 	}
-	return &all[place]
+	riches := all.riches.Load()
+	if riches == nil {
+		return nil
+	}
+	return &riches[place]
 }
 
 // forgetRich leaves nothing of c, which is closed, to whoever has its place next.

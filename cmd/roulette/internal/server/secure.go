@@ -87,9 +87,42 @@ func (s *Server) endHandshakes() {
 }
 
 // codec is a connection's record layer, as netpoll wants it.
-type codec tls13.Session
+type codec struct {
+	netpoll.Coded
+	session tls13.Session
+}
 
-func (k *codec) session() *tls13.Session { return (*tls13.Session)(k) }
+// codecs are those of chats that live together: one piece of memory for all of them,
+// in which nothing of their handshakes lies between.
+type codecs [netpoll.Places]codec
+
+// settleCodec gives c's codec, if it has one, its place beside the connection, for
+// good: a chat is detached no more.
+func settleCodec(c *netpoll.Conn) {
+	k, ok := c.Codec().(*codec)
+	if !ok {
+		return
+	}
+	beside, place := besideOf(c)
+	all := beside.codecs.Load()
+	if all == nil {
+		all = new(codecs)
+		beside.codecs.Store(all)
+	}
+	to := &all[place]
+	to.session = k.session
+	c.MoveCodec(to)
+	k.session = tls13.Session{}
+}
+
+// forgetCodec leaves no secret of c, which is closed, in its place.
+func forgetCodec(c *netpoll.Conn) {
+	if k, ok := c.Codec().(*codec); ok && stageOf(c) != handshaking {
+		c.Lock()
+		k.session.Wipe()
+		c.Unlock()
+	}
+}
 
 // keysOf is where a worker keeps the hot keys. Without a worker there are none.
 func keysOf(by *netpoll.Worker) *tls13.Keys {
@@ -106,7 +139,7 @@ func (k *codec) Shape() (before, most, after int) {
 
 // Open implements [netpoll.Codec].
 func (k *codec) Open(by *netpoll.Worker, b []byte) (plain []byte, length int, s netpoll.Signal, err error) {
-	plain, length, owes, err := k.session().Open(keysOf(by), b)
+	plain, length, owes, err := k.session.Open(keysOf(by), b)
 	if owes {
 		s = netpoll.OwnDue
 	}
@@ -118,28 +151,28 @@ func (k *codec) Open(by *netpoll.Worker, b []byte) (plain []byte, length int, s 
 
 // Seal implements [netpoll.Codec].
 func (k *codec) Seal(by *netpoll.Worker, record []byte) (due bool) {
-	return k.session().Seal(keysOf(by), record)
+	return k.session.Seal(keysOf(by), record)
 }
 
 // Own implements [netpoll.Codec].
 func (k *codec) Own(by *netpoll.Worker, dst []byte) []byte {
-	return k.session().AppendOwed(keysOf(by), dst)
+	return k.session.AppendOwed(keysOf(by), dst)
 }
 
 // End implements [netpoll.Codec].
 func (k *codec) End(by *netpoll.Worker, dst []byte) []byte {
-	return k.session().AppendEnd(keysOf(by), dst)
+	return k.session.AppendEnd(keysOf(by), dst)
 }
 
 // AppendState writes down what restoreCodec reads.
-func (k *codec) AppendState(dst []byte) []byte { return k.session().Append(dst) }
+func (k *codec) AppendState(dst []byte) []byte { return k.session.Append(dst) }
 
 func restoreCodec(state []byte) (netpoll.Codec, error) {
 	session, rest, err := tls13.Parse(state)
 	if err != nil || len(rest) > 0 {
 		return nil, tls13.ErrCarried
 	}
-	return (*codec)(session), nil
+	return &codec{session: *session}, nil
 }
 
 func (h *handler) coolKeys() {
@@ -212,7 +245,7 @@ func (s *Server) shaken(d netpoll.Detached, o tlsfront.Outcome) {
 	d.FD, d.Heard = o.FD, 0
 	d.Opened += milliseconds(o.Took)
 	if o.Session != nil {
-		d.Codec, d.Unread = (*codec)(o.Session), o.Unread
+		d.Codec, d.Unread = &codec{session: *o.Session}, o.Unread
 	}
 	if o.FD < 0 { // nobody can answer it; only what it held is given back
 		w := s.poller.Workers()[0]

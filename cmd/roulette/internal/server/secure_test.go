@@ -16,7 +16,9 @@ import (
 
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/cmd/roulette/internal/tlsfront"
+	"roulette/frame/tls13"
 	"roulette/metrics"
+	"roulette/netpoll"
 )
 
 // overTLS has start make servers whose clients come by TLS.
@@ -63,6 +65,7 @@ func TestOverTLS(t *testing.T) {
 		{"conformance of echo", TestConformanceOfEcho},
 		{"conformance of a pair", TestConformanceOfPair},
 		{"conformance of limits", TestConformanceOfLimits},
+		{"conformance of the end", TestConformanceOfTheEnd},
 		{"nothing behind a close", TestNothingBehindAClose},
 		{"pages and chats", TestPagesAndChatsOnOneConnection},
 		{"pipelined", TestPipelined},
@@ -283,4 +286,84 @@ func TestTLSStatus(t *testing.T) {
 		}
 	}
 	t.Errorf("nothing says %s: %v", want, s.report().Settings)
+}
+
+// TestCodecsLieTogether: the codec of a chat is in its connection's place, and leaves no
+// secret there.
+func TestCodecsLieTogether(t *testing.T) {
+	s, addr := start(t, Config{TLS: testTLS(t, tlsfront.Config{})})
+	c := servertest.Dial(t, addr, "/echo")
+	c.Write(text("one"))
+	c.Expect(textOp, "one")
+	var at *codec
+	look := func(w *netpoll.Worker) {
+		w.Each(func(c *netpoll.Conn) {
+			beside, place := besideOf(c)
+			if at = &beside.codecs.Load()[place]; c.Codec() != netpoll.Codec(at) {
+				t.Errorf("the codec is %p, not %p", c.Codec(), at)
+			}
+		})
+	}
+	if err := s.poller.OnWorkers(t.Context(), look); err != nil {
+		t.Fatal(err)
+	}
+	c.Write(text("two"))
+	c.Expect(textOp, "two")
+	if at == nil || at.session == (tls13.Session{}) {
+		t.Fatal("no codec with a session")
+	}
+	c.Leave()
+	awaitNobody(t, s)
+	forgotten := func(*netpoll.Worker) {
+		if at.session != (tls13.Session{}) {
+			t.Error("a closed connection has left its secrets")
+		}
+	}
+	if err := s.poller.OnWorkers(t.Context(), forgotten); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBackpressureOverTLS: who sends more than its partner takes is paused, records and
+// all, and nothing is lost; a partner that takes nothing is ended.
+func TestBackpressureOverTLS(t *testing.T) {
+	const messages = 600 // some 18 MB
+	message := func(i int) []byte { return servertest.Encode(fin|binaryOp, payload(i)) }
+	for _, workers := range []int{1, 2} {
+		k := newStoppedClock()
+		s, addr := start(t, Config{Kernel: k, Workers: workers, TLS: testTLS(t, tlsfront.Config{})})
+		a, b := couple(t, s, addr)
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for i := range messages {
+				a.Write(message(i))
+			}
+		})
+		paused := func() bool {
+			before := bytesSent(t, s)
+			k.advance(t, s, 0)
+			return flowOf(t, s).paused == 1 && bytesSent(t, s) == before
+		}
+		servertest.Await(t, "the sender to be paused", paused)
+		if f := flowOf(t, s); f.waiting != 1 || f.most > mostPending+mostPending/100 {
+			t.Errorf("the sender is paused: %+v", f)
+		}
+		check(t, b, 0, messages)
+		writing.Wait()
+		servertest.Await(t, "nobody is paused", func() bool { return flowOf(t, s) == flow{} })
+		b.Write(text("thanks"))
+		a.Expect(textOp, "thanks")
+
+		writing.Go(func() {
+			for i := range messages {
+				a.Write(message(i))
+			}
+		})
+		servertest.Await(t, "the sender to be paused again", paused)
+		k.stall(t, s, "the receiver to be ended", func() bool { return s.pairs.Pairs() == 0 })
+		b.TCP.Close()
+		a.TCP.Close()
+		writing.Wait()
+		awaitNobody(t, s)
+	}
 }

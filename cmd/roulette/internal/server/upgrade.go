@@ -160,6 +160,7 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 	h.chats++
 	h.counters.Handshakes[metrics.HandshakeOK]++
 	h.counters.HandshakeDuration.Observe(int64(h.worker.Now()-c.Opened()) * 1e6)
+	settleCodec(c)
 	setOpen(c, k)
 	switch k {
 	case richKind:
