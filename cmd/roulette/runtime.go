@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 )
 
@@ -32,21 +33,44 @@ const (
 	manyHandshakes   = 50 // a second
 )
 
-// collectLess does so for the times that need it, unless the environment says how
-// much the heap may grow. It returns at once then, and else never.
-func (s *secure) collectLess() {
+// Otherwise what makes garbage are the pings to those who say nothing, 2.6 KB each time
+// for the keys in both directions, at a rate that is in proportion to what they occupy.
+// So the heap stands at its goal, always, and a share of slack is a share of every
+// connection. As long as the heap is small it is an amount instead; to collect a large
+// one as often would cost too much.
+const (
+	slack            = 3 << 19 // bytes
+	gcPercentAtLeast = 10
+	largeHeap        = 64 << 20 // bytes: some 300,000 connections over TLS
+)
+
+// collectInTime sets how much the heap may grow, unless the environment says so. It
+// returns at once then, and else never.
+func (s *secure) collectInTime() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	last, percent := s.front.Begun(), gcPercent
 	for range time.Tick(time.Second) {
-		now, want := s.front.Begun(), gcPercent
-		if now-last >= manyHandshakes {
-			want = gcPercentShaking
-		}
+		now := s.front.Begun()
+		metrics.Read(live)
+		want := percentFor(live[0].Value.Uint64(), now-last)
 		if last = now; want != percent {
 			percent = want
 			debug.SetGCPercent(percent)
 		}
 	}
+}
+
+// percentFor is how much a heap with so many bytes in use may grow while there are so
+// many handshakes a second.
+func percentFor(live, handshakes uint64) int {
+	if handshakes >= manyHandshakes {
+		return gcPercentShaking
+	}
+	if live >= largeHeap {
+		return gcPercent
+	}
+	return min(max(slack*100/int(max(live, 1)), gcPercentAtLeast), gcPercent)
 }

@@ -296,7 +296,7 @@ func (s *secure) listen(srv *server.Server, ports *ports, inherited []int) error
 	}
 	// Until the process ends.
 	go s.keeper.Run(context.Background())
-	go s.collectLess()
+	go s.collectInTime()
 	return nil
 }
 

@@ -1,0 +1,22 @@
+package main
+
+import "testing"
+
+func TestPercentFor(t *testing.T) {
+	for _, test := range []struct {
+		what             string
+		live, handshakes uint64
+		want             int
+	}{
+		{"nothing yet", 0, 0, gcPercent},
+		{"a small heap", 2 << 20, 0, gcPercent},
+		{"the slack is an amount", 10 << 20, 0, 15},
+		{"a share again", 40 << 20, 0, gcPercentAtLeast},
+		{"a large heap", 500 << 20, 0, gcPercent},
+		{"a crowd comes", 10 << 20, manyHandshakes, gcPercentShaking},
+	} {
+		if got := percentFor(test.live, test.handshakes); got != test.want {
+			t.Errorf("%s: %d, not %d", test.what, got, test.want)
+		}
+	}
+}
