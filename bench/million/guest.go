@@ -83,10 +83,17 @@ func raise(name string) error {
 const (
 	admin  = "127.0.0.1:8081"
 	never  = 24 * time.Hour
-	talk   = 2 * time.Minute // for which the sample talks, and figures come to rest
 	looks  = 10              // figures while they come
 	talked = 5               // messages a second of a hundred of the sample
 )
+
+// talk is how long the sample of n connections talks, and the figures come to rest.
+func talk(n int) time.Duration {
+	if n <= 100_000 {
+		return 20 * time.Second
+	}
+	return 2 * time.Minute
+}
 
 // experiment opens the connections, has some of them talk, and sends all away.
 func experiment() error {
@@ -116,7 +123,7 @@ func experiment() error {
 		case p.Phase == "connecting" && p.Connected >= next && next < n:
 			next += n / looks
 			errs = append(errs, f.look("so many have come", p.Connected))
-		case p.Phase == "warming up" && !sent && f.since() > talk*3/4:
+		case p.Phase == "warming up" && !sent && f.since() > talk(n)*3/4:
 			sent = true
 			errs = append(errs, f.look(fmt.Sprintf("all, %.0f s after the last; %d messages in the sample", f.since().Seconds(), p.Messages), p.Connected))
 		case p.Phase == "warming up" && f.came.IsZero():
@@ -127,7 +134,7 @@ func experiment() error {
 	result, err := bench.Run(ctx, bench.Config{
 		URL: "ws://127.0.0.1:8080/ws", Mode: bench.Drain,
 		Connections: sample, Idle: n - sample, Rate: float64(sample) * talked / 100, Concurrency: 256,
-		Timeout: never, Warmup: talk, Duration: 2 * time.Hour,
+		Timeout: never, Warmup: talk(n), Duration: 2 * time.Hour,
 		Progress: progress, ProgressEvery: time.Second,
 		Begin: func() { errs = append(errs, unix.Kill(server.PID, syscall.SIGTERM)) },
 	})
