@@ -83,6 +83,7 @@ type serveFlags struct {
 
 	HandshakeTimeout  time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
 	PingInterval      time.Duration `live:"" group:"time" placeholder:"TIME" default:"25s" help:"Silence after which a client is pinged (default ${default})."`
+	IdlePingInterval  time.Duration `live:"" group:"time" placeholder:"TIME" default:"55s" help:"Likewise of a client that is in no chat, which nobody waits for; never shorter than --ping-interval. A proxy that ends silent connections must wait for longer (default ${default})."`
 	PongTimeout       time.Duration `live:"" group:"time" placeholder:"TIME" default:"10s" help:"How long after a ping something must be heard (default ${default})."`
 	HiddenTimeout     time.Duration `live:"" group:"time" placeholder:"TIME" default:"5m" help:"How long a page in the background, which may be frozen, may say nothing (default ${default})."`
 	ResumeGrace       time.Duration `live:"" group:"time" placeholder:"TIME" default:"45s" help:"How long the seat of a lost connection is kept (default ${default})."`
@@ -136,6 +137,7 @@ func (c *serveFlags) check(values *config.Values) {
 	}{
 		{"handshake-timeout", c.HandshakeTimeout, minTime, maxTime},
 		{"ping-interval", c.PingInterval, minTime, maxTime},
+		{"idle-ping-interval", c.IdlePingInterval, minTime, maxTime},
 		{"pong-timeout", c.PongTimeout, minTime, maxTime},
 		{"hidden-timeout", c.HiddenTimeout, minTime, maxTime},
 		{"resume-grace", c.ResumeGrace, minTime, maxTime},
@@ -255,6 +257,7 @@ func (c *serveFlags) settings() server.Settings {
 		MessageBurst:             c.MessageBurst,
 		HandshakeTimeout:         c.HandshakeTimeout,
 		PingInterval:             c.PingInterval,
+		IdlePingInterval:         c.IdlePingInterval,
 		PongTimeout:              c.PongTimeout,
 		HiddenTimeout:            c.HiddenTimeout,
 		ResumeGrace:              c.ResumeGrace,

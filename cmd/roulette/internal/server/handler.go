@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -168,22 +169,28 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 // was so, and still nothing has been heard.
 func (h *handler) answersPings(c *netpoll.Conn) bool {
 	silence, rules := h.worker.Now()-c.Heard(), h.rules
-	ping := milliseconds(rules.PingInterval)
 	// Up to a quarter earlier, each connection by its own amount, so that the
 	// pings of those that came together spread out.
-	ping -= uint32(place(c.ID()) * float64(ping) / 4)
+	early := place(c.ID()) / 4
+	until := func(interval time.Duration) uint32 {
+		ms := milliseconds(interval)
+		return ms - uint32(early*float64(ms))
+	}
+	ping := until(rules.PingInterval)
 	switch {
 	case silence < ping:
 		if has(c, pinged) {
 			clearFlag(c, pinged)
 		}
-	case !has(c, pinged):
+	case has(c, pinged):
+		return silence < ping+milliseconds(rules.PongTimeout)
+	case silence < until(rules.IdlePingInterval) && h.partnerOf(c) == partner{}:
+		// Nobody waits for it: that it has gone may be found out later.
+	default:
 		// The time for the pong begins now, however late this look may be.
 		c.HeardAgo(ping)
 		setFlag(c, pinged)
 		h.send(c, pingFrame)
-	case silence >= ping+milliseconds(rules.PongTimeout):
-		return false
 	}
 	return true
 }

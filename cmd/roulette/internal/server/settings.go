@@ -26,6 +26,7 @@ type Settings struct {
 	MessageBurst             int           // default three times the rate
 	HandshakeTimeout         time.Duration // default 5 s
 	PingInterval             time.Duration // default 25 s
+	IdlePingInterval         time.Duration // of who is in no chat; if it is less than PingInterval, that
 	PongTimeout              time.Duration // default 10 s
 	HiddenTimeout            time.Duration // of a page in the background; default 5 min
 	ResumeGrace              time.Duration // how long the seat of a lost connection is kept; default 45 s

@@ -132,7 +132,6 @@ func TestPingAndPong(t *testing.T) {
 	}
 }
 
-// Those who came at once are not pinged at once.
 // The time for the pong begins with the ping, also when the whole process was
 // frozen for longer than both together.
 func TestPongAfterAFreeze(t *testing.T) {
@@ -149,6 +148,52 @@ func TestPongAfterAFreeze(t *testing.T) {
 	c.ExpectClose(4408)
 }
 
+// TestPingEconomy: who is in no chat is asked seldom, and as often as others from the
+// moment on that somebody waits for them.
+func TestPingEconomy(t *testing.T) {
+	const often, seldom, pong = 20 * time.Second, 10 * time.Minute, 10 * time.Second
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, Settings: Settings{PingInterval: often, IdlePingInterval: seldom, PongTimeout: pong}})
+	a, b := couple(t, s, addr)
+	alone := servertest.Dial(t, addr, "/echo")
+	k.advance(t, s, often)
+	if n := pingedConns(t, s); n != 2 {
+		t.Fatalf("%d are pinged, and not the two who chat", n)
+	}
+	b.Expect(pingOp, "")
+	k.advance(t, s, pong)
+	b.ExpectClose(4408)
+	a.TCP.Close()
+	b.TCP.Close()
+	servertest.Await(t, "the couple's end", func() bool { return s.poller.Count() == 1 })
+
+	lonely := servertest.Dial(t, addr, "/ws")
+	k.advance(t, s, seldom*3/4-often-pong-moment)
+	if n := pingedConns(t, s); n != 0 {
+		t.Fatalf("%d of the others are pinged too early", n)
+	}
+	// Somebody comes for the one who has been silent for so long.
+	servertest.Dial(t, addr, "/ws")
+	servertest.Await(t, "a pair", func() bool { return s.pairs.Pairs() == 1 })
+	k.advance(t, s, 0)
+	lonely.Expect(pingOp, "")
+	if n := pingedConns(t, s); n != 1 {
+		t.Fatalf("%d are pinged, and not the one who is waited for", n)
+	}
+	// The one on /echo is asked in the end, and has the usual time for the answer.
+	lonely.TCP.Close()
+	servertest.Await(t, "the end of the pair", func() bool { return s.pairs.Pairs() == 0 })
+	k.advance(t, s, seldom/4+moment)
+	alone.Expect(pingOp, "")
+	k.advance(t, s, pong-moment)
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Closed[metrics.CloseTimeout][metrics.ByServer] }); n != 2 {
+		t.Fatalf("%d were ended, and not the first two", n)
+	}
+	k.advance(t, s, moment)
+	alone.ExpectClose(4408)
+}
+
+// Those who came at once are not pinged at once.
 func TestPingsAreSpread(t *testing.T) {
 	const n, steps = 200, 40
 	k := newStoppedClock()

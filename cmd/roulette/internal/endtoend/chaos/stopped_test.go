@@ -65,7 +65,7 @@ func TestHelperProcess(t *testing.T) {
 // they find when they are continued, and may come again.
 func TestChaosStoppedClients(t *testing.T) {
 	const bound = calmGrowth // some dozen clients
-	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=2s", "--pong-timeout=2s"}})
+	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=2s", "--idle-ping-interval=2s", "--pong-timeout=2s"}})
 	load := c.healthyLoad(time.Hour)
 	load.Idle = 20 // who say nothing live by their pongs
 	healthy := c.begin(load)
@@ -130,7 +130,7 @@ func TestChaosStoppedServer(t *testing.T) {
 	const bound = calmGrowth
 	// At 8 messages a second, the burst of 20 and its grace are used up in 4 s.
 	c := startChaos(t, program.Launch{Args: []string{
-		"--ping-interval=2s", "--pong-timeout=2s", "--stall-timeout=2s", "--handshake-timeout=2s",
+		"--ping-interval=2s", "--idle-ping-interval=2s", "--pong-timeout=2s", "--stall-timeout=2s", "--handshake-timeout=2s",
 		"--message-rate=20", "--message-burst=20",
 	}})
 	rnd := rand.New(rand.NewPCG(program.Seed(t), 0))
@@ -162,7 +162,7 @@ func TestChaosStoppedServer(t *testing.T) {
 // leave (SCHED_IDLE), and there are others that want all of it.
 func TestChaosStarved(t *testing.T) {
 	const bound = calmGrowth // as when stopped
-	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=1s", "--pong-timeout=2s", "--message-rate=20"}})
+	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=1s", "--idle-ping-interval=1s", "--pong-timeout=2s", "--message-rate=20"}})
 	load := c.healthyLoad(time.Hour)
 	load.Idle = 20
 	healthy := c.begin(load)
