@@ -83,8 +83,8 @@ func raise(name string) error {
 const (
 	admin  = "127.0.0.1:8081"
 	never  = 24 * time.Hour
-	looks  = 10              // figures while they come
-	talked = 5               // messages a second of a hundred of the sample
+	looks  = 10 // figures while they come
+	talked = 5  // messages a second of a hundred of the sample
 )
 
 // talk is how long the sample of n connections talks, and the figures come to rest.
