@@ -42,6 +42,7 @@ func (l *life) begin(old *handover.Conn) error {
 		return nil
 	}
 	heir := l.server.Inherit(func(held map[string]int) error {
+		tellMain(l.logger) // before the predecessor hears that it may go
 		l.public.ports.held = held
 		// The chats are this process's now, and go on whatever is missing.
 		if err := l.open(); err != nil {

@@ -127,7 +127,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return errors.Join(err, s.Close())
 	}
 	defer manager.stop()
-	upgrade := upgrader{server: s, logger: logger, ports: life.public.ports, self: self, freeze: c.UpgradeFreeze, done: make(chan error, 1)}
+	upgrade := upgrader{server: s, logger: c.log, ports: life.public.ports, self: self, freeze: c.UpgradeFreeze, done: make(chan error, 1)}
 	reload := reloader{command: c, values: values, again: again, server: s, log: c.log, secure: secure}
 	for {
 		select {

@@ -90,17 +90,13 @@ const statusEvery = 5 * time.Second
 
 // supervise says that the server is ready, and goes on telling until stop.
 func supervise(s *server.Server, logger *slog.Logger) (*supervisor, error) {
-	interval, err := daemon.SdWatchdogEnabled(true)
+	interval, err := daemon.SdWatchdogEnabled(false) // a successor wants to know as well
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &supervisor{server: s, logger: logger, ended: make(chan struct{}), end: cancel}
-	lines := []string{daemon.SdNotifyReady, v.status()}
-	if s.Lineage() != nil { // the manager knows its predecessor
-		lines = append(lines, "MAINPID="+strconv.Itoa(os.Getpid()))
-	}
-	v.tell(lines...)
+	v.tell(daemon.SdNotifyReady, v.status())
 	go v.run(ctx, interval)
 	return v, nil
 }
@@ -129,6 +125,20 @@ func (v *supervisor) run(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// tellMain says that this process is the service's main one now. The manager must have
+// heard it when the predecessor ends, or it takes the service for ended.
+func tellMain(logger *slog.Logger) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		(&supervisor{logger: logger}).tell("MAINPID=" + strconv.Itoa(os.Getpid()))
+	}()
+	select {
+	case <-told:
+	case <-time.After(time.Second): // it is busy, and the listeners wait
 	}
 }
 

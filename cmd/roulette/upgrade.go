@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/handover"
 	"roulette/cmd/roulette/internal/server"
 )
@@ -142,7 +143,7 @@ func takeOrder(conn *net.UnixConn, orders chan<- order) error {
 // hand, which runs on its own.
 type upgrader struct {
 	server *server.Server
-	logger *slog.Logger
+	logger *admin.Log
 	ports  *ports
 	self   string // the program's path when it was started
 	freeze time.Duration
@@ -159,7 +160,7 @@ func (u *upgrader) start(o order) {
 		o.tell(upgradeAnswer{Error: server.ErrLeaving.Error()})
 		return
 	}
-	u.logger.Info("upgrade begins", "by", o.by, "dry_run", o.DryRun)
+	u.logger.Act(o.by, "upgrade begins", "dry_run", o.DryRun)
 	var ctx context.Context
 	ctx, u.cancel = context.WithCancel(context.Background())
 	go func() { u.done <- u.hand(ctx, o) }()

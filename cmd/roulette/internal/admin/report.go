@@ -12,6 +12,8 @@ type Report struct {
 	Started  time.Time `json:"started"`
 	Uptime   float64   `json:"uptime_seconds"`
 
+	TookOver *TookOver `json:"took_over,omitempty"` // nil: it began with nobody
+
 	State string `json:"state"` // ready, or why it is not
 	Drain *Drain `json:"drain,omitempty"`
 
@@ -39,6 +41,13 @@ type Report struct {
 	LogLevel  string   `json:"log_level"`
 	Actions   []Action `json:"actions"`                  // newest first
 	LastLines []string `json:"last_warnings_and_errors"` // likewise
+}
+
+// TookOver is how a server has come to what it serves by a live upgrade.
+type TookOver struct {
+	From   string    `json:"from"` // its predecessor's version
+	At     time.Time `json:"at"`
+	Frozen float64   `json:"frozen_seconds"` // in which nobody was served
 }
 
 // Refusal is how many were refused for a reason.

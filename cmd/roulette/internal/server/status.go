@@ -36,6 +36,9 @@ func (s *Server) report() *admin.Report {
 	if r.State == "" {
 		r.State = "ready"
 	}
+	if l := s.lineage.Load(); l != nil {
+		r.TookOver = &admin.TookOver{From: l.From, At: l.At, Frozen: l.Frozen.Seconds()}
+	}
 	if d := s.drain.Load(); d != nil {
 		r.Drain = &admin.Drain{SentAway: int(d.departed.Load()), Of: d.total, Spread: d.spread.Seconds()}
 	}

@@ -27,6 +27,26 @@ func units(t *testing.T) (service, socket string) {
 	return filepath.Join(dir, "roulette.service"), filepath.Join(dir, "roulette.socket")
 }
 
+// TestDropInsAsSystemdSeesThem: with them the units are what they were.
+func TestDropInsAsSystemdSeesThem(t *testing.T) {
+	program.Installed(t, "systemd-analyze")
+	service, socket := units(t)
+	dropIns := service + ".d"
+	if err := os.Mkdir(dropIns, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tls.conf", "upgrade.conf"} {
+		text := strings.ReplaceAll(program.Read(t, folder+"systemd/"+name), "/usr/bin/roulette", program.Path(t))
+		if err := os.WriteFile(filepath.Join(dropIns, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command("systemd-analyze", "verify", "--man=no", service, socket).CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+}
+
 func TestUnitsAsSystemdSeesThem(t *testing.T) {
 	program.Installed(t, "systemd-analyze")
 	service, socket := units(t)

@@ -59,6 +59,16 @@ func (c *chats) gone() {
 	}
 }
 
+// sentAway demands that all are told that the server goes.
+func (c *chats) sentAway() {
+	c.t.Helper()
+	for _, p := range c.pairs {
+		for _, k := range p {
+			k.ExpectClose(1001)
+		}
+	}
+}
+
 // servesOn demands that an upgrade to binary fails, that the reason is want, and that
 // nothing has changed.
 func (s *served) servesOn(t *testing.T, c *chats, binary, want string) {
@@ -156,11 +166,7 @@ func TestStopped(t *testing.T) {
 				c.goOn()
 			case err != nil: // it may be through before the signal is heard
 				s.ends()
-				for _, p := range c.pairs {
-					for _, k := range p {
-						k.ExpectClose(1001)
-					}
-				}
+				c.sentAway()
 			default:
 				c.goOn()
 			}

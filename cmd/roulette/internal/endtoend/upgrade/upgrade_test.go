@@ -111,11 +111,7 @@ func TestSignals(t *testing.T) {
 		if err := <-first; err == nil {
 			t.Error("an upgrade that was called off has succeeded")
 		}
-		for _, p := range c.pairs {
-			for _, k := range p {
-				k.ExpectClose(1001)
-			}
-		}
+		c.sentAway()
 	})
 }
 
