@@ -31,10 +31,10 @@ type Process struct {
 }
 
 // The line by which a server says that it is ready.
-var listening = regexp.MustCompile(`listening on http://([^\s"]+)`)
+var listening = regexp.MustCompile(`listening on https?://([^\s"]+)`)
 
 // Start runs a server, on the given CPUs if any, and waits until it prints
-// "listening on http://HOST:PORT" to either output. It is killed when the test or
+// "listening on http://HOST:PORT", or https, to either output. It is killed when the test or
 // command that started it dies.
 func Start(ctx context.Context, cpus []int, name string, args ...string) (*Process, error) {
 	p := &Process{cmd: exec.Command(name, args...), done: make(chan struct{})}

@@ -3,14 +3,15 @@
 // dependency of the server.
 //
 //	epoll    raw epoll in C, nothing but read, unmask, write: the lower bound
+//	uring    the same on io_uring, to see what that would give; without backpressure
 //	gorilla  github.com/gorilla/websocket, a goroutine for each connection
 //	coder    github.com/coder/websocket, the same
 //	gws      github.com/lxzan/gws, the same with callbacks
 //	article  github.com/gobwas/ws and github.com/mailru/easygo, as the article
 //	         "A million WebSockets and Go" puts them together
 //
-// Each takes --listen ADDRESS:PORT, prints "listening on http://ADDRESS:PORT",
-// pairs the clients of /ws in the order of their arrival and sends those of /echo
+// Each takes --listen ADDRESS:PORT, prints "listening on http://ADDRESS:PORT" (those
+// that stand on net/http also take --tls, and say https), pairs the clients of /ws in the order of their arrival and sends those of /echo
 // their own messages. Each is written the way its library's own examples are.
 //
 // cmd/compare builds and measures all of them and prints the table:
@@ -27,3 +28,8 @@ import _ "embed"
 //
 //go:embed epoll/epoll.c
 var Epoll []byte
+
+// Uring is the source of that on io_uring, which includes epoll.c; it needs liburing.
+//
+//go:embed uring/uring.c
+var Uring []byte

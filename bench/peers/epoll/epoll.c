@@ -56,8 +56,11 @@ struct conn {
 };
 
 static struct conn *conns;
-static int max_fd, ep, listener, waiting;
+static int max_fd, listener, waiting;
+#ifndef URING
+static int ep;
 static uint8_t buf[16 + READ_BUFFER + 32] __attribute__((aligned(64)));
+#endif
 
 static const char SORRY[] = "\x81\x37Sorry you dont have partner yet, check back in a minute";
 
@@ -120,6 +123,7 @@ static void accept_value(const char *key, char *out)
 
 /* ---- sockets ---- */
 
+#ifndef URING /* uring.c has the relay in common, and moves bytes in another way */
 static void watch(int fd, int op, uint32_t events)
 {
 	struct epoll_event e = {.events = events, .data.fd = fd};
@@ -134,6 +138,9 @@ static void again(int fd)
 {
 	watch(fd, EPOLL_CTL_MOD, ALL);
 }
+#else
+static void again(int fd);
+#endif
 
 static void hold(int fd, const uint8_t *p, size_t n)
 {
@@ -151,6 +158,12 @@ static void hold(int fd, const uint8_t *p, size_t n)
 }
 
 /* Writes or holds all of p. True when the socket took it all. */
+#ifdef URING
+static int send_all(int fd, const uint8_t *p, size_t n);
+static void gone(int fd);
+#else
+static void gone(int fd) { close(fd); }
+
 static int send_all(int fd, const uint8_t *p, size_t n)
 {
 	struct conn *c = &conns[fd];
@@ -169,6 +182,7 @@ static int send_all(int fd, const uint8_t *p, size_t n)
 	hold(fd, p + w, n - w);
 	return 0;
 }
+#endif
 
 static void finish(int fd);
 
@@ -192,7 +206,7 @@ static void finish(int fd)
 		waiting = 0;
 	free(c->held);
 	memset(c, 0, sizeof *c);
-	close(fd);
+	gone(fd);
 	if (!partner || partner == fd)
 		return;
 	struct conn *p = &conns[partner];
@@ -403,6 +417,7 @@ static void upgrade(int fd, uint8_t *p, size_t n)
 		relay(fd, end, p + n - end);
 }
 
+#ifndef URING
 /*
  * Reads until a read is not full, which leaves nothing behind but an end of file
  * that the event has told of (gone).
@@ -470,6 +485,10 @@ static void accept_some(void)
 	}
 }
 
+#else
+static void loop(void);
+#endif
+
 int main(int argc, char **argv)
 {
 	const char *address = "127.0.0.1:8080";
@@ -505,10 +524,13 @@ int main(int argc, char **argv)
 	if (bind(listener, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(listener, 65535) < 0)
 		die("listen");
 	getsockname(listener, (struct sockaddr *)&sa, &sa_len);
-	ep = epoll_create1(EPOLL_CLOEXEC);
-	watch(listener, EPOLL_CTL_ADD, EPOLLIN);
 	printf("listening on http://%s:%d\n", host, ntohs(sa.sin_port));
 	fflush(stdout);
+#ifdef URING
+	loop();
+#else
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	watch(listener, EPOLL_CTL_ADD, EPOLLIN);
 
 	struct epoll_event events[EVENTS];
 	for (;;) {
@@ -526,4 +548,5 @@ int main(int argc, char **argv)
 				readable(fd, events[i].events & ~(EPOLLIN | EPOLLOUT));
 		}
 	}
+#endif
 }

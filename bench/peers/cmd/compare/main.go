@@ -4,6 +4,7 @@
 //	cd bench/peers
 //	go run ./cmd/compare                                       everything, three rounds
 //	go run ./cmd/compare --servers epoll,roulette --tests pingpong --rounds 1
+//	go run ./cmd/compare --wss --tests pingpong,stream16k,latency,handshakes,resumed,idle
 //	go run ./cmd/compare --extra 'mine=/usr/local/bin/mine --port {port}'
 //
 // The rounds are interleaved: in each, every test is run against one server after
@@ -18,6 +19,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -39,7 +41,7 @@ import (
 type options struct {
 	rounds, conns, rate int
 	duration            time.Duration
-	pin                 bool
+	pin, wss            bool
 	text                bench.Text
 	only, tests, json   string
 	extra               []string
@@ -57,6 +59,7 @@ func main() {
 		}
 		return nil
 	})
+	flag.BoolVar(&o.wss, "wss", false, "measure what speaks TLS over wss://, beside this server without it")
 	flag.BoolVar(&o.pin, "pin", true, "server on CPU 0, generator on CPU 1")
 	flag.StringVar(&o.only, "servers", "", "names, by commas (default all)")
 	flag.StringVar(&o.tests, "tests", "pingpong,latency,stream64,stream16k,handshakes,idle",
@@ -109,10 +112,16 @@ func compare(ctx context.Context, o options) error {
 	}
 
 	t := newTable(servers, tests)
+	if o.wss {
+		t.bound, t.boundTitle = boundSecure, "this server without TLS"
+	}
 	for round := range o.rounds {
 		order := slices.Concat(servers[round%len(servers):], servers[:round%len(servers)])
 		for _, test := range tests {
 			for _, s := range order {
+				if m := test.config.Mode; s.noStreams && (m == bench.Stream || m == bench.Slow) {
+					continue
+				}
 				res, err := measure(ctx, o, s, test)
 				if ctx.Err() != nil {
 					return ctx.Err()
@@ -158,6 +167,9 @@ func measure(ctx context.Context, o options, s server, t test) (*bench.Result, e
 	c := t.config
 	c.Steps = slices.Clone(c.Steps)
 	c.URL, c.PID, c.CPU = "ws://"+p.Addr+"/ws", p.PID, loops
+	if s.secure {
+		c.URL, c.TLS = "wss://"+p.Addr+"/ws", &tls.Config{InsecureSkipVerify: true} // it is on this machine, and made its certificate a moment ago
+	}
 	c.Duration = o.duration
 	if c.Text == "" {
 		c.Text = o.text

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -19,11 +20,17 @@ type server struct {
 	name    string
 	title   string
 	command []string
-	perConn int // descriptors that it needs for a connection
+	perConn int  // descriptors that it needs for a connection
+	secure  bool // wss://
+
+	noStreams bool // a sender is not paused, so memory has no bound
 }
 
-// bound is the server that ratios are taken of.
-const bound = "epoll"
+// The server that ratios are taken of; over wss it is this one without TLS.
+const (
+	bound       = "epoll"
+	boundSecure = "roulette"
+)
 
 var goPeers = []struct{ name, title string }{
 	{"gorilla", "gorilla"},
@@ -46,27 +53,52 @@ func build(ctx context.Context, o options, dir string) ([]server, error) {
 			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", name, err)
 			return
 		}
-		servers = append(servers, server{name, title, command, 1})
+		servers = append(servers, server{name: name, title: title, command: command, perConn: 1})
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	local := []string{"--listen", "127.0.0.1:0"}
 
-	if wanted(bound) {
+	if wanted(bound) && !o.wss {
 		add(bound, "C epoll relay, the limit", append([]string{at(bound)}, local...), buildC(ctx, at(bound)))
+	}
+	if wanted("uring") && !o.wss {
+		add("uring", "C relay on io_uring, a probe", append([]string{at("uring")}, local...), buildUring(ctx, at("uring")))
+		if n := len(servers); n > 0 && servers[n-1].name == "uring" {
+			servers[n-1].noStreams = true
+		}
 	}
 	if wanted("roulette") {
 		command := append([]string{at("roulette"), "serve"}, local...)
 		command = append(command, "--admin", "127.0.0.1:0", "--message-rate", "0")
-		add("roulette", "**roulette**", command, buildRoulette(ctx, at("roulette")))
+		err := buildRoulette(ctx, at("roulette"))
+		if !o.wss {
+			add("roulette", "**roulette**", command, err)
+		} else {
+			add("roulette", "roulette without TLS", command, err)
+			command = slices.Clone(command)
+			command[3] = "unix:" + at("socket") // somewhere else than the other
+			add("roulette-wss", "**roulette**", append(command, "--listen-tls", "127.0.0.1:0", "--tls-self-signed"), err)
+			servers[len(servers)-1].secure = err == nil
+		}
 	}
 	for _, e := range o.extra {
 		name, command, _ := strings.Cut(e, "=")
 		add(name, name, strings.Fields(command), nil)
 	}
 	for _, p := range goPeers {
+		if o.wss && p.name == "article" { // which reads descriptors, not streams
+			continue
+		}
 		if wanted(p.name) {
 			err := run(ctx, "", "go", "build", "-o", at(p.name), "roulette/bench/peers/"+p.name)
-			add(p.name, p.title, append([]string{at(p.name)}, local...), err)
+			command := append([]string{at(p.name)}, local...)
+			if o.wss {
+				command = append(command, "--tls")
+			}
+			add(p.name, p.title, command, err)
+			if o.wss && err == nil {
+				servers[len(servers)-1].secure = true
+			}
 			if p.name == "article" && err == nil {
 				servers[len(servers)-1].perConn = 2 // netpoll duplicates each
 			}
@@ -88,6 +120,22 @@ func buildC(ctx context.Context, to string) error {
 		return err
 	}
 	return run(ctx, "", cc, "-O2", "-o", to, source)
+}
+
+// buildUring needs Debian's package liburing-dev.
+func buildUring(ctx context.Context, to string) error {
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		return fmt.Errorf("there is no C compiler: %w", err)
+	}
+	dir := to + ".d"
+	source := filepath.Join(dir, "uring.c")
+	err = errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "epoll.c"), peers.Epoll, 0o600),
+		os.WriteFile(source, peers.Uring, 0o600))
+	if err != nil {
+		return err
+	}
+	return run(ctx, "", cc, "-O2", "-I", dir, "-o", to, source, "-luring")
 }
 
 // buildRoulette builds the server in its own module, with its own dependencies.

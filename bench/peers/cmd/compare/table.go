@@ -22,6 +22,8 @@ type table struct {
 	tests   []test
 	figures map[figure]float64
 	rounds  int
+
+	bound, boundTitle string // what ratios are taken of
 }
 
 type figure struct {
@@ -30,7 +32,10 @@ type figure struct {
 }
 
 func newTable(servers []server, tests []test) *table {
-	return &table{servers: servers, tests: tests, figures: make(map[figure]float64)}
+	return &table{
+		servers: servers, tests: tests, figures: make(map[figure]float64),
+		bound: bound, boundTitle: "the relay in C",
+	}
 }
 
 func (t *table) add(round int, s server, test test, r *bench.Result) {
@@ -49,7 +54,7 @@ func (t *table) cell(s server, test test, m metric) string {
 			continue
 		}
 		values = append(values, v)
-		if b := t.figures[figure{bound, test.name, m.title, round}]; b != 0 && s.name != bound {
+		if b := t.figures[figure{t.bound, test.name, m.title, round}]; b != 0 && s.name != t.bound {
 			ratios = append(ratios, v/b)
 		}
 	}
@@ -65,9 +70,9 @@ func (t *table) cell(s server, test test, m metric) string {
 
 func (t *table) markdown(o options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s.\nMedians of %d interleaved rounds of %v; in brackets the ratio to the relay in C. "+
+	fmt.Fprintf(&b, "%s, %s.\nMedians of %d interleaved rounds of %v; in brackets the ratio to %s. "+
 		"%d connections unless the column says otherwise, %s messages, ",
-		time.Now().Format("2 January 2006"), machine(), t.rounds, o.duration, o.conns, o.text)
+		time.Now().Format("2 January 2006"), machine(), t.rounds, o.duration, t.boundTitle, o.conns, o.text)
 	if o.pin {
 		b.WriteString("server on one CPU and generator on another, latency unpinned.\n\n")
 	} else {

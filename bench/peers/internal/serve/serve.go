@@ -3,17 +3,25 @@
 package serve
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 )
 
 // Listen parses the flags, opens the listener and prints its address.
 func Listen() net.Listener {
 	address := flag.String("listen", "127.0.0.1:8080", "address to listen on")
+	secure := flag.Bool("tls", false, "speak TLS 1.3, with a certificate that nobody trusts")
 	flag.Parse()
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err == nil {
@@ -24,8 +32,31 @@ func Listen() net.Listener {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("listening on http://%s\n", l.Addr())
-	return l
+	if !*secure {
+		fmt.Printf("listening on http://%s\n", l.Addr())
+		return l
+	}
+	cert, err := selfSigned()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("listening on https://%s\n", l.Addr())
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}})
+}
+
+// selfSigned is a certificate of the kind that the server makes for itself.
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		DNSNames:     []string{"localhost"},
+		NotAfter:     time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 // HTTP serves /ws and /echo by handle, which learns whether it is the echo.
