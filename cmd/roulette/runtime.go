@@ -27,10 +27,12 @@ func tuneRuntime(workers int) {
 }
 
 // Handshakes of TLS make garbage, some 60 KB each. While there are many, collecting
-// it as early as gcPercent says costs 12 % of their time, so the heap may grow more.
+// it as early as gcPercent says costs 12 % of their time, so the heap may grow more; what
+// that takes is given back when the crowd has come (package host).
 const (
 	gcPercentShaking = 100
-	manyHandshakes   = 50 // a second
+	slackShaking     = 32 << 20 // bytes, if that is more
+	manyHandshakes   = 50       // a second
 )
 
 // Otherwise what makes garbage are the pings to those who say nothing, 2.6 KB each time
@@ -51,12 +53,15 @@ func (s *secure) collectInTime() {
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	last, percent := s.front.Begun(), gcPercent
-	for range time.Tick(time.Second) {
+	const looks = 4 // a second
+	var begun [looks]uint64
+	percent := gcPercent
+	for i := 0; ; i = (i + 1) % looks {
+		time.Sleep(time.Second / looks)
 		now := s.front.Begun()
 		metrics.Read(live)
-		want := percentFor(live[0].Value.Uint64(), now-last)
-		if last = now; want != percent {
+		want := percentFor(live[0].Value.Uint64(), now-begun[i])
+		if begun[i] = now; want != percent {
 			percent = want
 			debug.SetGCPercent(percent)
 		}
@@ -67,7 +72,7 @@ func (s *secure) collectInTime() {
 // many handshakes a second.
 func percentFor(live, handshakes uint64) int {
 	if handshakes >= manyHandshakes {
-		return gcPercentShaking
+		return max(gcPercentShaking, slackShaking*100/int(max(live, 1<<20)))
 	}
 	if live >= largeHeap {
 		return gcPercent

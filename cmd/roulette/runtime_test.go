@@ -13,7 +13,8 @@ func TestPercentFor(t *testing.T) {
 		{"the slack is an amount", 10 << 20, 0, 15},
 		{"a share again", 40 << 20, 0, gcPercentAtLeast},
 		{"a large heap", 500 << 20, 0, gcPercent},
-		{"a crowd comes", 10 << 20, manyHandshakes, gcPercentShaking},
+		{"a crowd comes", 8 << 20, manyHandshakes, 400},
+		{"to a crowd", 500 << 20, manyHandshakes, gcPercentShaking},
 	} {
 		if got := percentFor(test.live, test.handshakes); got != test.want {
 			t.Errorf("%s: %d, not %d", test.what, got, test.want)

@@ -156,6 +156,13 @@ func (k *Keys) Cool() {
 	}
 }
 
+// Forget drops all keys.
+func (k *Keys) Forget() {
+	clear(k.sets)
+	clear(k.once)
+	k.cold = hot{}
+}
+
 // Len is how many expanded keys there are.
 func (k *Keys) Len() (n int) {
 	for i := range k.sets {

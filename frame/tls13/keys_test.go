@@ -97,4 +97,9 @@ func TestKeysCool(t *testing.T) {
 	if n := k.Len(); n != 0 {
 		t.Errorf("%d are left of none", n)
 	}
+	speak(all, 2)
+	k.Forget()
+	if n := k.Len(); n != 0 || k.cold.aead != nil {
+		t.Errorf("%d are left of those forgotten", n)
+	}
 }

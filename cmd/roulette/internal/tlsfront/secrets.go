@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"sync"
 
 	"roulette/frame/tls13"
 )
@@ -54,6 +55,9 @@ var errSecrets = errors.New("tlsfront: crypto/tls did not tell its secrets")
 // mostTickets is more than crypto/tls will ever send behind a handshake.
 const mostTickets = 8
 
+// trials are for trying out a record, which is done in each handshake.
+var trials = sync.Pool{New: func() any { return tls13.NewKeys(1) }}
+
 // session makes the record layer. last is what the server has written last: if it
 // opens under the new secret, so many records have been sealed under it.
 func (s *secrets) session(suite uint16, last []byte) (*tls13.Session, error) {
@@ -62,7 +66,9 @@ func (s *secrets) session(suite uint16, last []byte) (*tls13.Session, error) {
 	}
 	sent := uint32(0)
 	if record := lastRecord(last); record != nil {
-		k := tls13.NewKeys(1)
+		k := trials.Get().(*tls13.Keys)
+		defer trials.Put(k)
+		defer k.Forget()
 		for n := range uint32(mostTickets) {
 			client, err := tls13.New(tls13.Secrets{
 				Suite: suite, Client: true,
