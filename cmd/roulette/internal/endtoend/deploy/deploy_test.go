@@ -21,7 +21,7 @@ import (
 )
 
 // othersFlags are in the files of deploy and not this program's.
-var othersFlags = strings.Fields(`--allowed-unsafe-sysctls --build --build-arg --clean --config.file --format
+var othersFlags = strings.Fields(`--allowed-unsafe-sysctls --build --build-arg --chown --clean --config.file --format
 	--from --interval --now --platform --quiet --read-only --retries --skip --snapshot --start-period
 	--stop-timeout --storage.tsdb.path --storage.tsdb.retention.time --system --timeout --ulimit --wait`)
 
