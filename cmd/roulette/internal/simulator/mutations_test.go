@@ -89,7 +89,7 @@ var mutations = []mutation{
 
 	// netpoll: codecs.
 	{"a record that is not whole is forgotten", "netpoll/codec.go",
-		"	k.setPartial(b) // now", "	k.setPartial(nil) // now"},
+		"	c.setPartial(b) // now", "	c.setPartial(nil) // now"},
 	{"of the records of one read only the last is heard", "netpoll/codec.go",
 		"			plain = append(plain, p...) //", "			plain = p //"},
 	{"who sends what is no record is not told so", "netpoll/codec.go",
