@@ -177,7 +177,7 @@ var mutations = []mutation{
 	{"what a client was told is forgotten when it moves", "cmd/roulette/internal/server/move.go",
 		"	r.told.advance(t.told)\n", ""},
 	{"an address is not counted for who has moved", "cmd/roulette/internal/server/move.go",
-		"			h.server.addresses.Readmit(", "			func(uint32, limit.Network) {}("},
+		"		h.server.addresses.Readmit(c.Key", "		func(uint32, limit.Network) {}(c.Key"},
 	{"who ends is not counted when it has moved", "cmd/roulette/internal/server/move.go",
 		"	case ended:\n		h.counters.Connections[metrics.ConnectionClosing] += n\n", "	case ended:\n"},
 	{"pair numbers start again when a client moves", "pairing/standing.go",
