@@ -100,6 +100,11 @@
 // handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 24 B, in itself,
 // and its own state.
 //
+// What the process grows by is a little more: the pages of a heap are not all full, and
+// the collector lets it grow by a share before it runs. Beside 21 B of the pairing table, so
+// 100 B of heap, each further plain connection between 5,000 and 19,000 was measured at 103 B of
+// memory that is the process's own once what the crowd's arrival left was given back.
+//
 // # Limitations
 //
 // Linux only. 256 workers and 16,777,216 connections at most. Deadlines are
