@@ -61,7 +61,8 @@ func (s *secure) collectInTime() {
 		now := s.front.Begun()
 		metrics.Read(live)
 		want := percentFor(live[0].Value.Uint64(), now-begun[i])
-		if begun[i] = now; want != percent {
+		// The world stops for it, so not for a little.
+		if begun[i] = now; max(want-percent, percent-want) > 2 {
 			percent = want
 			debug.SetGCPercent(percent)
 		}
