@@ -65,6 +65,10 @@ type Counters struct {
 	PairingWait  Histogram // one value per client paired, that is two per pair
 	PairDuration Histogram
 
+	// Safety.
+	Reports [reportResults]uint64
+	Blocks  uint64
+
 	// Resume.
 	Breaks       uint64
 	Returns      [returnResults]uint64
@@ -144,6 +148,9 @@ func (c *Counters) Add(other *Counters) {
 	c.WaitsGivenUp += other.WaitsGivenUp
 	c.PairingWait.Add(&other.PairingWait)
 	c.PairDuration.Add(&other.PairDuration)
+
+	addAll(c.Reports[:], other.Reports[:])
+	c.Blocks += other.Blocks
 
 	c.Breaks += other.Breaks
 	addAll(c.Returns[:], other.Returns[:])

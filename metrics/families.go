@@ -81,10 +81,6 @@ func newFamilies(cfg Config) []family {
 		histogram("resume_away_seconds", "Time from the loss of a connection to the return, or to the end of the seat.",
 			func(c *Counters) *Histogram { return &c.AwayDuration }),
 
-		// Safety.
-		gauge("safety_bans", "Networks that are banned.",
-			func(s *scrape) float64 { return float64(s.status.Bans) }),
-
 		// Relay.
 		counters("relayed_messages_total", "Messages passed on to a partner, by opcode.",
 			"opcode", opcodeLabels[:], func(c *Counters) []uint64 { return c.RelayedMessages[:] }),
@@ -133,7 +129,7 @@ func newFamilies(cfg Config) []family {
 		gauge("draining", "1 while the server drains.",
 			func(s *scrape) float64 { return oneIf(s.status.Draining) }),
 		buildInfo("build_info", "Always 1; which build this is.", cfg),
-	}, clusterFamilies()...)
+	}, append(clusterFamilies(), safetyFamilies()...)...)
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

@@ -59,6 +59,8 @@ type Status struct {
 	Away int
 	// Bans is the number of networks that are banned.
 	Bans int
+	// People is how many the server knows.
+	People int
 	// OldestWait is when the client that has waited longest entered the pool;
 	// zero when nobody waits, which is shown as 0.
 	OldestWait time.Time

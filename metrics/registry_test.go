@@ -113,6 +113,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"worker_wakeups_total":        {"worker", "0 1"},
 		"worker_events_total":         {"worker", "0 1"},
 		"handover_attempts_total":     {"result", "done failed"},
+		"safety_reports_total":        {"result", "taken untrue late twice too_many lost"},
 		"resume_returns_total":        {"result", "back met older refused lapsed"},
 		"cluster_offers_total":        {"result", "accepted declined expired aborted"},
 		"cluster_words_total":         {"direction", "in out"},
@@ -124,7 +125,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
 		cluster_nodes cluster_connected cluster_people cluster_chats cluster_meetings_total
 		cluster_credit_stalls_total cluster_losses_total
-		resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans relayed_bytes_total
+		resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans safety_people safety_blocks_total relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
 		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open

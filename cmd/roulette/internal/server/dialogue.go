@@ -27,6 +27,8 @@ var commands = [record.Kinds]command{
 	record.Resume: {record.CanResume, (*turn).resume},
 	record.Have:   {record.CanResume, (*turn).have},
 	record.Resend: {record.CanResume, (*turn).resend},
+	record.Report: {record.CanReport, (*turn).report},
+	record.Block:  {record.CanBlock, (*turn).block},
 }
 
 // control obeys the records of one control message of a rich client. False: c

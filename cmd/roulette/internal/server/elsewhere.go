@@ -204,9 +204,11 @@ func (e *elsewhere) handler() *handler { return e.worker.Load().Handler().(*hand
 func (e *elsewhere) tell(h *handler, frames []byte) {
 	outcome := netpoll.Gone
 	if c := e.lockPartner(); c != nil {
+		h.noteLocked(c, h.server.pairs.Number(seatOf(c)), frames, nil)
 		if outcome = c.SendTwo(h.worker, frames, nil, nil); outcome == netpoll.Queued {
 			e.untaken.Add(int64(len(frames))) // until it has drained
 		}
+		h.tellMarksLocked(c)
 		c.Unlock()
 	}
 	if outcome != netpoll.Queued {

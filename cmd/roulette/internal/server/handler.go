@@ -7,6 +7,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"roulette/cmd/roulette/internal/admin"
+	"roulette/cmd/roulette/internal/stamp"
 	"roulette/frame"
 	"roulette/frame/handshake"
 	"roulette/frame/tls13"
@@ -36,6 +37,10 @@ type handler struct {
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
 	token       []byte // scratch
+	opening     []byte // scratch
+	mark        []byte // scratch
+	marks       []byte // scratch: records for who is written to
+	scratch     stamp.Scratch
 	counters    metrics.Counters
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
@@ -222,6 +227,9 @@ func (h *handler) Tick() {
 	h.swept++
 	h.server.addresses.Sweep(int(h.swept), now)
 	h.server.bans.Forget(h.server.clock())
+	if h.server.config.Reports != nil && h.swept%forgetReportsEvery == 0 {
+		h.server.reports.forget(h.server.clock())
+	}
 	h.server.crowd.Look(h.server.poller.Count())
 	h.sweepAway()
 	h.server.lookAtAwaited()
@@ -229,6 +237,9 @@ func (h *handler) Tick() {
 	h.server.refusals.flush(now)
 	h.server.kicks.flush(now)
 }
+
+// forgetReportsEvery is how many ticks there are between two looks through all reports.
+const forgetReportsEvery = 1 << 8
 
 // Missed implements [netpoll.Ticker]: a message that is under way is not late for
 // what the worker has missed.

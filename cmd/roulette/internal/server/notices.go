@@ -77,6 +77,11 @@ func (t *told) number() uint32 { return uint32(t.upTo() >> 1) }
 // what partners do, and a few bytes each.
 func (h *handler) noticeLocked(c *netpoll.Conn, payload []byte) {
 	h.notice = payload[:0]
+	h.sendNoticeLocked(c, payload)
+}
+
+// sendNoticeLocked is noticeLocked for a payload that is not in h.notice.
+func (h *handler) sendNoticeLocked(c *netpoll.Conn, payload []byte) {
 	h.noticeFrame = frame.AppendMessage(h.noticeFrame[:0], opText, payload)
 	c.Send(h.worker, h.noticeFrame, nil)
 }
@@ -97,7 +102,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 		h.tellPeopleLocked(c, r)
 		interests, languages := pairs.Common(own)
 		again := r.can&record.CanAgain != 0 && pairs.Reunited(own)
-		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, again, interests, languages, h.tokenLocked(c, r, n), nil))
+		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, again, interests, languages, h.tokenLocked(c, r, n), h.openingLocked(c, r, n)))
 	}
 	return paired
 }
@@ -121,6 +126,7 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 	if !r.told.begun(n) { // parted before anybody came to tell it
 		h.noticeLocked(c, record.AppendPaired(h.notice[:0], n, false, nil, nil, nil, nil))
 	}
+	h.lastMarkLocked(c, n)
 	r.told.end(n)
 	r.forgetKept()
 	r.part(why, h.worker.Now())
@@ -140,6 +146,7 @@ func (h *handler) tellOwn(c *netpoll.Conn, change *pairing.Change, why parting) 
 	r := richOf(c)
 	r.told.end(change.Own)
 	if change.Parted {
+		h.lastMarkLocked(c, change.Own)
 		r.part(why, h.worker.Now())
 	}
 	if !h.announceLocked(c) && why.seeks && !r.told.begun(change.Own+1) {

@@ -88,8 +88,11 @@ func (t *turn) relay() netpoll.Outcome {
 		}
 		if kindOf(p.here) == richKind {
 			h.announceLocked(p.here)
+			h.noteLocked(p.here, p.pair, out.first, out.frames)
 		}
-		return p.here.SendTwo(h.worker, out.first, out.frames, c)
+		outcome := p.here.SendTwo(h.worker, out.first, out.frames, c)
+		h.tellMarksLocked(p.here)
+		return outcome
 	case p.out != nil:
 		defer p.out.Unlock()
 		if p.out.deliver(out, c) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -155,6 +156,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	s, now, own := h.server, h.worker.Now(), seatOf(c)
 	last := k.sides[side]
 	h.mute(k.sides[1-side].place, last.place, k) // before the table names another seat
+	who, _ := s.pairs.Who(own)
 	c.Lock()
 	n := s.pairs.Number(last.place)
 	r.told.tell(n) // what follows is no news
@@ -166,14 +168,17 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	}
 	s.pairs.Leave(own, now)
 	r.life, _ = s.pairs.Move(last.place, own, now)
+	if r.life == 0 {
+		r.life = s.pairs.Enter(own, false)
+	}
+	if seated, _ := s.pairs.Who(own); seated == (pairing.Person{}) { // at a meeting place nobody knows who comes
+		h.identify(own, safety.Person(who))
+	}
 	other, paired := s.pairs.Partner(own)
 	paired = paired && other == k.sides[1-side].place
 	if paired { // under the same lock, so that it comes before all that the partner causes
-		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder), nil))
+		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder), h.openingLocked(c, r, s.pairs.Number(own))))
 	} else {
-		if r.life == 0 {
-			r.life = s.pairs.Enter(own, false)
-		}
 		r.told.end(n)
 		r.told.mark(n, toldMuted, false)
 		r.forgetKept()

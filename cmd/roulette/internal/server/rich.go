@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"roulette/cmd/roulette/internal/safety"
+	"roulette/cmd/roulette/internal/stamp"
 	"roulette/frame/record"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -133,6 +135,7 @@ const (
 type beside struct {
 	riches atomic.Pointer[riches]
 	codecs atomic.Pointer[codecs]
+	chains atomic.Pointer[chains]
 }
 
 // besideOf is where c's share is. Owner only.
@@ -150,10 +153,11 @@ func besideOf(c *netpoll.Conn) (all *beside, place int) {
 type riches [netpoll.Places]rich
 
 // openRich makes c a rich client, idle.
-func (h *handler) openRich(c *netpoll.Conn) {
+func (h *handler) openRich(c *netpoll.Conn, who safety.Person) {
 	var session [16]byte         // a name that only it knows
 	_, _ = rand.Read(session[:]) // never fails
 	life := h.server.pairs.Enter(seatOf(c), false)
+	h.identify(seatOf(c), who)
 	online := h.server.connections()
 	c.Lock()
 	r := newRichLocked(c)
@@ -201,6 +205,9 @@ func forgetRich(c *netpoll.Conn) {
 	if r := richOf(c); r != nil {
 		c.Lock()
 		*r = rich{}
+		if chain := chainLocked(c); chain != nil {
+			*chain = stamp.Chain{}
+		}
 		c.Unlock()
 	}
 }

@@ -128,6 +128,8 @@ type Server struct {
 	cluster   *cluster // nil: alone
 	addresses *limit.Addresses
 	bans      *safety.Bans
+	known     *familiar // nil: nobody is known
+	reports   reports   // locked inside
 	http      *httpServer
 	registry  *prometheus.Registry
 	pressure  *host.Pressure
@@ -207,6 +209,13 @@ func New(config Config) (*Server, error) {
 		refusals: newRefusalLog(config.Logger),
 		kicks:    newKickLog(config.Logger),
 	}
+	if config.Safety != safety.Off {
+		secret := config.PersonSecret
+		if secret == nil {
+			secret = safety.NewSecret()
+		}
+		s.known = newFamiliar(secret)
+	}
 	rules, err := s.newRules(config.Settings)
 	if err != nil {
 		return nil, err
@@ -232,6 +241,7 @@ func New(config Config) (*Server, error) {
 	s.pairs = pairing.New(pairing.Config{
 		IDs:    guests + maxStandIns,
 		Guests: uint32(guests),
+		People: config.Safety != safety.Off,
 		Shards: min(4*config.Workers, 64),
 		Rand:   config.Rand,
 	})
@@ -290,7 +300,9 @@ func (s *Server) Close() error {
 	s.closing.Do(s.cluster.close)
 	s.moving.Lock()
 	defer s.moving.Unlock()
-	return errors.Join(s.http.close(), s.poller.Close())
+	err := errors.Join(s.http.close(), s.poller.Close())
+	s.reports.under.Wait()
+	return err
 }
 
 // newRegistry wires the workers' counters to Prometheus.
@@ -320,6 +332,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				HandoverFrozen:      s.frozen(),
 				Cluster:             s.cluster.metrics(),
 				Bans:                s.bans.InForce(),
+				People:              s.pairs.People(),
 			}
 		},
 		Before:   s.before.Load,

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/record"
 	"roulette/netpoll"
 )
@@ -18,13 +17,19 @@ func (t *turn) hello(cmd record.Command) {
 	if h.rules.MaxAway == 0 {
 		r.can &^= record.CanResume
 	}
-	if h.server.config.Safety == safety.Off {
+	switch {
+	case h.server.known == nil:
 		r.can &^= record.CanReport | record.CanBlock
+	case h.server.config.Reports == nil:
+		r.can &^= record.CanReport
 	}
 	if r.can&record.CanResume != 0 {
 		setFlag(t.c, resumes)
 	}
 	t.c.Unlock()
+	if r.can&record.CanBlock != 0 {
+		t.blocks(cmd.Blocked)
+	}
 	t.answerRecord(record.AppendTerms(h.notice[:0], h.terms(r)))
 	if a := h.server.announced.Load(); a != nil && r.can&record.CanNotice != 0 && h.server.clock().Before(a.until) {
 		t.answerRecord(a.append(h.notice[:0]))

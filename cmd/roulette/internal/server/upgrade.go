@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/handshake"
 	"roulette/metrics"
 	"roulette/netpoll"
@@ -119,10 +120,15 @@ func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 		h.refuseRequest(c, r, head)
 		return
 	}
+	who, due := h.visitorOf(c, &req)
+	if due {
+		response = h.giveCookie(response, &req, who)
+		h.reply = response[:0]
+	}
 	h.unmark(c)
 	h.send(c, response)
 	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.open(c, kindFor(req))
+	h.open(c, kindFor(req), who)
 	if len(rest) > 0 {
 		h.messages(c, rest)
 	}
@@ -154,8 +160,8 @@ func (h *handler) visitPages(c *netpoll.Conn, how arrival, req handshake.Request
 	}
 }
 
-// open makes c, whose upgrade has been answered, a chat.
-func (h *handler) open(c *netpoll.Conn, k kind) {
+// open makes c, whose upgrade has been answered, a chat of who has come.
+func (h *handler) open(c *netpoll.Conn, k kind, who safety.Person) {
 	h.releaseHeld(c)
 	h.chats++
 	h.counters.Handshakes[metrics.HandshakeOK]++
@@ -164,9 +170,10 @@ func (h *handler) open(c *netpoll.Conn, k kind) {
 	setOpen(c, k)
 	switch k {
 	case richKind:
-		h.openRich(c)
+		h.openRich(c, who)
 	case plain:
 		h.server.pairs.Enter(seatOf(c), true)
+		h.identify(seatOf(c), who)
 		change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), nil)
 		h.apply(partner{here: c}, &change, byNext)
 	}

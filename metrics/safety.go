@@ -1,0 +1,32 @@
+package metrics
+
+// ReportResult is what has come of a report.
+type ReportResult uint8
+
+const (
+	ReportTaken   ReportResult = iota // it was true, and is with the moderators
+	ReportUntrue                      // these messages were not relayed so
+	ReportLate                        // they were relayed too long ago
+	ReportTwice                       // the chat was reported before
+	ReportTooMany                     // the reporter has made more than their share
+	ReportLost                        // it was true, and could not be taken
+	reportResults
+)
+
+var reportResultLabels = [reportResults]string{"taken", "untrue", "late", "twice", "too_many", "lost"}
+
+func (r ReportResult) String() string { return reportResultLabels[r] }
+
+// safetyFamilies are the metrics of the safety of strangers.
+func safetyFamilies() []family {
+	return []family{
+		gauge("safety_bans", "Networks that are banned.",
+			func(s *scrape) float64 { return float64(s.status.Bans) }),
+		counters("safety_reports_total", "Reports of people, by what came of them.",
+			"result", reportResultLabels[:], func(c *Counters) []uint64 { return c.Reports[:] }),
+		counter("safety_blocks_total", "Partners that people have blocked.",
+			func(c *Counters) uint64 { return c.Blocks }),
+		gauge("safety_people", "People whom the server knows, those who have left lately included.",
+			func(s *scrape) float64 { return float64(s.status.People) }),
+	}
+}
