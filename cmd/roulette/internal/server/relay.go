@@ -88,8 +88,8 @@ func (t *turn) relay() netpoll.Outcome {
 		}
 		if kindOf(p.here) == richKind {
 			h.announceLocked(p.here)
-			h.noteLocked(p.here, p.pair, out.first, out.frames)
 		}
+		h.noteLocked(p.here, p.pair, out.first, out.frames)
 		outcome := p.here.SendTwo(h.worker, out.first, out.frames, c)
 		h.tellMarksLocked(p.here)
 		return outcome
