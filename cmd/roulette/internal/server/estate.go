@@ -58,6 +58,7 @@ type legacy struct {
 	Handovers [metrics.HandoverResults]uint64 `json:"handovers"`
 	Release   string                          `json:"release"`
 	Frozen    int64                           `json:"frozen"` // CLOCK_MONOTONIC, in nanoseconds
+	People    *carriedPeople                  `json:"people,omitempty"`
 }
 
 // carriedAbsence is somebody who is away.
@@ -106,6 +107,7 @@ func (e *estate) describeBreaks(h *handler) {
 	for i := range e.counted {
 		e.legacy.Counters.Add(&e.counted[i])
 	}
+	e.legacy.People = e.describePeople(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.nodes = append([]resume.Node{r.node}, r.earlier...)

@@ -187,6 +187,7 @@ func (s *Server) inherit(t *testament, fds []int) (*inheritance, error) {
 		return nil, netpoll.ErrNoPlace
 	}
 	s.addresses.Inherit(t.seed)
+	s.inheritPeople(t.legacy.People)
 	return &inheritance{testament: *t, server: s, conns: make([]*netpoll.Conn, len(t.carries))}, nil
 }
 
@@ -243,6 +244,11 @@ func (i *inheritance) restore(h *handler) {
 	for _, a := range i.away {
 		stand(moved[a.place], *a.standing)
 	}
+	conns := make(map[uint32]*netpoll.Conn, len(i.carries))
+	for n, k := range i.carries {
+		conns[k.id] = i.conns[n]
+	}
+	h.restorePeople(i.legacy.People, conns, moved)
 }
 
 // attach makes a connection of the worker's of a carry. Nobody hears of it yet.

@@ -308,3 +308,45 @@ func (a *audit) reports(t *testing.T) {
 	}
 	a.awaits(t, s, keys...)
 }
+
+// TestPeopleMove: in a server that takes over, people are who they were, a chain goes on,
+// what was stamped before counts, and whoever was blocked stays so.
+func TestPeopleMove(t *testing.T) {
+	from, addr := start(t, Config{Safety: safety.On, Reports: new(shelf)})
+	reports := new(shelf)
+	to, _ := start(t, Config{Safety: safety.On, Reports: reports})
+	a, _ := dialGreeting(t, addr, canSafety)
+	b, _ := dialGreeting(t, addr, canSafety)
+	x, _ := dialGreeting(t, addr, canSafety)
+	y, _ := dialGreeting(t, addr, canSafety)
+	blocked, _ := meetGuarded(t, x, y)
+	x.command(record.Command{Kind: record.Block, Opening: blocked})
+	x.event("blocked")
+	y.event("left")
+	_, opening := meetGuarded(t, a, b)
+	var said []string
+	say := func(n int) {
+		for range n {
+			text := fmt.Sprint("message ", len(said))
+			said = append(said, text)
+			a.says(text)
+			b.hears(text)
+		}
+	}
+	say(20)
+	moveTo(t, from, to)
+	say(12)
+	mark := b.event("stamp")
+	if mark.N != 32 {
+		t.Fatalf("got %+v", mark)
+	}
+	b.command(record.Command{Kind: record.Report, Opening: opening, Last: mark.Mark, Reason: "threat", Messages: relayed(said...)})
+	b.event("reported")
+	x.next()
+	x.event("waiting")
+	y.next()
+	y.event("waiting")
+	if n := to.pairs.Pairs(); n != 1 || len(reports.all()) != 1 {
+		t.Errorf("%d pairs, %d reports", n, len(reports.all()))
+	}
+}
