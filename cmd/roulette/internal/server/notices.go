@@ -144,11 +144,13 @@ func (h *handler) tellOwn(c *netpoll.Conn, change *pairing.Change, why parting) 
 	c.Lock()
 	defer c.Unlock()
 	r := richOf(c)
-	r.told.end(change.Own)
 	if change.Parted {
 		h.lastMarkLocked(c, change.Own)
-		r.part(why, h.worker.Now())
+		if r.parted = 0; r.told.begun(change.Own) { // else it does not know of whom to want back
+			r.part(why, h.worker.Now())
+		}
 	}
+	r.told.end(change.Own)
 	if !h.announceLocked(c) && why.seeks && !r.told.begun(change.Own+1) {
 		h.tellWaitingLocked(c, r)
 	}
@@ -167,7 +169,7 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
 		return false
 	}
-	if !r.told.over(n) { // another worker is about to tell of the end, which comes first
+	if !r.told.over(n) || r.parted == 0 { // it does not know of the end yet, or of this pairing at all
 		return false
 	}
 	if news {

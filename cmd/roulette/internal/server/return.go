@@ -97,8 +97,10 @@ func (r *breaks) find(token resume.Token) *kept {
 	}
 	c.Lock()
 	defer c.Unlock()
+	// c may have ended just now, on its own worker, which is about to keep its seat or
+	// to give it up. Whoever asks for it before that has it still.
 	person := richOf(c)
-	if person == nil || !isRich(c) || person.holder != token.Holder {
+	if person == nil || person.holder != token.Holder {
 		return nil
 	}
 	if id, at, ok := r.idOf(token.Seat); !ok || id != token.Pair || at != side {

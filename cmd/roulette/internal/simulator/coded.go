@@ -190,10 +190,10 @@ func (c *client) refusedRecord() {
 	if c.end != nil {
 		c.end.chat.over = true
 	}
-	if c.offence != offenceGarbled || c.closing {
+	if c.offence != offenceGarbled {
 		c.world.failf("client %d is told that a record was none", c.serial)
 	}
-	if c.status == 101 {
+	if c.status == 101 && !c.closing { // else it was closed for what it said before
 		c.closing = true
 		c.world.ended++
 		if c.direct {

@@ -42,6 +42,9 @@ type end struct {
 	lostAt int64  // when the server has lost the connection, in ns; 0: it has not
 }
 
+// goingAway is the status code 1001, of a page that may come back.
+var goingAway = []byte("\x03\xe9")
+
 func (e *end) peer() *end { return e.chat.ends[1-e.side] }
 
 // seat notes, as it is written, what a record says with a token: which chat it is,
@@ -83,6 +86,10 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 	}
 	if c.end = e; e.seated == nil || direct || e.seated.serial < c.serial { // else it has waited in a backlog
 		e.seated, e.lostAt = c, 0
+	}
+	// What it has said before it reads of the chat may end it.
+	if c.obeyed < len(c.commands) || c.offence != 0 || c.goodbye != nil && !bytes.HasPrefix(c.goodbye, goingAway) {
+		k.over = true
 	}
 }
 

@@ -255,7 +255,7 @@ func (c *client) close() {
 	c.world.tracef("client %d closes with %q", c.serial, c.goodbye)
 	c.frameOut(finBit|opClose, c.goodbye)
 	c.left = true
-	if p := c.person; p != nil && !bytes.HasPrefix(c.goodbye, []byte("\x03\xe9")) {
+	if p := c.person; p != nil && !bytes.HasPrefix(c.goodbye, goingAway) {
 		p.leave()
 		p.gone = true
 	}

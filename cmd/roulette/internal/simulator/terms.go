@@ -24,13 +24,16 @@ func (c *client) choose(p *person) {
 	}
 }
 
-// leave: the person has left the chat, whatever becomes of that.
+// leave: the person has left the chat, whatever becomes of that, and the one that
+// they have not read of yet.
 func (p *person) leave() {
 	if p == nil {
 		return
 	}
-	if p.end != nil {
-		p.end.chat.over = true
+	for _, e := range [...]*end{p.end, p.client.end} {
+		if e != nil {
+			e.chat.over = true
+		}
 	}
 	p.end, p.paired = nil, false
 }
