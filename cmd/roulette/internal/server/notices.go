@@ -169,8 +169,8 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
 		return false
 	}
-	if !r.told.over(n) || r.parted == 0 { // it does not know of the end yet, or of this pairing at all
-		return false
+	if r.told.upTo() != uint64(n)<<1|1 || r.parted == 0 {
+		return false // it knows of a later pairing, or not yet of this one's end, or not of this one at all
 	}
 	if news {
 		h.noticeLocked(c, record.AppendAgain(h.notice[:0], n))

@@ -429,6 +429,8 @@ func TestGoBack(t *testing.T) {
 	k.advance(t, s, 4*time.Second)
 	a.asks(record.Again, 1)
 	a.asks(record.Again, 1) // no news
+	a.asks(record.Again, 2) // no pairing of a's, so both have been heard when that is answered
+	a.refused("too_late")
 	if e := b.event("again"); e.Pair != 1 {
 		t.Fatalf("got %+v", e)
 	}
