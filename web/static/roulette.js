@@ -574,7 +574,7 @@ export class Roulette extends EventTarget {
     const { pair } = this;
     const goesOn = this.#resumption && !endsChat(code);
     const uncertain = before === 'chatting' && !this.#resumption ? this.#unconfirmed : 0;
-    this.#drop(why === 'gone' ? 1000 : goesOn ? BROKEN : undefined);
+    this.#drop(goesOn ? BROKEN : why === 'gone' ? 1000 : undefined);
     this.#lastClose = { code, reason };
     if (goesOn) {
       this.#after = 'chatting';
@@ -776,8 +776,10 @@ export class Roulette extends EventTarget {
       },
       gone: () => {
         this.#save(true);
-        if (this.#resumption) this.#resumption.sayHave(); // the browser says 1001, and the place is kept
-        else if (this.#socket) this.#lost(1001, '', 'gone'); // should it come back all the same, it connects again
+        this.#resumption?.sayHave();
+        // A browser that keeps the page for the Back button may keep the socket open with it, and
+        // the stranger would talk to nobody. Should the page come back, it connects again.
+        if (this.#socket) this.#lost(1001, '', 'gone');
       },
       hint: () => {
         if (navigator.onLine !== false) this.#tryNow();

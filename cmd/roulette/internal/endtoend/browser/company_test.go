@@ -16,6 +16,11 @@ func (v visitor) clicks(selector string) {
 	browsertest.Do(v.t, v.tab, chromedp.Click(chromedp.CSS(selector)))
 }
 
+// lastNote is the condition that the last line of the log is nobody's, with this text.
+func lastNote(text string) string {
+	return `((line) => line?.classList.contains('note') && line.textContent === "` + text + `")(document.getElementById('log').lastElementChild)`
+}
+
 // TestCompany: two who want to meet each other, and nobody else, do; who was left by
 // mistake can be had back; and who goes to another page has left.
 func TestCompany(t *testing.T) {
@@ -58,4 +63,9 @@ func TestCompany(t *testing.T) {
 	ben.sees(state("chatting"))
 	ben.says("There you are")
 	anna.sees(lastLine("stranger", "There you are"))
+
+	// Whoever goes to another page may come back, for a while.
+	browsertest.Do(t, ben.tab, chromedp.Navigate("data:text/html,elsewhere"))
+	anna.sees(`document.getElementById('away').textContent === 'reconnecting…'`, `!document.getElementById('away').hidden`)
+	anna.sees(state("left"), lastNote("The stranger left."))
 }
