@@ -113,7 +113,7 @@ func (u *Upgrader) Upgrade(dst, head []byte) (resp []byte, req Request, res Resu
 	if res != OK {
 		// The answer to a HEAD has no body, however bad the rest is.
 		body := !bytes.HasPrefix(head, []byte("HEAD "))
-		return appendRefusal(dst, res.Status(), reason, 0, body), Request{ForwardedFor: r.forwarded}, res
+		return appendRefusal(dst, res.Status(), reason, 0, body), Request{ForwardedFor: r.forwarded, Cookies: r.cookies, Origin: r.origin}, res
 	}
 	return u.accept(dst, &r), Request{Endpoint: r.endpoint, Subprotocol: r.protocol, ForwardedFor: r.forwarded, Cookies: r.cookies, Origin: r.origin}, OK
 }

@@ -201,7 +201,7 @@ func TestRefusals(t *testing.T) {
 			if res != tt.res {
 				t.Fatalf("%v, want %v\n%s", res, tt.res, resp)
 			}
-			if !reflect.DeepEqual(req, Request{Elsewhere: res == NotChat}) {
+			if req.Origin = nil; !reflect.DeepEqual(req, Request{Elsewhere: res == NotChat}) {
 				t.Errorf("request is %+v", req)
 			}
 			resp = bytes.TrimPrefix(resp, []byte("before"))

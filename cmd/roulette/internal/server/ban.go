@@ -19,9 +19,16 @@ import (
 // the bans, and a ban is there before those who are counted are looked through: so
 // whoever comes meanwhile is seen by one or the other.
 
-// isBanned is shut for who is counted for a network that is banned.
-func (h *handler) isBanned(c *netpoll.Conn, _ *visitor) bool {
-	return h.server.isBannedAt(h.server.addressOf(c))
+// isBanned is shut for who is counted for a network that is banned, and for a person who
+// is.
+func (h *handler) isBanned(c *netpoll.Conn, v *visitor) bool {
+	h.bannedUntil = time.Time{}
+	s := h.server
+	if s.known != nil && s.bans.PeopleBanned() > 0 {
+		who, _ := h.visitorOf(c, &v.request)
+		h.bannedUntil, _ = s.bans.FindPerson(who, s.clock())
+	}
+	return !h.bannedUntil.IsZero() || s.isBannedAt(s.addressOf(c))
 }
 
 func (s *Server) isBannedAt(client netip.Addr) bool {
@@ -41,15 +48,23 @@ func (s *Server) addressOf(c *netpoll.Conn) netip.Addr {
 
 // refuseBanned answers c's request, which the gate has refused.
 func (h *handler) refuseBanned(c *netpoll.Conn, head []byte) {
-	h.dismiss(c, banned.appendTo(h.reply[:0], head, h.server.banLasts(h.server.addressOf(c))))
+	s := h.server
+	lasts := s.banLasts(s.addressOf(c))
+	if !h.bannedUntil.IsZero() {
+		lasts = max(lasts, seconds(h.bannedUntil.Sub(s.clock())))
+	}
+	h.dismiss(c, banned.appendTo(h.reply[:0], head, lasts))
 }
 
 // banLasts is for how many seconds a client is banned still, at least one.
 func (s *Server) banLasts(client netip.Addr) int {
 	now := s.clock()
 	ban, _ := s.bans.Find(client, now)
-	return int(max(ban.Until.Sub(now)+time.Second-1, time.Second) / time.Second)
+	return seconds(ban.Until.Sub(now))
 }
+
+// seconds is a time in whole seconds, at least one.
+func seconds(d time.Duration) int { return int(max(d+time.Second-1, time.Second) / time.Second) }
 
 // unbanned is next for those who are not banned, and for balancers.
 func (hs *httpServer) unbanned(next http.Handler) http.Handler {
@@ -115,8 +130,41 @@ func (s *Server) Bans() (all []safety.Ban, lasting bool) {
 	return s.bans.All(s.clock()), s.bans.Lasting()
 }
 
-// Decide puts a verdict in force; see [safety.Bans.Decide].
-func (s *Server) Decide(v safety.Verdict) error { return s.bans.Decide(v, s.clock()) }
+// Decide puts a verdict in force, and ends the chats of who is banned by it; see
+// [safety.Bans.Decide].
+func (s *Server) Decide(v safety.Verdict) error {
+	if err := s.bans.Decide(v, s.clock()); err != nil || s.known == nil {
+		return err
+	}
+	return s.expelPeople()
+}
+
+// expelPeople ends the chats of people who are banned.
+func (s *Server) expelPeople() error {
+	if s.bans.PeopleBanned() == 0 {
+		return nil
+	}
+	now := s.clock()
+	return s.poller.OnWorkers(context.Background(), func(w *netpoll.Worker) {
+		h := w.Handler().(*handler)
+		w.Each(func(c *netpoll.Conn) {
+			if !isOpen(c) {
+				return
+			}
+			who, _ := s.pairs.Who(seatOf(c))
+			if until, is := s.bans.FindPerson(safety.Person(who), now); is {
+				h.expelUntil(c, until)
+			}
+		})
+	})
+}
+
+// expelUntil ends a chat of who is banned.
+func (h *handler) expelUntil(c *netpoll.Conn, until time.Time) {
+	g := bannedNow.goodbye()
+	g.text = fmt.Sprintf("%s until %s", g.text, until.UTC().Format(time.RFC3339))
+	h.finish(c, g)
+}
 
 // People are those about whom something is decided and goes on.
 func (s *Server) People() []safety.PersonBan { return s.bans.People(s.clock()) }
@@ -140,9 +188,7 @@ func (s *Server) expelBanned() error {
 		h := w.Handler().(*handler)
 		w.Each(func(c *netpoll.Conn) {
 			if ends, is := until[c.Key]; is && isOpen(c) && has(c, attributed) {
-				g := bannedNow.goodbye()
-				g.text = fmt.Sprintf("%s until %s", g.text, ends.UTC().Format(time.RFC3339))
-				h.finish(c, g)
+				h.expelUntil(c, ends)
 			}
 		})
 		if w.Index() == 0 {

@@ -36,10 +36,11 @@ type handler struct {
 	reply       []byte // scratch: a response or a close frame
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
-	token       []byte // scratch
-	opening     []byte // scratch
-	mark        []byte // scratch
-	marks       []byte // scratch: records for who is written to
+	token       []byte    // scratch
+	opening     []byte    // scratch
+	mark        []byte    // scratch
+	marks       []byte    // scratch: records for who is written to
+	bannedUntil time.Time // of the person whom isBanned looked at last; zero: not banned
 	scratch     stamp.Scratch
 	counters    metrics.Counters
 	chats       int64    // upgraded here and not ended

@@ -41,13 +41,14 @@ func (h *handler) visitorOf(c *netpoll.Conn, req *handshake.Request) (p safety.P
 	if known == nil {
 		return p, false
 	}
-	name := plainCookie
-	if bytes.HasPrefix(req.Origin, []byte("https://")) {
-		name = secureCookie
-	}
-	if value := handshake.Cookie(req.Cookies, name); value != nil {
-		if p, due, err := known.secret.Cookie(value, h.server.clock()); err == nil {
-			return p, due
+	for _, name := range [...]string{secureCookie, plainCookie} {
+		if name == secureCookie && bytes.HasPrefix(req.Origin, []byte("http://")) {
+			continue // it would not be sent
+		}
+		if value := handshake.Cookie(req.Cookies, name); value != nil {
+			if p, due, err := known.secret.Cookie(value, h.server.clock()); err == nil {
+				return p, due
+			}
 		}
 	}
 	if req.Subprotocol != "" && bytes.HasPrefix(req.Origin, []byte("http")) { // a page, which keeps cookies

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -349,4 +350,30 @@ func TestPeopleMove(t *testing.T) {
 	if n := to.pairs.Pairs(); n != 1 || len(reports.all()) != 1 {
 		t.Errorf("%d pairs, %d reports", n, len(reports.all()))
 	}
+}
+
+// TestBannedPerson: a verdict of a moderator ends the chats of a person, and keeps them
+// out by their cookie; others of the same address come in.
+func TestBannedPerson(t *testing.T) {
+	reports := new(shelf)
+	s, addr := start(t, Config{Safety: safety.On, Reports: reports})
+	jar := new(http.Cookie)
+	bad, good := dialPage(t, addr, jar, nil), dialPage(t, addr, new(http.Cookie), nil)
+	openings, _ := meetGuarded(t, good, bad)
+	o, _ := s.known.stamper.Open(openings)
+	if err := s.Decide(safety.Verdict{Do: "ban", People: []safety.Person{o.Reported}, Lasts: time.Hour, By: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	bad.closedWith(4503)
+	good.event("left")
+	_, response, err := websocket.Dial(testContext(t), "ws://"+addr+"/ws", &websocket.DialOptions{Subprotocols: []string{record.Subprotocol},
+		HTTPHeader: http.Header{"Origin": {"http://" + addr}, "Cookie": {jar.Name + "=" + jar.Value}}})
+	if err == nil || response == nil {
+		t.Fatal("they come in")
+	}
+	after, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+	if response.StatusCode != http.StatusForbidden || after < 3000 || after > 3600 {
+		t.Errorf("%v, %+v", err, response)
+	}
+	dialPage(t, addr, new(http.Cookie), nil)
 }
