@@ -83,11 +83,11 @@ func kilobytes(file, key string) (int64, error) {
 	return 0, fmt.Errorf("%s: no %s", file, key)
 }
 
-// settle waits until the process has used no CPU for a second, at most 3 s: a server that
+// settle waits until the process has used no CPU for 1.5 s, at most 4 s: a server that
 // gives memory back when a crowd has come does so meanwhile.
 func settle(ctx context.Context, pid int) {
 	var last time.Duration
-	for i, quiet := 0, 0; i < 30 && quiet < 10 && ctx.Err() == nil; i++ {
+	for i, quiet := 0, 0; i < 40 && quiet < 15 && ctx.Err() == nil; i++ {
 		pause(ctx, 100*time.Millisecond)
 		if pid == 0 {
 			quiet++

@@ -28,7 +28,7 @@ func tuneRuntime(workers int) {
 
 // Handshakes of TLS make garbage, some 60 KB each. While there are many, collecting
 // it as early as gcPercent says costs 12 % of their time, so the heap may grow more; what
-// that takes is given back when the crowd has come (package host).
+// that takes is given back when they are over.
 const (
 	gcPercentShaking = 100
 	slackShaking     = 32 << 20 // bytes, if that is more
@@ -63,8 +63,12 @@ func (s *secure) collectInTime() {
 		want := percentFor(live[0].Value.Uint64(), now-begun[i])
 		// The world stops for it, so not for a little.
 		if begun[i] = now; max(want-percent, percent-want) > 2 {
+			over := percent >= gcPercentShaking && want < gcPercentShaking
 			percent = want
 			debug.SetGCPercent(percent)
+			if over { // what the handshakes have left
+				debug.FreeOSMemory()
+			}
 		}
 	}
 }

@@ -8,7 +8,7 @@ import "runtime/debug"
 const (
 	crowd     = 500 // connections that are worth it,
 	crowdPart = 8   // if they are more than one in so many
-	calmTicks = 2   // how long their number has to stand still
+	calmTicks = 4   // how long their number has to stand still
 
 	// The last of a crowd are no crowd, and after a slow arrival what they have left
 	// behind would stay: less is worth it after a longer calm.
