@@ -67,7 +67,10 @@ type Client struct {
 	asked      bool     // a next has had no answer yet
 	ungreeted  bool     // the hello has had no answer yet
 	canGoBack  bool     // the server knows again
-	wantsBack  bool     // it was told that we want the stranger before back
+	canBlock   bool     // likewise
+	canReport  bool
+	dossier    dossier // of the present or last stranger
+	wantsBack  bool    // it was told that we want the stranger before back
 	askTimer   *time.Timer
 
 	typing      bool // the server was told so

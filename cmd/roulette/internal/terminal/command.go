@@ -11,7 +11,7 @@ import (
 // An order is what one line of a user means.
 type order struct {
 	verb      verb
-	text      string // say; wrong: what is
+	text      string // say; report: why; wrong: what is
 	interests []string
 }
 
@@ -28,6 +28,8 @@ const (
 	more
 	help
 	quit
+	block
+	report
 	wrong
 )
 
@@ -54,7 +56,10 @@ func parseLine(line string) order {
 		}
 		return order{verb: setInterests, interests: parseInterests(rest)}
 	}
-	verbs := map[string]verb{"/next": next, "/again": again, "/stop": stop, "/more": more, "/help": help, "/quit": quit}
+	if name == "/report" {
+		return order{verb: report, text: rest}
+	}
+	verbs := map[string]verb{"/next": next, "/again": again, "/stop": stop, "/more": more, "/help": help, "/quit": quit, "/block": block}
 	v, known := verbs[name]
 	switch {
 	case !known:
@@ -123,5 +128,7 @@ var helpLines = []string{
 	"/again             go back to the stranger before, for five seconds, if both want it",
 	"/stop              leave, and find nobody for now",
 	"/interests a, b    prefer people who like a or b; - for no interests",
+	"/block             leave, and never meet this stranger again, where the server can do that",
+	"/report why        leave, and report what the stranger said; it is shown to you first",
 	"/quit              leave for good",
 }

@@ -29,7 +29,11 @@ func (c *Client) arrived(a arrival) {
 		for _, e := range events {
 			c.obey(e)
 		}
-	case c.state == Chatting: // else it is from somebody we have left
+	default:
+		c.dossier.hears(a.kind, a.data)
+		if c.state != Chatting { // it is from somebody we have left
+			return
+		}
 		e := Event{Kind: Message, Size: len(a.data)}
 		if a.kind == websocket.MessageText {
 			e.Text = string(a.data)
@@ -63,6 +67,7 @@ func (c *Client) obey(e record.Event) {
 		c.forgetTyping()
 		c.wantsBack = false
 		c.pair, c.said = e.Pair, nil
+		c.dossier = dossier{opening: e.Opening}
 		c.state = Chatting
 		c.tell(Event{Kind: Paired, Pair: e.Pair, Again: e.Again, Common: e.Common, Languages: e.Languages})
 		c.queue = append(c.queue, c.held...)
@@ -91,6 +96,15 @@ func (c *Client) obey(e record.Event) {
 		c.tell(Event{Kind: Online, N: e.N})
 	case record.TypeNotice:
 		c.tell(Event{Kind: Announced, Code: e.Code, Until: time.Unix(e.Until, 0)})
+	case record.TypeStamp:
+		if e.Pair == c.pair {
+			c.dossier.stamped(uint32(e.N), e.Mark)
+			c.fileReport()
+		}
+	case record.TypeReported:
+		c.tell(Event{Kind: NotPossible, Text: "The moderators have your report."})
+	case record.TypeBlocked:
+		c.tell(Event{Kind: NotPossible, Text: "You will not meet that stranger again."})
 	case record.TypeUndelivered:
 		c.undelivered(e)
 	case record.TypeError:
@@ -117,12 +131,14 @@ func (c *Client) welcome(e record.Event) {
 
 // canDo is what the client can. Heartbeats are not among it: it answers the pings
 // of the protocol only as long as it reads.
-const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice
+const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice |
+	record.CanReport | record.CanBlock
 
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
 // partner only then, as a server that knows no tables would find them anybody.
 func (c *Client) greeted(terms *record.Terms) {
 	c.ungreeted, c.canGoBack = false, terms.Can&record.CanAgain != 0
+	c.canBlock, c.canReport = terms.Can&record.CanBlock != 0, terms.Can&record.CanReport != 0
 	if terms.Can&record.CanPeople != 0 {
 		c.tell(Event{Kind: Online, N: uint64(max(terms.People, 0))})
 	}

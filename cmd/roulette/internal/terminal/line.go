@@ -112,6 +112,10 @@ func (l *lines) obey(o order) {
 		l.client.Again()
 	case stop:
 		l.client.Stop()
+	case block:
+		l.client.Block()
+	case report:
+		l.client.Report(o.text)
 	case setInterests:
 		l.interests = o.interests
 		l.client.SetInterests(o.interests)

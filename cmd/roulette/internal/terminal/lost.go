@@ -12,6 +12,7 @@ func (c *Client) open(s State) {
 	c.serverPause = false
 	c.pair, c.said = 0, nil
 	c.canGoBack, c.wantsBack = false, false
+	c.canBlock, c.canReport, c.dossier = false, false, dossier{}
 	c.conn = dial(c.ctx, c.http, c.config.URL, c.workers.Go)
 	c.become(s)
 }

@@ -46,6 +46,8 @@ type talker interface {
 	Again()
 	SetInterests(list []string)
 	Stop()
+	Block()
+	Report(text string)
 	Say(id int, text string)
 	Typing(on bool)
 }
@@ -212,6 +214,10 @@ func (s *screen) enter() tea.Cmd {
 		s.client.Again()
 	case stop:
 		s.client.Stop()
+	case block:
+		s.client.Block()
+	case report:
+		s.client.Report(order.text)
 	case setInterests:
 		s.interests = order.interests
 		s.client.SetInterests(order.interests)

@@ -23,6 +23,8 @@ func (f *fakeClient) note(format string, args ...any) {
 func (f *fakeClient) Next(pair uint32)        { f.note("next %d", pair) }
 func (f *fakeClient) SetInterests(l []string) { f.note("interests %q", l) }
 func (f *fakeClient) Again()                  { f.note("again") }
+func (f *fakeClient) Block()                  { f.note("block") }
+func (f *fakeClient) Report(text string)      { f.note("report %s", text) }
 func (f *fakeClient) Stop()                   { f.note("stop") }
 func (f *fakeClient) Say(id int, text string) { f.note("say %d %q", id, text) }
 func (f *fakeClient) Typing(on bool)          { f.note("typing %v", on) }
