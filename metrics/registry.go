@@ -59,6 +59,11 @@ type Status struct {
 	Away int
 	// Bans is the number of networks that are banned.
 	Bans int
+	// PeopleBanned and PeopleShadowed are those about whom moderators have decided so.
+	PeopleBanned, PeopleShadowed int
+	// ReportsUndecided wait for moderators, since OldestUndecided; zero if none does.
+	ReportsUndecided int
+	OldestUndecided  time.Time
 	// People is how many the server knows.
 	People int
 	// OldestWait is when the client that has waited longest entered the pool;

@@ -95,7 +95,7 @@ func recordsOf(all []*Case) map[safety.Person]track {
 		t := of[c.Report.Reporter]
 		t.made++
 		switch c.Decided {
-		case "warn", "ban", "shadow":
+		case "ban", "shadow":
 			t.right++
 		case "false":
 			t.wrong++

@@ -90,9 +90,6 @@ type ruling struct {
 
 var rulings = []ruling{
 	{"a", "absolve", func(*desk, safety.Report) safety.Verdict { return safety.Verdict{Do: "absolve"} }},
-	{"w", "warn", func(_ *desk, r safety.Report) safety.Verdict {
-		return safety.Verdict{Do: "warn", People: []safety.Person{r.Reported}}
-	}},
 	{"b", "ban", func(d *desk, r safety.Report) safety.Verdict {
 		return safety.Verdict{Do: "ban", People: []safety.Person{r.Reported}, Lasts: d.config.BanFor}
 	}},

@@ -165,7 +165,7 @@ func TestHostileText(t *testing.T) {
 
 // TestDecideByOneKey: each key does what it says, once, and u takes it back.
 func TestDecideByOneKey(t *testing.T) {
-	for _, tc := range []struct{ key, do string }{{"a", "absolve"}, {"w", "warn"}, {"b", "ban"}, {"B", "ban"}, {"s", "shadow"}, {"f", "false"}} {
+	for _, tc := range []struct{ key, do string }{{"a", "absolve"}, {"b", "ban"}, {"B", "ban"}, {"s", "shadow"}, {"f", "false"}} {
 		me := key(t)
 		side := &fakeSide{sealed: map[string][]byte{}}
 		first, second := side.add(t, reported(0, 1, 2), me.Recipient()), side.add(t, reported(1, 3, 4), me.Recipient())
@@ -208,7 +208,7 @@ func TestWhatGoesWrong(t *testing.T) {
 	delete(side.sealed, gone)
 	d := at(t, side, me)
 	d.sees(t, "2 for another key", "cannot be read")
-	d.press("b", "s", "w", "f")
+	d.press("b", "s", "f")
 	if len(side.asked) > 0 {
 		t.Errorf("decided: %+v", side.asked)
 	}

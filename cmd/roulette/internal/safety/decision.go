@@ -50,22 +50,21 @@ type decision struct {
 // What a decision does.
 const (
 	doBan     = "ban"
-	doLift    = "lift"   // whatever was decided about them
-	doShadow  = "shadow" // they meet each other, and nobody else
-	doWarn    = "warn"
+	doLift    = "lift"    // whatever was decided about them
+	doShadow  = "shadow"  // they meet each other, and nobody else
 	doFalse   = "false"   // the report was, and the reporter's weigh less
 	doAbsolve = "absolve" // nothing, but the report is decided
 	doUndo    = "undo"    // what was decided about a report
 )
 
 // known are all of them, and whether they end at a time of their own.
-var known = map[string]bool{doBan: true, doLift: false, doShadow: true, doWarn: true, doAbsolve: false, doFalse: false, doUndo: false}
+var known = map[string]bool{doBan: true, doLift: false, doShadow: true, doAbsolve: false, doFalse: false, doUndo: false}
 
 // Mistakes of an operator.
 var (
 	ErrNoNetwork   = errors.New("no network is named")
 	ErrNobody      = errors.New("nobody is named")
-	ErrShared      = errors.New("this is whoever comes from a network without a cookie: ban the network for an hour, or warn")
+	ErrShared      = errors.New("this is whoever comes from a network without a cookie: ban the network for an hour")
 	ErrTooMany     = fmt.Errorf("more than %d networks would be banned", MaxNetworks)
 	ErrNotTimeLeft = fmt.Errorf("a ban ends in the future, within %d days", int(MaxTime.Hours()/24))
 	ErrReason      = fmt.Errorf("a reason is a line of at most %d bytes", MaxReason)

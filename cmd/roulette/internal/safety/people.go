@@ -9,11 +9,11 @@ import (
 // people is what is decided about people, and about reports. Guarded by the lock of the
 // Bans.
 type people struct {
-	banned, shadowed, warned map[Person]*decision // the latest about each
-	reports                  map[string]*decision // the latest about each, for as long as it may be there
+	banned, shadowed map[Person]*decision // the latest about each
+	reports          map[string]*decision // the latest about each, for as long as it may be there
 
 	// Atomic.
-	banning, shadowing, warning atomic.Int64
+	banning, shadowing atomic.Int64
 }
 
 // of are those that a decision of a kind is kept in; nil: none.
@@ -23,14 +23,12 @@ func (p *people) of(do string) *map[Person]*decision {
 		return &p.banned
 	case doShadow:
 		return &p.shadowed
-	case doWarn:
-		return &p.warned
 	}
 	return nil
 }
 
 func (p *people) all() []*map[Person]*decision {
-	return []*map[Person]*decision{&p.banned, &p.shadowed, &p.warned}
+	return []*map[Person]*decision{&p.banned, &p.shadowed}
 }
 
 func (p *people) enter(d *decision) {
@@ -71,7 +69,7 @@ func (p *people) forget(d *decision) {
 }
 
 func (p *people) count() {
-	for i, n := range []*atomic.Int64{&p.banning, &p.shadowing, &p.warning} {
+	for i, n := range []*atomic.Int64{&p.banning, &p.shadowing} {
 		in := p.all()[i]
 		if n.Store(int64(len(*in))); len(*in) == 0 {
 			*in = nil // a map never shrinks
@@ -114,15 +112,12 @@ func (b *Bans) undo(report string) {
 // Verdict is what a moderator decides about a report, or an operator about people.
 type Verdict struct {
 	Report string // may be empty
-	Do     string // absolve, false, warn, ban, shadow; undo: what was decided about Report; lift: all about People
+	Do     string // absolve, false, ban, shadow; undo: what was decided about Report; lift: all about People
 	People []Person
 	Lasts  time.Duration // of ban and shadow
 	Reason string
 	By     string
 }
-
-// warnLasts is for how long somebody who is not there is waited for, to be warned.
-const warnLasts = Keep
 
 // Decide puts a verdict in force; it is on the disk when it returns. After an error
 // nothing is decided.
@@ -131,8 +126,6 @@ func (b *Bans) Decide(v Verdict, now time.Time) error {
 	switch v.Do {
 	case doBan, doShadow:
 		d.Until = d.At.Add(v.Lasts)
-	case doWarn:
-		d.Until = d.At.Add(warnLasts)
 	case doAbsolve, doUndo, doFalse:
 		if v.Do != doFalse {
 			d.People = nil
@@ -201,23 +194,6 @@ func (b *Bans) find(n *atomic.Int64, in *map[Person]*decision, p Person, now tim
 		return d.Until, true
 	}
 	return time.Time{}, false
-}
-
-// Warning takes the warning that waits for a person, if there is one: it is told once.
-// One that a crash comes between is told again.
-func (b *Bans) Warning(p Person, now time.Time) bool {
-	if b.people.warning.Load() == 0 || !p.Known() {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	d := b.people.warned[p]
-	if d == nil {
-		return false
-	}
-	delete(b.people.warned, p)
-	b.people.count()
-	return d.inForce(now)
 }
 
 // People are those about whom something is decided and goes on.

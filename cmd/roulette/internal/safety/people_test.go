@@ -35,14 +35,14 @@ func TestPeopleAgainstModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := peopleModel{map[string]map[Person]lasting{doBan: {}, doShadow: {}, doWarn: {}}, map[string]string{}}
+		m := peopleModel{map[string]map[Person]lasting{doBan: {}, doShadow: {}}, map[string]string{}}
 		now, latest := start, start
 		for range 300 {
 			now = now.Add(time.Duration(random.IntN(600)-60) * time.Second)
 			if now.After(latest) {
 				latest = now
 			}
-			v := Verdict{Do: []string{doBan, doShadow, doWarn, doAbsolve, doUndo, doLift}[random.IntN(6)], By: "me", Lasts: time.Duration(1+random.IntN(3600)) * time.Second}
+			v := Verdict{Do: []string{doBan, doShadow, doAbsolve, doUndo, doLift}[random.IntN(5)], By: "me", Lasts: time.Duration(1+random.IntN(3600)) * time.Second}
 			if v.Do == doAbsolve || v.Do == doUndo || random.IntN(2) == 0 {
 				v.Report = fmt.Sprint(random.IntN(9))
 			}
@@ -60,7 +60,7 @@ func TestPeopleAgainstModel(t *testing.T) {
 					}
 				}
 			case doUndo:
-				for _, p := range []string{doBan, doShadow, doWarn} {
+				for _, p := range []string{doBan, doShadow} {
 					for who, l := range m.of[p] {
 						if l.by == v.Report && m.reports[v.Report] == p+fmt.Sprint(l.until) {
 							delete(m.of[p], who)
@@ -72,9 +72,6 @@ func TestPeopleAgainstModel(t *testing.T) {
 				m.reports[v.Report] = doAbsolve
 			default:
 				l := lasting{now.Add(v.Lasts), v.Report}
-				if v.Do == doWarn {
-					l.until = now.Add(warnLasts)
-				}
 				if v.Report != "" {
 					m.reports[v.Report] = v.Do + fmt.Sprint(l.until)
 				}
@@ -108,7 +105,7 @@ func TestPeopleAgainstModel(t *testing.T) {
 					t.Fatalf("seed %d: %v banned %t until %v, want %t %v; shadowed %t, want %t", seed, p, banned, until, is, want.until, shadowed, isShadowed)
 				}
 			}
-			if got, want := len(b.People(now)), len(m.of[doBan])+len(m.of[doShadow])+len(m.of[doWarn]); got != want {
+			if got, want := len(b.People(now)), len(m.of[doBan])+len(m.of[doShadow]); got != want {
 				t.Fatalf("seed %d: %d about people, want %d", seed, got, want)
 			}
 			for n := range 9 {
@@ -138,20 +135,13 @@ func TestVerdictsThatAreRefused(t *testing.T) {
 		{Verdict{Do: doShadow, People: []Person{who(1)}, Lasts: MaxTime + 1}, ErrNotTimeLeft},
 		{Verdict{Do: doBan, People: []Person{who(1), shared}, Lasts: time.Hour}, ErrShared},
 		{Verdict{Do: doShadow, People: []Person{shared}, Lasts: time.Hour}, ErrShared},
-		{Verdict{Do: doWarn, People: []Person{who(1)}, Reason: "two\nlines"}, ErrReason},
-		{Verdict{Do: doWarn, People: make([]Person, MaxPeople+1)}, ErrTooMany},
+		{Verdict{Do: doBan, Lasts: time.Hour, People: []Person{who(1)}, Reason: "two\nlines"}, ErrReason},
+		{Verdict{Do: doBan, Lasts: time.Hour, People: make([]Person, MaxPeople+1)}, ErrTooMany},
 	} {
 		var b Bans
 		if err := b.Decide(tc.v, start); !errors.Is(err, tc.want) || len(b.People(start)) > 0 {
 			t.Errorf("%s of %d people for %v: %v, want %v", tc.v.Do, len(tc.v.People), tc.v.Lasts, err, tc.want)
 		}
-	}
-	var b Bans
-	if err := b.Decide(Verdict{Do: doWarn, People: []Person{shared, who(1)}}, start); err != nil {
-		t.Fatal(err)
-	}
-	if !b.Warning(shared, start) || b.Warning(shared, start) || !b.Warning(who(1), start) || b.Warning(who(1), start) || b.Warning(who(2), start) {
-		t.Error("a warning is not told once")
 	}
 }
 

@@ -78,7 +78,7 @@ func (t *turn) next(cmd record.Command) {
 	c.Unlock()
 	r.said.set(saysTyping, false)
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes())
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), h.server.wishesOf(seatOf(c), r.wishes()))
 	h.apply(partner{here: c}, &change, byNext)
 }
 

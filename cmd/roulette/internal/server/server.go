@@ -140,7 +140,8 @@ type Server struct {
 	// Owned by worker 0.
 	crowd host.Crowd
 
-	closing sync.Once // of the cluster
+	closing sync.Once     // of the cluster, and of what keeps the inbox
+	ended   chan struct{} // closed by closing
 
 	applying sync.Mutex // one Apply at a time
 	moving   sync.Mutex // held in a halt, and to close
@@ -201,6 +202,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{
 		config:   config,
 		bans:     config.Bans,
+		ended:    make(chan struct{}),
 		log:      config.Logger,
 		started:  time.Now(),
 		most:     descriptors - reserve,
@@ -262,6 +264,9 @@ func New(config Config) (*Server, error) {
 	if s.cluster != nil {
 		go s.cluster.run()
 	}
+	if config.Inbox != nil {
+		s.reports.under.Go(func() { s.keepInbox(s.ended) })
+	}
 	// Last, for what a worker does at each tick may need any of this.
 	if err = s.poller.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), s.Close())
@@ -297,7 +302,10 @@ func place(id uint32) float64 {
 func (s *Server) Close() error {
 	s.phase.Store(int32(phaseDraining))
 	s.endHandshakes()
-	s.closing.Do(s.cluster.close)
+	s.closing.Do(func() {
+		s.cluster.close()
+		close(s.ended)
+	})
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	err := errors.Join(s.http.close(), s.poller.Close())
@@ -319,6 +327,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 			}
 		},
 		Status: func() metrics.Status {
+			undecided, oldestUndecided := s.undecided()
 			return metrics.Status{
 				TLSHandshakesOpen:   s.shaking(),
 				CertificateNotAfter: s.config.TLS.notAfter(),
@@ -332,6 +341,10 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				HandoverFrozen:      s.frozen(),
 				Cluster:             s.cluster.metrics(),
 				Bans:                s.bans.InForce(),
+				PeopleBanned:        s.bans.PeopleBanned(),
+				PeopleShadowed:      s.bans.PeopleShadowed(),
+				ReportsUndecided:    undecided,
+				OldestUndecided:     oldestUndecided,
 				People:              s.pairs.People(),
 			}
 		},

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/safety"
+)
+
+// TestShadow: whoever is in the shadow meets others who are and nobody else, is told
+// nothing, and is among all again when it is over.
+func TestShadow(t *testing.T) {
+	s, addr, _ := guarded(t)
+	bad, good := dialPage(t, addr, new(http.Cookie), nil), dialPage(t, addr, new(http.Cookie), nil)
+	opening, _ := meetGuarded(t, good, bad)
+	o, _ := s.known.stamper.Open(opening)
+	people := []safety.Person{o.Reported}
+	if err := s.Decide(safety.Verdict{Do: "shadow", People: people, Lasts: time.Hour, By: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	bad.next() // the chat that goes on was not ended
+	good.event("left")
+	bad.event("waiting")
+	other := dialPage(t, addr, new(http.Cookie), nil)
+	good.next()
+	good.event("waiting")
+	other.next()
+	good.event("paired")
+	other.event("paired")
+	if n := s.pairs.Waiting(); n != 1 {
+		t.Errorf("%d wait, beside whoever is in the shadow", n)
+	}
+	worse := dialPage(t, addr, new(http.Cookie), nil)
+	worse.next()
+	worse.event("waiting") // not for who waits in the shadow
+	if err := s.Decide(safety.Verdict{Do: "lift", People: people, By: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	bad.next()
+	bad.event("paired")
+	worse.event("paired")
+}
