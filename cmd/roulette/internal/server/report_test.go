@@ -40,6 +40,13 @@ func (s *shelf) Take(r safety.Report) error {
 	return nil
 }
 
+// fail has Take fail from now on, or no longer.
+func (s *shelf) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = err
+}
+
 func (s *shelf) all() []safety.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,12 +115,10 @@ func TestReport(t *testing.T) {
 		t.Fatalf("got %+v", last)
 	}
 	report := record.Command{Kind: record.Report, Opening: opening, First: marks[1], Last: last.Mark, Reason: "spam", Text: "watches", Messages: relayed(said[64:]...)}
-	reports.fails = errors.New("no room")
+	reports.fail(errors.New("no room"))
 	b.command(report)
 	b.refused("report_lost")
-	reports.mu.Lock()
-	reports.fails = nil
-	reports.mu.Unlock()
+	reports.fail(nil)
 	b.command(report)
 	b.event("reported")
 	b.command(report)
@@ -266,12 +271,10 @@ func (a *audit) reports(t *testing.T) {
 	x.command(report)
 	x.refused("report_untrue")
 	report.Messages = relayed("buy")
-	shelf.fails = errors.New("full")
+	shelf.fail(errors.New("full"))
 	x.command(report)
 	x.refused("report_lost")
-	shelf.mu.Lock()
-	shelf.fails = nil
-	shelf.mu.Unlock()
+	shelf.fail(nil)
 	x.command(report)
 	x.event("reported")
 	x.command(report)
