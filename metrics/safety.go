@@ -26,6 +26,8 @@ func safetyFamilies() []family {
 			func(s *scrape) float64 { return float64(s.status.PeopleBanned) }),
 		gauge("safety_people_shadowed", "People whom moderators let meet only each other.",
 			func(s *scrape) float64 { return float64(s.status.PeopleShadowed) }),
+		gauge("safety_reported_often", "How often somebody was put into the shadow since the start, or with --safety observe would have been, as many have reported them.",
+			func(s *scrape) float64 { return float64(s.status.RuleActed) }),
 		gauge("safety_reports_undecided", "Reports that wait for a moderator.",
 			func(s *scrape) float64 { return float64(s.status.ReportsUndecided) }),
 		gauge("safety_oldest_report_timestamp_seconds", "When the report was made that has waited longest for a moderator; 0 if none waits.",

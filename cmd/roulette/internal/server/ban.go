@@ -136,6 +136,11 @@ func (s *Server) Decide(v safety.Verdict) error {
 	if err := s.bans.Decide(v, s.clock()); err != nil || s.known == nil {
 		return err
 	}
+	if v.Do == "false" {
+		for _, by := range v.People {
+			s.scores.WasFalse(by)
+		}
+	}
 	return s.expelPeople()
 }
 

@@ -41,3 +41,32 @@ func TestShadow(t *testing.T) {
 	bad.event("paired")
 	worse.event("paired")
 }
+
+// TestReportedOften: with --safety on the rule has somebody in the shadow whom three have
+// reported; with observe it only says so.
+func TestReportedOften(t *testing.T) {
+	for mode, want := range map[safety.Mode]bool{safety.On: true, safety.Observe: false} {
+		s, addr := start(t, Config{Safety: mode, Reports: new(shelf)})
+		bad, good := dialPage(t, addr, new(http.Cookie), nil), dialPage(t, addr, new(http.Cookie), nil)
+		opening, _ := meetGuarded(t, good, bad)
+		o, _ := s.known.stamper.Open(opening)
+		for range 3 {
+			s.weigh(&safety.Report{Reported: o.Reported, Reporter: safety.NewPerson()})
+		}
+		if s.scores.InShadow(o.Reported, s.clock()) != want || s.scores.Acted() != 1 {
+			t.Errorf("%v: in the shadow: %t, the rule has acted %d times", mode, !want, s.scores.Acted())
+		}
+		if !want {
+			continue
+		}
+		good.next()
+		bad.event("left")
+		good.event("waiting")
+		other := dialPage(t, addr, new(http.Cookie), nil)
+		bad.next()
+		bad.event("waiting")
+		other.next()
+		other.event("paired")
+		good.event("paired")
+	}
+}

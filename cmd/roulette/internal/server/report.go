@@ -141,6 +141,9 @@ func (t *turn) handOn(o *stamp.Opening, r safety.Report) {
 	own, life := seatOf(t.c), t.rich.life
 	go func() {
 		err := s.config.Reports.Take(r)
+		if err == nil {
+			s.weigh(&r)
+		}
 		forgetLines(r.Lines)
 		result := metrics.ReportTaken
 		if err != nil {

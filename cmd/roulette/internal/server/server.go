@@ -130,6 +130,7 @@ type Server struct {
 	bans      *safety.Bans
 	known     *familiar // nil: nobody is known
 	reports   reports   // locked inside
+	scores    safety.Scores
 	http      *httpServer
 	registry  *prometheus.Registry
 	pressure  *host.Pressure
@@ -343,6 +344,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Bans:                s.bans.InForce(),
 				PeopleBanned:        s.bans.PeopleBanned(),
 				PeopleShadowed:      s.bans.PeopleShadowed(),
+				RuleActed:           s.scores.Acted(),
 				ReportsUndecided:    undecided,
 				OldestUndecided:     oldestUndecided,
 				People:              s.pairs.People(),
