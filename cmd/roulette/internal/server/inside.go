@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/netip"
 
 	"roulette/metrics"
@@ -50,9 +51,27 @@ func (i Inside) StandsIn(place uint32) bool {
 func (i Inside) Abandon() { _ = i.server.http.close() }
 
 // GiveUp takes all connections out of the server, and TakeOver makes them those of
-// another one; see giveUp. As runs f as worker number i, while all workers rest.
+// another one; see giveUp. As runs f as worker number i, while all workers rest, each
+// between two events.
 func (i Inside) GiveUp(as func(i int, f func())) (fds []int, state []byte, err error) {
 	return i.server.giveUp(i.still(as))
+}
+
+// Rehearse is GiveUp that is called off: it says the state, looks whether another
+// server could read it, and the server goes on.
+func (i Inside) Rehearse(as func(i int, f func())) (state []byte, err error) {
+	e := i.server.newEstate(newestState)
+	if err := errors.Join(i.still(as)(e.describe, e.describeBreaks), e.err()); err != nil {
+		return nil, err
+	}
+	state = e.append(nil)
+	_, err = parseState(state, i.Poller.Count())
+	return state, err
+}
+
+// ReadMail has the workers do what others have asked of them; it comes before both.
+func (i Inside) ReadMail(as func(i int, f func())) {
+	readMail(func(step func(*handler)) { _ = i.still(as)(step) })
 }
 
 // TakeOver: see GiveUp.

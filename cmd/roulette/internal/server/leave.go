@@ -146,16 +146,7 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 		return nil, err
 	}
 	frozenAt := monotonic()
-	for range mailRounds {
-		var busy atomic.Bool
-		if t.run(func(h *handler) {
-			if h.worker.ReadMail() {
-				busy.Store(true)
-			}
-		}); !busy.Load() {
-			break
-		}
-	}
+	readMail(t.run)
 	e := s.newEstate(l.version)
 	lists := make([][]handover.Connection, len(t.steps))
 	names := make([][]uint64, len(t.steps))
@@ -187,6 +178,22 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 	f.Sums.Connections, f.Sums.Seats, f.Sums.Pairs, f.Sums.Waiting = s.poller.Count(), s.pairs.Clients(), s.pairs.Pairs(), s.pairs.Waiting()
 	l.halt, l.estate = t, e
 	return f, nil
+}
+
+// readMail has the workers do what others have asked of them, while they stand still:
+// run runs a step on all of them.
+func readMail(run func(step func(*handler))) {
+	for range mailRounds {
+		var busy atomic.Bool
+		run(func(h *handler) {
+			if h.worker.ReadMail() {
+				busy.Store(true)
+			}
+		})
+		if !busy.Load() {
+			return
+		}
+	}
 }
 
 // Thaw implements [handover.Predecessor]. Nothing has changed (U2).

@@ -26,6 +26,7 @@ type kernel struct {
 	owed       []*socket // get an event at the next wait, whether there is room or not
 	backlogged []*socket // have refused bytes of a write
 	timers     []int     // descriptors
+	freezing   bool      // a worker stops behind each event
 	inline     bool      // what is asked of a worker from outside is done at once
 	acceptBad  int       // accepts that failed, as descriptors or memory had run out
 	spares     int       // open ones

@@ -36,6 +36,7 @@ type plan struct {
 	odd        int  // a client is no chat at all
 	coded      int  // a client's connection has a codec
 	upgrade    int  // another server takes over, in steps
+	rehearse   int  // one would, and it is called off, in steps
 	rich       bool // all others are rich
 	hello      int  // a rich client says what it can
 	away       int  // seats that are kept of those who are away
@@ -102,6 +103,11 @@ func newPlan(r *random) plan {
 		p.cut = pick(r, 0, 20, 100, 500)
 		p.kill = pick(r, 0, 0, 2000, 8000)
 		p.upgrade, p.rate, p.perAddress, p.handshakes, p.maxConnections = 0, 0, 0, 0, 0
+	}
+	// Who is over the limit of an address is foretold by the order in which workers are
+	// asked, which a freeze changes; and so, it seems, is who comes back to which chat.
+	if p.rehearse = pick(r, 0, 300, 3000); p.perAddress > 0 || p.away > 0 {
+		p.rehearse = 0
 	}
 	return p
 }

@@ -14,10 +14,11 @@ func (w *world) upgrade() {
 	workers := 1 + w.rnd.below(4)
 	w.calm = true
 	defer func() { w.calm = false }()
-	w.drive(w.idle)
+	w.freeze()
 	if w.open+3*workers+4 > w.plan.descriptors || len(w.listener.queue) > 0 {
 		return // it would not start, or the old one could not accept who comes meanwhile
 	}
+	w.inside.ReadMail(w.as)
 	w.tracef("another server with %d workers takes over", workers)
 
 	old := w.server
@@ -66,6 +67,20 @@ func (w *world) upgrade() {
 	}
 	w.inline = false
 	w.retire()
+}
+
+// rehearse has all workers stop between two events, has the server say all about its
+// connections, and call it off: it goes on as if nothing had been.
+func (w *world) rehearse() {
+	w.calm = true
+	defer func() { w.calm = false }()
+	w.freeze()
+	w.tracef("another server is not to take over after all")
+	w.inside.ReadMail(w.as)
+	state, err := w.inside.Rehearse(w.as)
+	if err != nil {
+		w.failf("%d bytes of state: %v", len(state), err)
+	}
 }
 
 // as runs f as a worker of the present server.

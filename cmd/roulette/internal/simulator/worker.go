@@ -20,6 +20,7 @@ type worker struct {
 
 	batches int
 	busy    bool        // in the middle of a batch
+	serving bool        // and of an event
 	wants   *sync.Mutex // it waits for
 	reading *client     // whose bytes it is working on
 	from    int         // its first message that they completed
@@ -48,8 +49,13 @@ func (w *worker) loop(yield func(struct{}) bool) {
 		for i := range w.batch {
 			e := w.batch[i]
 			w.batch[i] = event{}
+			w.serving = true
 			e.callback(e.events)
+			w.serving = false
 			w.reading = nil
+			if w.kernel.freezing {
+				w.giveWay()
+			}
 			w.kernel.maybeYield()
 		}
 		w.busy = false
@@ -143,6 +149,20 @@ func (k *kernel) drive(done func() bool) {
 			k.failf("the workers wait for each other")
 		}
 	}
+}
+
+// freeze has every worker stop between two events, whatever else there is to do.
+func (k *kernel) freeze() {
+	k.freezing = true
+	defer func() { k.freezing = false }()
+	k.drive(func() bool {
+		for _, w := range k.workers {
+			if w.serving {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 const maxTurns = 100_000

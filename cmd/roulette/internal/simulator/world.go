@@ -125,6 +125,10 @@ func (w *world) do(seed uint64) {
 		w.upgrade()
 		return
 	}
+	// Drawn apart: the other steps are what they would be without.
+	if apart := random(seed ^ 0x72656865617273); apart.oneIn(w.plan.rehearse) {
+		w.rehearse()
+	}
 	if r.oneIn(w.plan.kill) {
 		w.kill()
 		return
