@@ -187,6 +187,15 @@ var mutations = []mutation{
 	{"who insists takes anybody when it has moved", "pairing/standing.go",
 		"needs(s.Insists)&t.needsAt(s.Wishes, 0))", "0)"},
 
+	{"a bit of a carry is lost", "cmd/roulette/internal/server/carry.go",
+		"	w.bool(s.Auto)\n", "	w.bool(false)\n"},
+	{"a descriptor twice", "cmd/roulette/internal/server/move.go",
+		"		k.conn.FD = fds[i]\n", "		k.conn.FD = fds[i&^1]\n"},
+	{"a partner is who has that place in another server", "cmd/roulette/internal/server/move.go",
+		"		s.Partner = moved[s.Partner]\n", ""},
+	{"half a message is forgotten by an upgrade that is called off", "cmd/roulette/internal/server/move.go",
+		"		k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}\n", "		k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}\n		h.releaseHeld(c)\n"},
+
 	// pairing.
 	{"the fence: who is left is paired again", "pairing/table.go",
 		"		if other.auto {", "		if other.state = idle; true {"},
