@@ -693,6 +693,7 @@ export class Roulette extends EventTarget {
           break;
         case 'back':
           this.#resumption.back(record);
+          this.#attempts = 0; // both talk again, so it was worth it
           this.#tell('away', { on: false, lost: true });
           break;
         case 'resend':

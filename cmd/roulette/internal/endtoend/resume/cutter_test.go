@@ -1,5 +1,3 @@
-//go:build long
-
 // Package resume has tests of chats that outlive their connections: in the real
 // program, by a proxy that cuts, by SIGKILL, and in a real browser.
 package resume
