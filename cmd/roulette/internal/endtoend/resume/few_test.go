@@ -2,5 +2,11 @@
 
 package resume
 
-// How many pairs there are, and how often their server is killed.
-const crowd, deaths = 100, 3
+import "time"
+
+// How many pairs there are, how often their server is killed, and how often each
+// person says something.
+const (
+	crowd, deaths = 100, 3
+	killedPace    = 20 * time.Millisecond
+)

@@ -37,7 +37,7 @@ func TestKilledUnderChats(t *testing.T) {
 		for side := range two {
 			met.Add(1)
 			two[side] = &talker{
-				name: fmt.Sprintf("%d/%d", i, side), table: fmt.Sprint(i), addr: addr, total: endless, pace: time.Second,
+				name: fmt.Sprintf("%d/%d", i, side), table: fmt.Sprint(i), addr: addr, total: endless, pace: killedPace,
 				finish: func(*talker) {}, over: over, met: met.Done,
 			}
 			all.Go(func() {
@@ -78,6 +78,9 @@ func TestKilledUnderChats(t *testing.T) {
 				t.Errorf("%s: %d are delivered, %d were heard", k.name, delivered, two[1-side].Have())
 			}
 		}
+	}
+	if heard == 0 {
+		t.Error("nobody has said anything")
 	}
 	if lost != 0 {
 		t.Errorf("%d messages were lost", lost)
