@@ -24,6 +24,9 @@ type chat struct {
 	ends  [2]*end
 	over  bool // a side has left it, or may have
 	left  int  // the server that has told somebody so; 0: none has
+	// What one of them had said before they read of the chat may have ended it: they do
+	// not know, and say in it what the next partner hears.
+	crossed bool
 }
 
 // end is one side of a chat.
@@ -87,9 +90,14 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 	if c.end = e; e.seated == nil || direct || e.seated.serial < c.serial { // else it has waited in a backlog
 		e.seated, e.lostAt = c, 0
 	}
-	// What it has said before it reads of the chat may end it.
-	if c.obeyed < len(c.commands) || c.offence != 0 || c.goodbye != nil && !bytes.HasPrefix(c.goodbye, goingAway) {
-		k.over = true
+	// What it has said before it reads of the chat may end it, also what another worker
+	// has read just now.
+	late := false
+	for _, k := range w.workers {
+		late = late || k != w.running && k.reading == c
+	}
+	if late || c.obeyed < len(c.commands) || c.offence != 0 || c.goodbye != nil && !bytes.HasPrefix(c.goodbye, goingAway) {
+		k.over, k.crossed = true, true
 	}
 }
 
@@ -163,6 +171,9 @@ func (c *client) checkParcel(payload []byte, direct bool) bool {
 	e, number, ok := w.label(payload)
 	if !ok {
 		return false
+	}
+	if e.chat.crossed {
+		return true
 	}
 	if c.end == nil || c.end != e.peer() || c.over {
 		w.failf("client %d is sent message %d of another chat than its own (I7)", c.serial, number)

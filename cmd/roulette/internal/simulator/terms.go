@@ -103,6 +103,11 @@ func (w *world) checkSilence() {
 	for range (w.settings.PingInterval + w.settings.PongTimeout + 3*slack) / tick {
 		w.advance(tick)
 		w.drive(w.idle)
+		for _, c := range w.byID {
+			if c.conn.Paused() { // whoever is not read cannot be heard
+				c.spokeAt = w.now
+			}
+		}
 	}
 	for _, c := range w.byID {
 		if c.can("heartbeat") && !c.hides && !c.conn.Closing() && !c.conn.Paused() && w.now-c.spokeAt > w.settings.PingInterval+w.settings.PongTimeout+2*slack {
