@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"roulette/cmd/roulette/internal/safety"
 )
 
@@ -69,4 +71,31 @@ func TestReportedOften(t *testing.T) {
 		other.event("paired")
 		good.event("paired")
 	}
+}
+
+// moderation: a report waits for a moderator, and people are banned and in the shadow,
+// by verdicts and by the rule.
+func (a *audit) moderation(t *testing.T) {
+	moderator, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox, err := safety.OpenInbox(t.TempDir(), []age.Recipient{moderator.Recipient()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := start(t, Config{Safety: safety.On, Reports: inbox, Inbox: inbox})
+	report := safety.Report{At: s.clock(), Reason: "spam", Reported: safety.NewPerson()}
+	if err := inbox.Take(report); err != nil {
+		t.Fatal(err)
+	}
+	for _, do := range []string{"ban", "shadow"} {
+		if err := s.Decide(safety.Verdict{Do: do, People: []safety.Person{safety.NewPerson()}, Lasts: time.Hour, By: "me"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		s.weigh(&safety.Report{Reported: report.Reported, Reporter: safety.NewPerson()})
+	}
+	a.awaits(t, s, "safety_people_banned{}", "safety_people_shadowed{}", "safety_reported_often{}", "safety_reports_undecided{}", "safety_oldest_report_timestamp_seconds{}")
 }

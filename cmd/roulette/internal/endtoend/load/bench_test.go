@@ -136,10 +136,13 @@ func whileMeasuring(t *testing.T, interrupt func(*os.Process, os.Signal) error, 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for lines, done := bufio.NewScanner(progress), false; lines.Scan(); {
+	measuring := 0
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
 		fmt.Fprintln(&stderr, lines.Text())
-		if !done && strings.Contains(lines.Text(), "measuring") {
-			done = true
+		if !strings.Contains(lines.Text(), "measuring") {
+			continue
+		}
+		if measuring++; measuring == 2 { // the first line may be of the very beginning, when nothing has arrived
 			if err := interrupt(cmd.Process, syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
