@@ -20,7 +20,7 @@ import (
 func TestBanned(t *testing.T) {
 	t.Parallel()
 	chat := newFakeChat(t, false)
-	anna := person{t, browsertest.Start(t)}
+	anna := person{t, browsertest.Shared(t)}
 	shot := func(name string) {
 		picture, err := chromedp.CaptureScreenshot()(anna.tab, chromedp.FromContext(anna.tab).Target)
 		if err != nil {
@@ -65,7 +65,7 @@ func TestBanned(t *testing.T) {
 func TestAnnouncement(t *testing.T) {
 	t.Parallel()
 	chat := newFakeChat(t, false)
-	anna, ben := person{t, browsertest.Start(t)}, talkTo(t, chat.url)
+	anna, ben := person{t, browsertest.Shared(t)}, talkTo(t, chat.url)
 	anna.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	anna.press()
 	ben.until("paired")

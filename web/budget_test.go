@@ -37,7 +37,7 @@ func TestStrangersTextHasABudget(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chat := newFakeChat(t, false)
-	anna := person{t, browsertest.Start(t)}
+	anna := person{t, browsertest.Shared(t)}
 	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	ben := talkTo(t, chat.url)
 	anna.press()
@@ -183,7 +183,7 @@ func TestPunctuationEndsAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	chat := newFakeChat(t, false)
-	p := person{t, browsertest.Start(t)}
+	p := person{t, browsertest.Shared(t)}
 	p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	p.run(strings.ReplaceAll(`const { linked } = await import('/links.js');
 		const wrong = [];
@@ -202,7 +202,7 @@ func TestPunctuationEndsAddresses(t *testing.T) {
 func TestLargestRecordsHaveABudget(t *testing.T) {
 	t.Parallel()
 	chat := newFakeChat(t, false)
-	p := person{t, browsertest.Start(t)}
+	p := person{t, browsertest.Shared(t)}
 	p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	ben := talkTo(t, chat.url)
 	p.press()

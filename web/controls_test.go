@@ -33,7 +33,7 @@ func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 				records.length = 0;
 				window.controlsThen = ` + controlsNow + `;
 				if (how === 'Esc') {
-					for (let n = 0; n < 2; n++) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
+					` + escTwice + `
 				} else {
 					document.getElementById(how).click();
 				}
@@ -171,6 +171,8 @@ func testGoBack(t *testing.T, chat *fakeChat, enter func() person) {
 	)
 	back := chromedp.Click(chromedp.CSS("#back"))
 	anna, ben := enter(), enter()
+	anna.stopClock()
+	ben.stopClock()
 	meet(anna, ben)
 	anna.check(offeredNot)
 	anna.goOn()
@@ -192,8 +194,13 @@ func testGoBack(t *testing.T, chat *fakeChat, enter func() person) {
 	// It is an offer of a few seconds; who has left for good can be had back likewise.
 	anna.leave()
 	anna.see(offered)
-	anna.see(offeredNot)
-	ben.see(left, offeredNot)
+	ben.see(left, offered)
+	for _, p := range []person{anna, ben} {
+		p.pass(4.9)
+		p.check(offered)
+		p.pass(0.2)
+		p.check(offeredNot)
+	}
 
 	// A new partner of either is the end of it.
 	meet(anna, ben)
@@ -217,10 +224,11 @@ func testAlone(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.press()
 	anna.see(idle, `document.getElementById('waiting').hidden`)
 	anna.run(`document.getElementById('interest').value = 'go'`)
-	anna.run(`const later = setTimeout; window.setTimeout = (f, ms) => later(f, ms / 20)`)
+	anna.stopClock()
 	anna.press()
 	anna.see(`document.getElementById('why').innerText.startsWith('For 5 sec')`)
-	anna.see(`document.getElementById('why').innerText.startsWith('Everybody else')`)
+	anna.pass(5)
+	anna.check(`document.getElementById('why').innerText.startsWith('Everybody else')`)
 
 	// Who wants to be told is told, also by a notification.
 	anna.run(`window.told = [];
@@ -262,6 +270,7 @@ func testTable(t *testing.T, chat *fakeChat, enter func() person) {
 
 	// Copying says that it has happened.
 	ben.see(left)
+	ben.stopClock() // it is said for two seconds
 	ben.run(`document.getElementById('copy').click()`)
 	ben.see(`document.getElementById('copy').innerText === 'Copied'`)
 

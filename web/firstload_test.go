@@ -58,7 +58,7 @@ func TestFirstLoadIsOneDocument(t *testing.T) {
 	asked := &tally{handler: chat.handler}
 	server := httptest.NewServer(asked)
 	t.Cleanup(server.Close)
-	ctx := browsertest.Start(t)
+	ctx := browsertest.Shared(t)
 	browsertest.Do(t, ctx, slow3G(), chromedp.Navigate("about:blank"))
 	start := time.Now()
 	browsertest.Do(t, ctx, chromedp.Navigate(server.URL), browsertest.Wait(`document.documentElement.dataset.ready === ''`))
@@ -96,7 +96,7 @@ func TestTooOldABrowser(t *testing.T) {
 		{`undefined`, "too old"},
 	} {
 		t.Run(test.languages, func(t *testing.T) {
-			p := person{t, browsertest.Start(forgiving{t})}
+			p := person{t, browsertest.Shared(forgiving{t})}
 			p.do(beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { get: () => %s });
 				Object.defineProperty(navigator, 'language', { get: () => undefined });
 				delete globalThis.EventTarget.prototype.addEventListener;`, test.languages)))

@@ -17,7 +17,7 @@ import (
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	chat := newFakeChat(t, false)
-	anna := person{t, browsertest.Start(t)}
+	anna := person{t, browsertest.Shared(t)}
 	anna.do(chromedp.EmulateViewport(390, 844))
 	for _, test := range []struct {
 		accept, language, start string
@@ -80,7 +80,7 @@ func TestLanguages(t *testing.T) {
 // testMalformedLanguages: what a browser says of its languages may be anything, and the
 // page starts all the same.
 func testMalformedLanguages(t *testing.T, chat *fakeChat, enter func() person) {
-	p := person{t, browsertest.Start(t)}
+	p := person{t, browsertest.Shared(t)}
 	for _, languages := range []string{
 		`['', 'x', '-', 'de_DE@euro', 'a-b-c-d', '\u0000', 'x'.repeat(9999)]`, `[null, 7, {}, ['de']]`, `null`, `undefined`, `'de'`, `{}`, `[]`,
 	} {

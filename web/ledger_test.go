@@ -18,7 +18,7 @@ func TestLedgerInTheBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	chat := newFakeChat(t, false)
-	p := person{t, browsertest.Start(t)}
+	p := person{t, browsertest.Shared(t)}
 	p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	p.run(`const cases = ` + string(cases) + `;
 		const { Ledger, CountError } = await import('/ledger.js');

@@ -67,7 +67,6 @@ var missing = []struct {
 func TestMissingFeatures(t *testing.T) {
 	t.Parallel()
 	used := scripts(t)
-	browser := browsertest.Start(t)
 	var all []string
 	for _, feature := range missing {
 		if !strings.Contains(used, feature.name) {
@@ -75,12 +74,18 @@ func TestMissingFeatures(t *testing.T) {
 		}
 		away := "{" + feature.away + "}\n"
 		all = append(all, away)
-		t.Run(feature.name, func(t *testing.T) { walk(t, browser, away) })
+		t.Run(feature.name, func(t *testing.T) {
+			t.Parallel()
+			walk(t, away)
+		})
 	}
 	if len(all) < 15 {
 		t.Errorf("only %d of the features are used", len(all))
 	}
-	t.Run("all of them", func(t *testing.T) { walk(t, browser, strings.Join(all, "")) })
+	t.Run("all of them", func(t *testing.T) {
+		t.Parallel()
+		walk(t, strings.Join(all, ""))
+	})
 }
 
 // scripts is the text of all scripts of the page.
@@ -103,9 +108,9 @@ func scripts(t *testing.T) string {
 }
 
 // walk leads somebody in whose browser the script runs first through a chat and out.
-func walk(t *testing.T, browser context.Context, away string) {
+func walk(t *testing.T, away string) {
 	chat := newFakeChat(t, false)
-	anna := person{t, browsertest.NewPerson(t, browser)}
+	anna := person{t, browsertest.Shared(t)}
 	anna.do(beforeLoad(away), chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	anna.run(`document.getElementById('sound').click(); Object.defineProperty(document, 'hidden', { get: () => true })`)
 	ben := talkTo(t, chat.url)
@@ -118,12 +123,10 @@ func walk(t *testing.T, browser context.Context, away string) {
 	anna.write("good evening")
 	anna.do(browsertest.Enter())
 	ben.until("good evening")
-	anna.press()
-	anna.press()
+	anna.goOn()
 	ben.until(`"left"`)
 
 	ben.say("\x1e" + `{"type":"next","interests":[]}`)
-	anna.run(`if (document.documentElement.dataset.state !== 'looking') document.getElementById('go').click()`)
 	ben.until("paired")
 	anna.see(chatting)
 	anna.run(`document.getElementById('hide').click()`)

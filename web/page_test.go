@@ -113,6 +113,7 @@ func testButtons(t *testing.T, chat *fakeChat, enter func() person) {
 
 	// Esc asks, for a second; whatever is said meanwhile is an answer.
 	meet(anna, ben)
+	anna.stopClock()
 	anna.check(button("Stop Next"))
 	const asks, asksNot = `document.getElementById('next').classList.contains('sure')`, `!document.getElementById('next').classList.contains('sure')`
 	anna.press()
@@ -120,9 +121,14 @@ func testButtons(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.say("no, wait")
 	anna.check(asksNot, warning(""), chatting)
 	anna.press()
-	anna.see(asks, asksNot)
-	anna.check(warning(""), chatting)
-	anna.goOn()
+	anna.see(asks)
+	anna.pass(0.9)
+	anna.check(asks)
+	anna.pass(0.2)
+	anna.check(asksNot, warning(""), chatting)
+	anna.press()
+	anna.see(asks)
+	anna.press()
 	anna.see(looking, noted("You have left."))
 	ben.see(left, button("Next"), unsendable, last("note", "The stranger went on to someone else."))
 
@@ -180,6 +186,7 @@ func testTyping(t *testing.T, chat *fakeChat, enter func() person) {
 	const hidden = `document.getElementById('typing').hidden`
 	anna, ben := enter(), enter()
 	meet(anna, ben)
+	anna.stopClock()
 	for range 10 {
 		anna.write("a")
 	}
@@ -192,11 +199,11 @@ func testTyping(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(last("stranger", strings.Repeat("a", 10)), hidden)
 
 	// Who ceases is not typing; nor is who has gone.
-	anna.run(`const now = Date.now, later = setTimeout;
-		Date.now = () => now() + 60_000; // the last record is long ago
-		window.setTimeout = (f, ms) => later(f, ms / 20)`)
+	anna.pass(4) // the last record is long ago
 	anna.write("b")
-	ben.see(shown, hidden)
+	ben.see(shown)
+	anna.pass(5)
+	ben.see(hidden)
 	ben.write("c")
 	anna.see(shown)
 	ben.leave()
@@ -285,26 +292,32 @@ func testInterests(t *testing.T, chat *fakeChat, enter func() person) {
 
 func testAutomaticNext(t *testing.T, chat *fakeChat, enter func() person) {
 	anna, ben := enter(), enter()
-	const counting = `!document.getElementById('stay').hidden && /^Next stranger in [1-5]…$/.test(document.getElementById('explanation').innerText)`
-	anna.run(`document.getElementById('auto').click();
-		const later = setInterval;
-		window.setInterval = (f, ms) => later(f, ms / (window.hurry ?? 1))`)
+	counting := func(seconds int) string {
+		return fmt.Sprintf(`!document.getElementById('stay').hidden && document.getElementById('explanation').innerText === 'Next stranger in %d…'`, seconds)
+	}
+	anna.stopClock()
+	anna.run(`document.getElementById('auto').click()`)
 	meet(anna, ben)
 	ben.leave()
-	anna.see(left, counting)
+	anna.see(left, counting(5))
+	anna.pass(3)
+	anna.check(left, counting(2))
 	anna.do(chromedp.Click(chromedp.CSS("#stay")))
-	anna.see(`document.getElementById('notice').hidden`)
-	anna.check(left)
+	anna.see(`document.getElementById('notice').hidden || !document.getElementById('back').hidden`)
+	anna.pass(15)
+	anna.check(left, `document.getElementById('notice').hidden`)
 
 	meet(anna, ben)
-	anna.run(`window.hurry = 20`)
 	ben.leave()
+	anna.see(left, counting(5))
+	anna.pass(5)
 	anna.see(looking)
 
 	// Who leaves himself is not sent on, and the setting is remembered.
 	ben.press()
 	anna.see(chatting)
 	anna.leave()
+	anna.pass(5) // there is a way back
 	anna.see(idle, `document.getElementById('notice').hidden`)
 	anna.do(chromedp.Reload(), browsertest.Wait(idle))
 	anna.check(`document.getElementById('auto').checked`)

@@ -68,7 +68,7 @@ func (s *turnstile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestRefusedPage(t *testing.T) {
 	t.Parallel()
 	s := newTurnstile(t)
-	p := person{t, browsertest.Start(t)}
+	p := person{t, browsertest.Shared(t)}
 	folder := t.ArtifactDir()
 	// The seconds of the page are short here.
 	p.do(beforeLoad(`{ const later = setInterval; window.setInterval = (f, ms) => later(f, ms / 40);

@@ -14,9 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Timeout is how long one [Wait], or one step of [Do], may take: long enough for a
+// Timeout is how long one [Wait], or one step of [Do], may take: long enough for a very
 // busy machine, short enough to see in a failed test what it waited for.
-const Timeout = 10 * time.Second
+const Timeout = 30 * time.Second
 
 // names are the programs that are looked for on the path, in this order.
 var names = []string{"chromium", "chromium-browser", "google-chrome"}

@@ -9,7 +9,8 @@
 //		browsertest.Type("Hello"), // into the focused element
 //		browsertest.Enter())
 //
-// [StartFirefox] is for what has to be seen in another engine as well; it can less.
+// [Shared] gives a tab in a browser that a whole package shares, whose TestMain calls
+// [Main]. [StartFirefox] is for what has to be seen in another engine as well; it can less.
 //
 // The browser runs without a window, talks to nothing but what the test opens, has
 // a profile of its own, and is gone with everything it wrote when the test ends.

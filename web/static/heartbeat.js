@@ -26,6 +26,7 @@ export class Heartbeat {
   #asked = 0; // number of the last ping
   #answered = 0; // and of the last pong
   #heardAt = 0;
+  #actedAt = 0;
   #isSlow = false;
 
   constructor({ ping, slow, lost }) {
@@ -66,7 +67,13 @@ export class Heartbeat {
 
   /** Somebody acts, and would like to know that it arrives. */
   acted() {
-    if (this.#every === 0 || this.#actTimer || this.#waiting) return;
+    if (this.#every === 0) return;
+    this.#actedAt = Date.now();
+    if (!this.#actTimer && !this.#waiting) this.#askWhenQuiet();
+  }
+
+  /** Asks as soon as nothing was heard for a while, if somebody has acted since the last that was. */
+  #askWhenQuiet() {
     const wait = this.#heardAt + QUIET - Date.now();
     if (wait <= 0) {
       this.ask();
@@ -74,7 +81,7 @@ export class Heartbeat {
     }
     this.#actTimer = setTimeout(() => {
       this.#actTimer = 0;
-      if (Date.now() - this.#heardAt >= QUIET) this.ask();
+      if (this.#actedAt >= this.#heardAt) this.#askWhenQuiet();
     }, wait);
   }
 

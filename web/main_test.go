@@ -1,0 +1,9 @@
+package web_test
+
+import (
+	"testing"
+
+	"roulette/web/browsertest"
+)
+
+func TestMain(m *testing.M) { browsertest.Main(m) }
