@@ -31,9 +31,9 @@ func TestFirefoxConnection(t *testing.T) {
 	ben.until(`"left"`)
 
 	// A network that takes everything and gives nothing is noticed.
+	fox.BeforeLoad(stoppedClock)
 	fox.Navigate(hole.url)
 	fox.Wait(idle)
-	fox.Run(stoppedClock)
 	carl := talkTo(t, chat.url)
 	fox.Run(`document.getElementById('go').click()`)
 	fox.Wait(chatting)

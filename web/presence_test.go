@@ -206,8 +206,7 @@ func newBlackHole(t *testing.T, target string) *blackHole {
 func testBlackHole(t *testing.T, chat *fakeChat, enter func() person) {
 	hole := newBlackHole(t, chat.url)
 	anna, ben := enter(), enter()
-	anna.do(chromedp.Navigate(hole.url), browsertest.Wait(idle))
-	anna.stopClock()
+	anna.do(beforeLoad(stoppedClock), chromedp.Navigate(hole.url), browsertest.Wait(idle))
 	meet(anna, ben)
 	anna.say("this one arrives")
 	ben.see(last("stranger", "this one arrives"))
