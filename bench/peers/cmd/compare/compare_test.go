@@ -48,15 +48,16 @@ func TestPeers(t *testing.T) {
 				c.URL, c.Duration, c.Warmup = "ws://"+p.Addr+test.path, 200*time.Millisecond, 50*time.Millisecond
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
-				res, err := bench.Run(ctx, c)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := res.Err(); err != nil {
-					t.Error(err)
-				}
-				if res.Messages+res.Handshakes == 0 {
-					t.Error("nothing happened")
+				// A loaded machine may do nothing for a while: then for longer.
+				for happened := false; !happened; c.Duration *= 4 {
+					res, err := bench.Run(ctx, c)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := res.Err(); err != nil {
+						t.Fatal(err)
+					}
+					happened = res.Messages+res.Handshakes > 0
 				}
 			})
 		}
