@@ -205,7 +205,8 @@ func newBlackHole(t *testing.T, target string) *blackHole {
 // writes into it; what was written is not shown as if it had arrived.
 func testBlackHole(t *testing.T, chat *fakeChat, enter func() person) {
 	hole := newBlackHole(t, chat.url)
-	anna, ben := enter(), enter()
+	// A tab of her own: its clock stands in whatever it loads, which is nothing for the next test.
+	anna, ben := person{t, browsertest.Shared(t)}, enter()
 	anna.do(beforeLoad(stoppedClock), chromedp.Navigate(hole.url), browsertest.Wait(idle))
 	meet(anna, ben)
 	anna.say("this one arrives")
