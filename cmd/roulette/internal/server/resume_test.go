@@ -284,7 +284,7 @@ func TestWhatKeepsASeat(t *testing.T) {
 		})
 	}
 	t.Run("a plain partner", func(t *testing.T) {
-		_, addr := start(t, Config{Settings: returning})
+		s, addr := start(t, Config{Settings: returning})
 		plain := dial(t, addr, "/ws")
 		a := dialCan(t, addr)
 		a.next()
@@ -294,9 +294,10 @@ func TestWhatKeepsASeat(t *testing.T) {
 		write(t, plain, "hi")
 		a.hears("hi")
 		a.breaks()
+		nettest.Await(t, "the plain one to be free at once", func() bool { return s.pairs.Waiting() == 1 })
 		other := dialCan(t, addr)
 		other.next()
-		other.event("paired") // the plain one is free at once
+		other.event("paired")
 	})
 	t.Run("switched off", func(t *testing.T) {
 		_, addr := start(t, Config{})
