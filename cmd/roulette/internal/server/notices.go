@@ -34,6 +34,9 @@ func (t *told) begun(n uint32) bool { return t.upTo() >= uint64(n)<<1 }
 // over tells whether the client knows that its n-th pairing is over.
 func (t *told) over(n uint32) bool { return t.upTo() > uint64(n)<<1 }
 
+// lately tells whether the end of its n-th pairing is the last that the client knows of.
+func (t *told) lately(n uint32) bool { return t.upTo() == uint64(n)<<1|1 }
+
 // tell notes that the client is told of its n-th pairing.
 func (t *told) tell(n uint32) { t.advance(uint64(n) << 1) }
 
@@ -169,7 +172,7 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
 		return false
 	}
-	if r.told.upTo() != uint64(n)<<1|1 || r.parted == 0 {
+	if !r.told.lately(n) || r.parted == 0 {
 		return false // it knows of a later pairing, or not yet of this one's end, or not of this one at all
 	}
 	if news {
