@@ -161,7 +161,8 @@ func TestManyReports(t *testing.T) {
 // and a name that the client kept does the same for a server that knows nothing of it.
 func TestBlock(t *testing.T) {
 	secret := safety.NewSecret()
-	_, addr := start(t, Config{Safety: safety.On, PersonSecret: secret})
+	k := newStoppedClock()
+	s, addr := start(t, Config{Kernel: k, Safety: safety.On, PersonSecret: secret})
 	jarA, jarB := new(http.Cookie), new(http.Cookie)
 	a, b := dialPage(t, addr, jarA, nil), dialPage(t, addr, jarB, nil)
 	opening, _ := meetGuarded(t, a, b)
@@ -178,7 +179,7 @@ func TestBlock(t *testing.T) {
 		a.event("waiting")
 		b.next()
 		b.event("waiting")
-		time.Sleep(300 * time.Millisecond)
+		k.advance(t, s, 6*time.Second) // more than anybody's patience
 		third := dialRich(t, addr)
 		third.next() // whoever is first takes one of them
 		third.event("paired")
@@ -192,7 +193,8 @@ func TestBlock(t *testing.T) {
 	a.event("waiting")
 	b.event("waiting")
 
-	_, addr = start(t, Config{Safety: safety.On, PersonSecret: secret})
+	k = newStoppedClock()
+	s, addr = start(t, Config{Kernel: k, Safety: safety.On, PersonSecret: secret})
 	a, b = dialPage(t, addr, jarA, []string{"x", name}), dialPage(t, addr, jarB, nil)
 	apart(a, b)
 }
