@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -197,9 +196,19 @@ func (m *middle) signal(whom string, sig syscall.Signal) {
 	if whom == successor {
 		pid = m.pids[1]
 	}
+	process, err := unix.PidfdOpen(pid, 0) // readable when it has ended, pidfd_open(2)
 	_ = syscall.Kill(pid, sig)
-	for sig == syscall.SIGKILL && lives(pid) {
-		time.Sleep(time.Millisecond)
+	if err != nil { // it has ended, and nobody waits for it
+		return
+	}
+	defer unix.Close(process)
+	if sig != syscall.SIGKILL {
+		return
+	}
+	for {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, -1); err != unix.EINTR {
+			return
+		}
 	}
 }
 
