@@ -21,14 +21,14 @@ import (
 
 // isBanned is shut for who is counted for a network that is banned, and for a person who
 // is.
-func (h *handler) isBanned(c *netpoll.Conn, v *visitor) bool {
-	h.bannedUntil = time.Time{}
-	s := h.server
+func (l *lobby) isBanned(c *netpoll.Conn, v *visitor) bool {
+	l.bannedUntil = time.Time{}
+	s := l.server
 	if s.known != nil && s.bans.PeopleBanned() > 0 {
-		who, _ := h.visitorOf(c, &v.request)
-		h.bannedUntil, _ = s.bans.FindPerson(who, s.clock())
+		who, _ := l.visitorOf(c, &v.request)
+		l.bannedUntil, _ = s.bans.FindPerson(who, s.clock())
 	}
-	return !h.bannedUntil.IsZero() || s.isBannedAt(s.addressOf(c))
+	return !l.bannedUntil.IsZero() || s.isBannedAt(s.addressOf(c))
 }
 
 func (s *Server) isBannedAt(client netip.Addr) bool {
@@ -47,13 +47,13 @@ func (s *Server) addressOf(c *netpoll.Conn) netip.Addr {
 }
 
 // refuseBanned answers c's request, which the gate has refused.
-func (h *handler) refuseBanned(c *netpoll.Conn, head []byte) {
-	s := h.server
+func (l *lobby) refuseBanned(c *netpoll.Conn, head []byte) {
+	s := l.server
 	lasts := s.banLasts(s.addressOf(c))
-	if !h.bannedUntil.IsZero() {
-		lasts = max(lasts, seconds(h.bannedUntil.Sub(s.clock())))
+	if !l.bannedUntil.IsZero() {
+		lasts = max(lasts, seconds(l.bannedUntil.Sub(s.clock())))
 	}
-	h.dismiss(c, banned.appendTo(h.reply[:0], head, lasts))
+	l.dismiss(c, banned.appendTo(l.reply[:0], head, lasts))
 }
 
 // banLasts is for how many seconds a client is banned still, at least one.

@@ -12,6 +12,7 @@
 // it may come in is decided by the table of gates, at three occasions: when it is
 // accepted, when a PROXY protocol header has named its client, and when its request
 // is whole. How it is refused is a row of refusals, why it ended one of endings.
+// Until it is a chat it is in its worker's lobby (lobby.go); a chat is the handler's.
 //
 // # The path of a message
 //
@@ -43,7 +44,7 @@
 //
 // # Concurrency
 //
-// A handler belongs to one worker and runs on it alone. Of another worker's
+// A handler belongs to one worker, with its lobby, and runs on it alone. Of another worker's
 // connection it touches only what netpoll says any goroutine may: Lock, Send,
 // Resume, State. What the workers share is the pairing table, the address
 // table (both sharded and locked inside), and a few atomics in [Server].

@@ -211,7 +211,7 @@ func (h *handler) sayGoodbye(c *netpoll.Conn) {
 		h.end(c, draining)
 	case stageOf(c) != handshaking:
 	case c.Held() != nil: // it has begun to ask for something
-		h.refuse(c, goingAway)
+		h.lobby.refuse(c, goingAway)
 	default:
 		c.Close()
 	}

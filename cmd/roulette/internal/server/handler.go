@@ -21,28 +21,23 @@ const (
 	opBinary = ws.OpBinary
 )
 
-// handler is what one worker does with its connections. It runs on the worker
-// alone.
+// handler is what one worker does with its connections, once they have left its lobby.
+// It runs on the worker alone.
 type handler struct {
-	// Immutable.
-	server *Server
-	worker *netpoll.Worker
+	desk
+	lobby lobby
 
 	// Owned by the worker.
-	rules       *rules
 	decoder     *partial // for connections that are between messages; the others hold their own
 	free        []*partial
 	turn        turn   // the read under way
-	reply       []byte // scratch: a response or a close frame
 	notice      []byte // scratch: a control message, and its frame
 	noticeFrame []byte
-	token       []byte    // scratch
-	opening     []byte    // scratch
-	mark        []byte    // scratch
-	marks       []byte    // scratch: records for who is written to
-	bannedUntil time.Time // of the person whom isBanned looked at last; zero: not banned
+	token       []byte // scratch
+	opening     []byte // scratch
+	mark        []byte // scratch
+	marks       []byte // scratch: records for who is written to
 	scratch     stamp.Scratch
-	counters    metrics.Counters
 	chats       int64    // upgraded here and not ended
 	swept       uint32   // shards of the address table looked at so far
 	toSendAway  []uint32 // in a drain: IDs of connections
@@ -62,8 +57,9 @@ type partial struct {
 }
 
 func newHandler(s *Server, w *netpoll.Worker) *handler {
-	h := &handler{server: s, worker: w, rules: s.rules.Load()}
+	h := &handler{desk: desk{server: s, worker: w, rules: s.rules.Load()}}
 	h.counters.Init()
+	h.lobby.desk, h.lobby.chats = &h.desk, h
 	h.decoder = h.newPartial()
 	h.turn.h = h
 	if s.config.TLS != nil {
@@ -104,7 +100,7 @@ func (h *handler) Accepted(c *netpoll.Conn, peer netip.AddrPort, door netpoll.Do
 	if h.rules.ProxyProtocol {
 		setFlag(c, headerDue)
 	}
-	return h.welcome(c, peer.Addr())
+	return h.lobby.welcome(c, peer.Addr())
 }
 
 // Read implements [netpoll.Handler].
@@ -113,7 +109,7 @@ func (h *handler) Read(c *netpoll.Conn, b []byte) {
 	case open:
 		h.messages(c, b)
 	case handshaking:
-		h.handshake(c, b)
+		h.lobby.handshake(c, b)
 	}
 }
 
@@ -139,7 +135,7 @@ func (h *handler) Sweep(c *netpoll.Conn) {
 	switch stageOf(c) {
 	case handshaking:
 		if now-c.Opened() >= milliseconds(rules.HandshakeTimeout) {
-			h.handshakeTimeout(c)
+			h.lobby.handshakeTimeout(c)
 		}
 		return
 	case ended:
@@ -261,8 +257,8 @@ var pingFrame = frame.AppendMessage(nil, ws.OpPing, nil)
 // Nothing is said to it but what the codec has to say.
 func (h *handler) Garbled(c *netpoll.Conn, _ error) {
 	if stageOf(c) == handshaking {
-		h.countHandshake(c, handshake.BadRequest)
-		h.dismiss(c, h.reply[:0])
+		h.lobby.countHandshake(c, handshake.BadRequest)
+		h.lobby.dismiss(c, nil)
 		return
 	}
 	h.end(c, garbled)
@@ -285,7 +281,7 @@ func (h *handler) Closed(c *netpoll.Conn, cause netpoll.Cause) {
 		h.remove(c, why.goodbye())
 	}
 	h.releaseHeld(c)
-	h.releaseAddress(c)
+	h.lobby.releaseAddress(c)
 	forgetRich(c)
 	forgetCodec(c)
 }
@@ -299,23 +295,6 @@ func (h *handler) releaseHeld(c *netpoll.Conn) {
 		held.release()
 	}
 	c.Hold(nil)
-}
-
-// releaseAddress gives back what c was counted for (I6).
-func (h *handler) releaseAddress(c *netpoll.Conn) {
-	if has(c, attributed) {
-		clearFlag(c, attributed)
-		h.server.addresses.Release(c.Key, h.worker.Now())
-	}
-	h.unmark(c)
-}
-
-// unmark takes back that c's request is to be refused.
-func (h *handler) unmark(c *netpoll.Conn) {
-	if refusalOf(c) != admitted {
-		setRefusal(c, admitted)
-		h.server.turnedAway.Add(-1)
-	}
 }
 
 // end ends a connection for the reason why: the closing handshake's frame is

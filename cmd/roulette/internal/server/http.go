@@ -238,12 +238,12 @@ func (s *Server) adopt(d netpoll.Detached, client netip.Addr, head, rest []byte)
 			c.Abandon()
 			return
 		}
-		if !h.welcome(c, client) {
+		if !h.lobby.welcome(c, client) {
 			c.Detach()
 			s.config.Kernel.Close(d.FD)
 			return
 		}
-		h.upgrade(c, afterPages, head, rest)
+		h.lobby.upgrade(c, afterPages, head, rest)
 	})
 }
 

@@ -97,7 +97,7 @@ func (s *Server) Latecomer(fd int, b []byte) error {
 	s.took(s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) {
 		h := nh.(*handler)
 		h.readmit(c, k.network)
-		h.shaken(c, d.Unread, tlsfront.Outcome{Result: l.result, Took: l.took})
+		h.lobby.shaken(c, d.Unread, tlsfront.Outcome{Result: l.result, Took: l.took})
 	}))
 	return nil
 }

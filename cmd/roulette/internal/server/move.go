@@ -129,7 +129,7 @@ func (h *handler) letGo(c *netpoll.Conn) *netpoll.Conn {
 		h.server.pairs.Leave(seatOf(c), h.worker.Now())
 	}
 	h.releaseHeld(c)
-	h.releaseAddress(c)
+	h.lobby.releaseAddress(c)
 	return c
 }
 

@@ -36,8 +36,8 @@ const (
 //
 // It is set here and not with the page, as the page may be asked for from another site,
 // and then a cookie that is there is not sent (SameSite).
-func (h *handler) visitorOf(c *netpoll.Conn, req *handshake.Request) (p safety.Person, due bool) {
-	known := h.server.known
+func (l *lobby) visitorOf(c *netpoll.Conn, req *handshake.Request) (p safety.Person, due bool) {
+	known := l.server.known
 	if known == nil {
 		return p, false
 	}
@@ -46,7 +46,7 @@ func (h *handler) visitorOf(c *netpoll.Conn, req *handshake.Request) (p safety.P
 			continue // it would not be sent
 		}
 		if value := handshake.Cookie(req.Cookies, name); value != nil {
-			if p, due, err := known.secret.Cookie(value, h.server.clock()); err == nil {
+			if p, due, err := known.secret.Cookie(value, l.server.clock()); err == nil {
 				return p, due
 			}
 		}
@@ -54,15 +54,15 @@ func (h *handler) visitorOf(c *netpoll.Conn, req *handshake.Request) (p safety.P
 	if req.Subprotocol != "" && bytes.HasPrefix(req.Origin, []byte("http")) { // a page, which keeps cookies
 		return safety.NewPerson(), true
 	}
-	if network, ok := h.networkOf(c); ok {
+	if network, ok := l.server.networkOf(c); ok {
 		return known.secret.OfNetwork(network), false
 	}
 	return safety.NewPerson(), false
 }
 
 // giveCookie puts a cookie for p into the response to a request with 101.
-func (h *handler) giveCookie(response []byte, req *handshake.Request, p safety.Person) []byte {
-	s := h.server
+func (l *lobby) giveCookie(response []byte, req *handshake.Request, p safety.Person) []byte {
+	s := l.server
 	value := string(s.known.secret.AppendCookie(nil, p, s.clock()))
 	rest := fmt.Sprintf("; Max-Age=%d; HttpOnly; SameSite=Strict; Path=", int(safety.CookieLasts.Seconds()))
 	if bytes.HasPrefix(req.Origin, []byte("https://")) {

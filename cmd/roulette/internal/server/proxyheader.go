@@ -9,7 +9,7 @@ import (
 // proxyHeader takes the PROXY protocol header that c has to begin with, and
 // returns what stands behind it; nothing, while it is not whole or if c is
 // refused.
-func (h *handler) proxyHeader(c *netpoll.Conn, b []byte) (rest []byte) {
+func (l *lobby) proxyHeader(c *netpoll.Conn, b []byte) (rest []byte) {
 	header, from := b, 0
 	held, _ := c.Held().(*request)
 	if held != nil {
@@ -31,14 +31,14 @@ func (h *handler) proxyHeader(c *netpoll.Conn, b []byte) (rest []byte) {
 		held.client, err = proxy.ParseHeader(header[:n])
 	}
 	if err != nil {
-		h.note(c, refusals[noProxyHeader].why)
-		h.counters.Handshakes[metrics.HandshakeBadRequest]++
-		h.refuse(c, noProxyHeader)
+		l.note(c, refusals[noProxyHeader].why)
+		l.counters.Handshakes[metrics.HandshakeBadRequest]++
+		l.refuse(c, noProxyHeader)
 		return nil
 	}
 	clearFlag(c, headerDue)
 	held.bytes = held.bytes[:0]
-	if held.client.IsValid() && !h.named(c, held.client) {
+	if held.client.IsValid() && !l.named(c, held.client) {
 		c.Close()
 		return nil
 	}

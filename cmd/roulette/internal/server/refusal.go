@@ -73,15 +73,15 @@ func (r refusal) appendTo(dst, head []byte, retryAfter int) []byte {
 }
 
 // refuse answers c's request with a refusal, which was noted when it was decided.
-func (h *handler) refuse(c *netpoll.Conn, r refusal) { h.dismiss(c, r.append(h.reply[:0])) }
+func (l *lobby) refuse(c *netpoll.Conn, r refusal) { l.dismiss(c, r.append(l.reply[:0])) }
 
 // refuseRequest is refuse for a request that is whole.
-func (h *handler) refuseRequest(c *netpoll.Conn, r refusal, head []byte) {
+func (l *lobby) refuseRequest(c *netpoll.Conn, r refusal, head []byte) {
 	if r == banned {
-		h.refuseBanned(c, head)
+		l.refuseBanned(c, head)
 		return
 	}
-	h.dismiss(c, r.appendTo(h.reply[:0], head, refusals[r].retryAfter))
+	l.dismiss(c, r.appendTo(l.reply[:0], head, refusals[r].retryAfter))
 }
 
 // headerOf is the value of a field of a request head that handshake has found whole,
@@ -98,14 +98,14 @@ func headerOf(head []byte, name string) string {
 
 // keep has c, which is refused, live until its request can be answered so. False:
 // there may be no more of that kind; it is to be closed at once.
-func (h *handler) keep(c *netpoll.Conn, r refusal) bool {
+func (l *lobby) keep(c *netpoll.Conn, r refusal) bool {
 	if refusals[r].status == 0 {
 		return false
 	}
-	if refusalOf(c) == admitted && h.server.turnedAway.Add(1) > maxTurnedAway {
-		h.server.turnedAway.Add(-1)
+	if refusalOf(c) == admitted && l.server.turnedAway.Add(1) > maxTurnedAway {
+		l.server.turnedAway.Add(-1)
 		if refusals[r].chatsOnly { // else it was noted
-			h.note(c, refusals[r].why)
+			l.note(c, refusals[r].why)
 		}
 		return false
 	}
@@ -114,10 +114,10 @@ func (h *handler) keep(c *netpoll.Conn, r refusal) bool {
 }
 
 // note counts and logs that c is refused.
-func (h *handler) note(c *netpoll.Conn, why metrics.RejectReason) {
-	h.counters.Rejected[why]++
-	s := h.server
-	s.refusals.note(int(why), 1, h.worker.Now())
+func (l *lobby) note(c *netpoll.Conn, why metrics.RejectReason) {
+	l.counters.Rejected[why]++
+	s := l.server
+	s.refusals.note(int(why), 1, l.worker.Now())
 	if s.log.Enabled(context.Background(), slog.LevelDebug) {
 		s.log.Debug("refused", "conn", c.ID(), "reason", why.String())
 	}
@@ -134,15 +134,15 @@ func (h *handler) Refused(why netpoll.Refusal) {
 }
 
 // fail answers a request that went wrong.
-func (h *handler) fail(c *netpoll.Conn, result handshake.Result) {
-	h.countHandshake(c, result)
-	h.dismiss(c, handshake.AppendRefusal(h.reply[:0], result.Status(), result.String(), 0))
+func (l *lobby) fail(c *netpoll.Conn, result handshake.Result) {
+	l.countHandshake(c, result)
+	l.dismiss(c, handshake.AppendRefusal(l.reply[:0], result.Status(), result.String(), 0))
 }
 
-func (h *handler) countHandshake(c *netpoll.Conn, result handshake.Result) {
-	h.counters.Handshakes[handshakeResults[result]]++
+func (l *lobby) countHandshake(c *netpoll.Conn, result handshake.Result) {
+	l.counters.Handshakes[handshakeResults[result]]++
 	if result == handshake.BadOrigin {
-		h.note(c, metrics.RejectOrigin)
+		l.note(c, metrics.RejectOrigin)
 	}
 }
 
@@ -160,11 +160,11 @@ var handshakeResults = [...]metrics.HandshakeResult{
 }
 
 // dismiss ends a connection that was never a chat with an HTTP response.
-func (h *handler) dismiss(c *netpoll.Conn, response []byte) {
-	h.reply = response[:0]
-	h.releaseHeld(c)
+func (l *lobby) dismiss(c *netpoll.Conn, response []byte) {
+	l.reply = response[:0]
+	releaseRequest(c)
 	setEnded(c)
-	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.counters.Connections[metrics.ConnectionClosing]++
+	l.counters.Connections[metrics.ConnectionHandshaking]--
+	l.counters.Connections[metrics.ConnectionClosing]++
 	c.Finish(response)
 }

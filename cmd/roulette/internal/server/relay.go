@@ -117,9 +117,3 @@ func (t *turn) undelivered(n uint64) {
 		t.answerRecord(record.AppendUndelivered(t.h.notice[:0], t.h.server.pairs.Number(seatOf(t.c)), n))
 	}
 }
-
-func (h *handler) send(c *netpoll.Conn, b []byte) {
-	c.Lock()
-	c.Send(h.worker, b, c)
-	c.Unlock()
-}

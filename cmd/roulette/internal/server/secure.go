@@ -183,7 +183,7 @@ func (h *handler) coolKeys() {
 }
 
 // hello gathers the first record of a client that is to speak TLS.
-func (h *handler) hello(c *netpoll.Conn, b []byte) {
+func (l *lobby) hello(c *netpoll.Conn, b []byte) {
 	held, _ := c.Held().(*request)
 	if held != nil {
 		held.bytes = append(held.bytes, b...) // few: of what is not whole Hello has seen the length
@@ -192,9 +192,9 @@ func (h *handler) hello(c *netpoll.Conn, b []byte) {
 	size, result := tlsfront.Hello(b)
 	switch {
 	case result != tlsfront.OK:
-		h.refuseHello(c, result)
+		l.refuseHello(c, result)
 	case size > 0:
-		h.shake(c, slices.Clone(b))
+		l.shake(c, slices.Clone(b))
 	case held == nil:
 		held = requests.Get().(*request)
 		held.bytes = append(held.bytes, b...)
@@ -203,34 +203,34 @@ func (h *handler) hello(c *netpoll.Conn, b []byte) {
 }
 
 // refuseHello ends a connection whose handshake does not begin.
-func (h *handler) refuseHello(c *netpoll.Conn, result tlsfront.Result) {
-	h.counters.TLSHandshakes[result]++
-	answer := result.AppendAnswer(h.reply[:0])
+func (l *lobby) refuseHello(c *netpoll.Conn, result tlsfront.Result) {
+	l.counters.TLSHandshakes[result]++
+	answer := result.AppendAnswer(l.reply[:0])
 	if result == tlsfront.PlainHTTP {
-		answer = handshake.AppendRefusal(h.reply[:0], 400, "this port speaks TLS: use https:// or wss://", 0)
+		answer = handshake.AppendRefusal(l.reply[:0], 400, "this port speaks TLS: use https:// or wss://", 0)
 	}
-	h.dismiss(c, answer)
+	l.dismiss(c, answer)
 }
 
 // shake has c's handshake made elsewhere (T3); c comes home afterwards. read is all
 // that it has sent.
-func (h *handler) shake(c *netpoll.Conn, read []byte) {
-	s, now := h.server, h.worker.Now()
-	if h.hasty(c) {
-		h.note(c, metrics.RejectHandshakeRate)
-		h.refuseHello(c, tlsfront.Busy)
+func (l *lobby) shake(c *netpoll.Conn, read []byte) {
+	s, now := l.server, l.worker.Now()
+	if l.hasty(c) {
+		l.note(c, metrics.RejectHandshakeRate)
+		l.refuseHello(c, tlsfront.Busy)
 		return
 	}
 	front := s.config.TLS.Front
 	client := tlsfront.Client{Address: c.Key, Counted: has(c, attributed)}
 	if !front.Admit(client) {
-		h.refuseHello(c, tlsfront.Busy)
+		l.refuseHello(c, tlsfront.Busy)
 		return
 	}
-	deadline := time.Now().Add(h.rules.HandshakeTimeout - time.Duration(now-c.Opened())*time.Millisecond)
+	deadline := time.Now().Add(l.rules.HandshakeTimeout - time.Duration(now-c.Opened())*time.Millisecond)
 	if held, _ := c.Held().(*request); held != nil {
 		if held.bytes = held.bytes[:0]; !held.client.IsValid() {
-			h.releaseHeld(c)
+			releaseRequest(c)
 		}
 	}
 	d := c.Detach()
@@ -249,40 +249,40 @@ func (s *Server) shaken(d netpoll.Detached, o tlsfront.Outcome) {
 	}
 	if o.FD < 0 { // nobody can answer it; only what it held is given back
 		w := s.poller.Workers()[0]
-		_ = w.Ask(func() { w.Handler().(*handler).lose(d, o.Result) })
+		_ = w.Ask(func() { w.Handler().(*handler).lobby.lose(d, o.Result) })
 		return
 	}
 	// An error: the server has ended, and the descriptor is closed.
-	_ = s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) { nh.(*handler).shaken(c, d.Unread, o) })
+	_ = s.poller.Adopt(d, func(nh netpoll.Handler, c *netpoll.Conn) { nh.(*handler).lobby.shaken(c, d.Unread, o) })
 }
 
 // shaken takes c, which comes from its handshake; unread was read behind that.
-func (h *handler) shaken(c *netpoll.Conn, unread []byte, o tlsfront.Outcome) {
-	if o.Result.Good() && h.passOn(c, unread, nil, o) {
-		h.letGo(c).Abandon()
+func (l *lobby) shaken(c *netpoll.Conn, unread []byte, o tlsfront.Outcome) {
+	if o.Result.Good() && l.chats.passOn(c, unread, nil, o) {
+		l.chats.letGo(c).Abandon()
 		return
 	}
-	h.counters.TLSHandshakes[o.Result]++
+	l.counters.TLSHandshakes[o.Result]++
 	clearFlag(c, helloDue)
 	if !o.Result.Good() {
-		h.dismiss(c, nil) // it has been told
+		l.dismiss(c, nil) // it has been told
 		return
 	}
-	h.counters.TLSHandshakeDuration.Observe(int64(o.Took))
+	l.counters.TLSHandshakeDuration.Observe(int64(o.Took))
 }
 
 // lose gives back what a connection held that came from its handshake without a
 // descriptor (I6).
-func (h *handler) lose(d netpoll.Detached, result tlsfront.Result) {
-	h.counters.TLSHandshakes[result]++
-	h.counters.Connections[metrics.ConnectionHandshaking]--
+func (l *lobby) lose(d netpoll.Detached, result tlsfront.Result) {
+	l.counters.TLSHandshakes[result]++
+	l.counters.Connections[metrics.ConnectionHandshaking]--
 	if held, ok := d.Held.(*request); ok {
 		held.release()
 	}
 	if d.State&attributed != 0 {
-		h.server.addresses.Release(d.Key, h.worker.Now())
+		l.server.addresses.Release(d.Key, l.worker.Now())
 	}
 	if d.State&refusalMask != 0 {
-		h.server.turnedAway.Add(-1)
+		l.server.turnedAway.Add(-1)
 	}
 }

@@ -60,7 +60,7 @@ func (h *handler) openingLocked(c *netpoll.Conn, r *rich, n uint32) []byte {
 		return nil
 	}
 	if p := s.at(place).here; p != nil {
-		o.Network, _ = h.networkOf(p)
+		o.Network, _ = h.server.networkOf(p)
 	}
 	if again, ok := s.pairs.Partner(own); !ok || again != place || s.pairs.Number(own) != n {
 		return nil // somebody else may sit there by now
@@ -83,11 +83,11 @@ func (s *Server) pairOf(r *rich, own seat) (id resume.ID, ok bool) {
 }
 
 // networkOf is the network that c is counted for. False: it is not known.
-func (h *handler) networkOf(c *netpoll.Conn) (network netip.Prefix, ok bool) {
+func (s *Server) networkOf(c *netpoll.Conn) (network netip.Prefix, ok bool) {
 	if !has(c, attributed) {
 		return network, false
 	}
-	return h.server.addresses.Network(c.Key).Prefix()
+	return s.addresses.Network(c.Key).Prefix()
 }
 
 // noteLocked carries on the chain of c, which is locked, with frames that are about to be

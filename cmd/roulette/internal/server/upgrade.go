@@ -27,15 +27,23 @@ func (r *request) release() {
 	requests.Put(r)
 }
 
+// releaseRequest gives back what c, which is no chat, holds of its request.
+func releaseRequest(c *netpoll.Conn) {
+	if held, ok := c.Held().(*request); ok {
+		held.release()
+	}
+	c.Hold(nil)
+}
+
 // handshake takes what arrived on a connection that has not been upgraded.
-func (h *handler) handshake(c *netpoll.Conn, b []byte) {
+func (l *lobby) handshake(c *netpoll.Conn, b []byte) {
 	if has(c, headerDue) {
-		if b = h.proxyHeader(c, b); len(b) == 0 {
+		if b = l.proxyHeader(c, b); len(b) == 0 {
 			return
 		}
 	}
 	if has(c, helloDue) {
-		h.hello(c, b)
+		l.hello(c, b)
 		return
 	}
 	head, rest := b, []byte(nil)
@@ -50,9 +58,9 @@ func (h *handler) handshake(c *netpoll.Conn, b []byte) {
 	n, err := handshake.HeadEnd(head, from)
 	switch {
 	case err != nil:
-		h.fail(c, handshake.BadRequest)
+		l.fail(c, handshake.BadRequest)
 	case n > maxRequest || n == 0 && len(head) > maxRequest:
-		h.fail(c, handshake.TooLarge)
+		l.fail(c, handshake.TooLarge)
 	case n == 0:
 		if held == nil {
 			held = requests.Get().(*request)
@@ -60,13 +68,13 @@ func (h *handler) handshake(c *netpoll.Conn, b []byte) {
 			c.Hold(held)
 		}
 	case held == nil:
-		h.upgrade(c, direct, b[:n], b[n:])
+		l.upgrade(c, direct, b[:n], b[n:])
 	default:
 		// What stands behind the head came with this read.
 		if n < len(head) {
 			rest = b[n-from:]
 		}
-		h.upgrade(c, direct, head[:n], rest)
+		l.upgrade(c, direct, head[:n], rest)
 	}
 }
 
@@ -79,58 +87,58 @@ const (
 )
 
 // upgrade answers a whole request head; rest has come behind it.
-func (h *handler) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
-	if how == direct && c.Codec() == nil && h.server.redirects() && refusalOf(c) == admitted {
-		h.toPages(c, head, rest) // which says where to go
+func (l *lobby) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
+	if how == direct && c.Codec() == nil && l.server.redirects() && refusalOf(c) == admitted {
+		l.toPages(c, head, rest) // which says where to go
 		return
 	}
-	response, req, result := h.rules.upgrader.Upgrade(h.reply[:0], head)
-	h.reply = response[:0]
+	response, req, result := l.rules.upgrader.Upgrade(l.reply[:0], head)
+	l.reply = response[:0]
 	switch r := refusalOf(c); {
 	case r == admitted:
 	case !refusals[r].chatsOnly:
-		h.refuseRequest(c, r, head)
+		l.refuseRequest(c, r, head)
 		return
 	case result == handshake.NotChat:
 	case r != serverFull: // which is looked at again
-		h.note(c, refusals[r].why)
-		h.refuseRequest(c, r, head)
+		l.note(c, refusals[r].why)
+		l.refuseRequest(c, r, head)
 		return
 	}
 	switch result {
 	case handshake.OK:
 	case handshake.UpgradeRequired:
 		// A browser does not tell a page why it gets no WebSocket: the page asks so.
-		if r := h.admit(atQuestion, c, &visitor{request: req}); r != admitted {
-			h.refuseRequest(c, r, head)
+		if r := l.admit(atQuestion, c, &visitor{request: req}); r != admitted {
+			l.refuseRequest(c, r, head)
 			return
 		}
-		h.countHandshake(c, result)
-		h.dismiss(c, response)
+		l.countHandshake(c, result)
+		l.dismiss(c, response)
 		return
 	case handshake.NotChat:
-		h.visitPages(c, how, req, head, rest)
+		l.visitPages(c, how, req, head, rest)
 		return
 	default:
-		h.countHandshake(c, result)
-		h.dismiss(c, response)
+		l.countHandshake(c, result)
+		l.dismiss(c, response)
 		return
 	}
-	if r := h.admit(atRequest, c, &visitor{request: req}); r != admitted {
-		h.refuseRequest(c, r, head)
+	if r := l.admit(atRequest, c, &visitor{request: req}); r != admitted {
+		l.refuseRequest(c, r, head)
 		return
 	}
-	who, due := h.visitorOf(c, &req)
+	who, due := l.visitorOf(c, &req)
 	if due {
-		response = h.giveCookie(response, &req, who)
-		h.reply = response[:0]
+		response = l.giveCookie(response, &req, who)
+		l.reply = response[:0]
 	}
-	h.unmark(c)
-	h.send(c, response)
-	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.open(c, kindFor(req), who)
+	l.unmark(c)
+	l.send(c, response)
+	l.counters.Connections[metrics.ConnectionHandshaking]--
+	l.chats.open(c, kindFor(req), who)
 	if len(rest) > 0 {
-		h.messages(c, rest)
+		l.chats.messages(c, rest)
 	}
 }
 
@@ -146,17 +154,17 @@ func kindFor(req handshake.Request) kind {
 }
 
 // visitPages deals with a request that is for no chat.
-func (h *handler) visitPages(c *netpoll.Conn, how arrival, req handshake.Request, head, rest []byte) {
+func (l *lobby) visitPages(c *netpoll.Conn, how arrival, req handshake.Request, head, rest []byte) {
 	switch {
 	case how == afterPages: // net/http would send it back
-		h.fail(c, handshake.NotFound)
-	case h.server.phaseNow() == phaseDraining:
-		h.refuseRequest(c, goingAway, head)
+		l.fail(c, handshake.NotFound)
+	case l.server.phaseNow() == phaseDraining:
+		l.refuseRequest(c, goingAway, head)
 	default:
 		if req.Elsewhere {
-			h.countHandshake(c, handshake.NotFound) // net/http says so, on a page
+			l.countHandshake(c, handshake.NotFound) // net/http says so, on a page
 		}
-		h.toPages(c, head, rest)
+		l.toPages(c, head, rest)
 	}
 }
 
@@ -181,26 +189,26 @@ func (h *handler) open(c *netpoll.Conn, k kind, who safety.Person) {
 
 // handshakeTimeout ends a handshake that takes too long. Who has said nothing
 // at all, as a browser that opened a connection in advance, gets no answer.
-func (h *handler) handshakeTimeout(c *netpoll.Conn) {
+func (l *lobby) handshakeTimeout(c *netpoll.Conn) {
 	if has(c, helloDue) {
-		h.counters.TLSHandshakes[metrics.TLSTimeout]++
+		l.counters.TLSHandshakes[metrics.TLSTimeout]++
 		c.Close()
 		return
 	}
 	if held, _ := c.Held().(*request); held == nil || len(held.bytes) == 0 {
-		h.counters.Handshakes[metrics.HandshakeTimeout]++
+		l.counters.Handshakes[metrics.HandshakeTimeout]++
 		c.Close()
 		return
 	}
-	h.fail(c, handshake.Timeout)
+	l.fail(c, handshake.Timeout)
 }
 
 // toPages gives a connection whose request is for no chat, with the bytes that
 // were read, to net/http.
-func (h *handler) toPages(c *netpoll.Conn, head, rest []byte) {
-	if !h.server.http.admit() {
-		h.note(c, metrics.RejectPages)
-		h.refuseRequest(c, pagesFull, head)
+func (l *lobby) toPages(c *netpoll.Conn, head, rest []byte) {
+	if !l.server.http.admit() {
+		l.note(c, metrics.RejectPages)
+		l.refuseRequest(c, pagesFull, head)
 		return
 	}
 	var client netip.Addr
@@ -208,10 +216,10 @@ func (h *handler) toPages(c *netpoll.Conn, head, rest []byte) {
 		client = held.client
 	}
 	read := append(append(make([]byte, 0, len(head)+len(rest)), head...), rest...)
-	h.releaseHeld(c)
-	h.releaseAddress(c)
-	h.counters.Connections[metrics.ConnectionHandshaking]--
-	h.server.http.serve(c.Detach(), read, client)
+	releaseRequest(c)
+	l.releaseAddress(c)
+	l.counters.Connections[metrics.ConnectionHandshaking]--
+	l.server.http.serve(c.Detach(), read, client)
 }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }

@@ -144,10 +144,10 @@ var mutations = []mutation{
 		"	h.account(c, g.why, g.label)\n	h.releaseHeld(c)\n", "	h.account(c, g.why, g.label)\n	h.account(c, g.why, g.label)\n	h.releaseHeld(c)\n"},
 	{"an ended client stays in the table", "cmd/roulette/internal/server/handler.go",
 		"	c.Finish(h.reply)\n	h.remove(c, g)\n", "	c.Finish(h.reply)\n"},
-	{"an address is never uncounted", "cmd/roulette/internal/server/handler.go",
-		"		h.server.addresses.Release(c.Key, h.worker.Now())\n", ""},
-	{"no place is given back by who was turned away", "cmd/roulette/internal/server/handler.go",
-		"		h.server.turnedAway.Add(-1)\n", ""},
+	{"an address is never uncounted", "cmd/roulette/internal/server/gates.go",
+		"		l.server.addresses.Release(c.Key, l.worker.Now())\n", ""},
+	{"no place is given back by who was turned away", "cmd/roulette/internal/server/gates.go",
+		"		l.server.turnedAway.Add(-1)\n", ""},
 
 	// server: records.
 	{"left is sent twice", "cmd/roulette/internal/server/notices.go",
