@@ -79,7 +79,7 @@ func await(table *Table, id uint32, w *Wishes) {
 	e, s := table.entry(id), table.shardOf(id)
 	var k *seeker
 	if w.any() {
-		k = table.newSeeker(id, w, table.needsAt(w, 0))
+		k = table.newSeeker(id, Ordinary, w, table.needsAt(w, 0))
 	}
 	s.mu.Lock()
 	if k != nil {

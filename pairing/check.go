@@ -40,7 +40,9 @@ func (t *Table) ConsistencyCheck(now uint32) error {
 		}
 	}
 	for i := range t.shards {
-		open -= len(t.shards[i].open)
+		for class := range t.shards[i].open {
+			open -= len(t.shards[i].open[class])
+		}
 		choosy -= t.shards[i].choosy.Len()
 		interested -= len(t.shards[i].seekers)
 	}
@@ -70,7 +72,7 @@ func (t *Table) checkEntry(id uint32, e *entry) error {
 			break
 		}
 		place := link &^ openBit
-		if link&openBit == 0 || int(place) >= len(s.open) || s.open[place] != id {
+		if link&openBit == 0 || int(place) >= len(s.open[e.manner.stands()]) || s.open[e.manner.stands()][place] != id {
 			return fmt.Errorf("client %d waits, but not at its place %#x", id, link)
 		}
 	case held:
@@ -103,6 +105,12 @@ func (t *Table) checkWaiting(waits []uint32, now uint32) error {
 		insists := ka != nil && ka.needs != 0
 		if (insists || ea.last != 0 && ea.waited(now) < t.patience) && !appointed[appointment{a, ea.since}] {
 			return fmt.Errorf("client %d waits for its time, and has no appointment", a)
+		}
+		if ea.manner.stands() == Slow && ea.waited(now-late) >= t.slowPatience {
+			return fmt.Errorf("client %d is still slow", a)
+		}
+		if ka != nil && ka.class != ea.manner.stands() && ka.table() == "" && len(ka.postings) > 0 {
+			return fmt.Errorf("client %d waits in class %d, and looks in class %d", a, ea.manner.stands(), ka.class)
 		}
 		if insists && ea.age(now-late) >= t.patienceOf(ka.needs) {
 			return fmt.Errorf("client %d still insists on %b", a, ka.needs)

@@ -9,7 +9,7 @@
 //	           └──── Stop ─────┴─────────────────┘                      (Config of Enter)
 //
 //	Table ── chunks  ── entry{link, since, last, number, …}   20 bytes a client
-//	     ├── shards  ── {lock, open []id, seekers}             shard of a client: from its id
+//	     ├── shards  ── {lock, class → open []id, seekers}     shard of a client: from its id
 //	     └── topics  ── {lock, topic → postings}               stripe of a topic: its hash
 //
 // # Who may be matched
@@ -33,6 +33,11 @@
 // So all who stand under a topic take each other, but for last partners. When a
 // client that has both insists on less, another seeker, which stands under more
 // topics, takes the place of its first one.
+//
+// A client is of a [Class], and waits among those of it: each shard has a pool of each
+// class, and topics are of one class. Those of class Slow change over when they have
+// waited for Config.SlowPatience. At a table there are no classes, and between two
+// tables there is one.
 //
 // The last partner is avoided until both have waited for Config.Patience; except
 // that [Table.Again] pairs two who both want it. The choice is random: uniform

@@ -14,7 +14,7 @@ func (t *Table) isGuest(id uint32) bool { return id >= t.guests }
 // looks bounds how many of those who wait at tables one look into a shard passes.
 const looks = 64
 
-// Waiters are at most n of those below the number of all guests and of before who
+// Waiters are, of those who wait in the class Ordinary, at most n of those below the number of all guests and of before who
 // have waited for so many milliseconds: those who take anybody, then those who have
 // waited longest of the choosy, then any of those at tables.
 func (t *Table) Waiters(now, least, before uint32, n int) (list []Waiter) {
@@ -35,11 +35,12 @@ func (t *Table) Waiters(now, least, before uint32, n int) (list []Waiter) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		for _, id := range s.open {
+		for _, id := range s.open[Ordinary] {
 			add(id, s.seekers[id])
 		}
 		for at := s.choosy.Front(); at != nil && len(list) < n; at = at.Next() {
-			if k := at.Value.(*seeker); !add(k.id, k) {
+			k := at.Value.(*seeker)
+			if k.class == Ordinary && !add(k.id, k) {
 				break
 			}
 		}
@@ -63,7 +64,7 @@ func (t *Table) Ask(guest, now, waited uint32, w *Wishes) (found Waiter, ok bool
 	e, s := t.entry(guest), t.shardOf(guest)
 	var k *seeker
 	if w.any() {
-		k = t.newSeeker(guest, w, t.needsAt(w, waited))
+		k = t.newSeeker(guest, Ordinary, w, t.needsAt(w, waited))
 	}
 	s.mu.Lock()
 	e.state, e.since = waiting, now-waited
@@ -226,9 +227,9 @@ func (t *Table) putBack(id uint32, kept *seeker, now uint32) (Match, bool) {
 	var k *seeker
 	if kept.wishes.any() {
 		s.mu.Lock()
-		n := t.needsAt(kept.wishes, e.age(now))
+		n, class := t.needsAt(kept.wishes, e.age(now)), e.manner.stands()
 		s.mu.Unlock()
-		k = t.newSeeker(id, kept.wishes, n) // before it can be found
+		k = t.newSeeker(id, class, kept.wishes, n) // before it can be found
 	}
 	s.mu.Lock()
 	if s.seekers[id] != kept || e.state != held || e.link.Load() != 0 { // it has gone, just now

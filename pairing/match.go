@@ -5,8 +5,11 @@ func (t *Table) wait(id uint32, e *entry, now uint32, w *Wishes) (Match, bool) {
 	s := t.shardOf(id)
 	var k *seeker
 	if w.any() {
+		s.mu.Lock()
+		class := e.classAt(w)
+		s.mu.Unlock()
 		// Under its topics first: nobody takes it before it waits.
-		k = t.newSeeker(id, w, t.needsAt(w, e.earned()))
+		k = t.newSeeker(id, class, w, t.needsAt(w, e.earned()))
 	}
 	s.mu.Lock()
 	if k != nil {
@@ -22,6 +25,9 @@ func (t *Table) wait(id uint32, e *entry, now uint32, w *Wishes) (Match, bool) {
 // nil.
 func (s *shard) await(t *Table, id uint32, e *entry, k *seeker, now uint32) {
 	e.state = waiting
+	if e.manner.stand(e.manner.class()); k != nil {
+		e.manner.stand(k.class)
+	}
 	t.waiting.Add(1)
 	e.since = now
 	switch {
@@ -45,6 +51,9 @@ func (s *shard) appoint(t *Table, id uint32, e *entry, k *seeker, now uint32) {
 	if waited := e.waited(now); e.last != 0 && waited < t.patience && (in == 0 || t.patience-waited < in) {
 		in = t.patience - waited
 	}
+	if waited := e.waited(now); e.manner.stands() == Slow && waited < t.slowPatience && (in == 0 || t.slowPatience-waited < in) {
+		in = t.slowPatience - waited
+	}
 	if t.people != nil {
 		if moment := t.moment(id, e.waited(now)); moment != 0 && (in == 0 || moment < in) {
 			in = moment
@@ -57,28 +66,39 @@ func (s *shard) appoint(t *Table, id uint32, e *entry, k *seeker, now uint32) {
 
 // insert puts a waiting client into the pool of its shard, which is locked.
 func (s *shard) insert(id uint32, e *entry) {
-	e.link.Store(openBit | uint32(len(s.open)))
-	s.open = append(s.open, id)
-	s.size.Store(int32(len(s.open)))
+	class := e.manner.stands()
+	e.link.Store(openBit | uint32(len(s.open[class])))
+	s.open[class] = append(s.open[class], id)
+	s.size[class].Store(int32(len(s.open[class])))
 }
 
 // withdraw takes a client from wherever it waits in its shard, which is locked.
 // It returns what forget is to be called with when the lock is given back.
 func (s *shard) withdraw(t *Table, id uint32, e *entry) *seeker {
-	if link := e.link.Load(); link&openBit != 0 {
-		place, last := int(link&^openBit), len(s.open)-1
-		if moved := s.open[last]; place != last {
-			s.open[place] = moved
-			t.entry(moved).link.Store(link)
-		}
-		s.open = s.open[:last]
-		if cap(s.open) > 1024 && last < cap(s.open)/4 {
-			s.open = append(make([]uint32, 0, cap(s.open)/2), s.open...)
-		}
-		s.size.Store(int32(last))
-		e.link.Store(0)
-	}
+	s.remove(t, e)
 	return s.drop(id)
+}
+
+// remove takes a client out of the pool of its shard, which is locked, if it stands there.
+func (s *shard) remove(t *Table, e *entry) {
+	link := e.link.Load()
+	if link&openBit == 0 {
+		return
+	}
+	class := e.manner.stands()
+	open := s.open[class]
+	place, last := int(link&^openBit), len(open)-1
+	if moved := open[last]; place != last {
+		open[place] = moved
+		t.entry(moved).link.Store(link)
+	}
+	open = open[:last]
+	if cap(open) > 1024 && last < cap(open)/4 {
+		open = append(make([]uint32, 0, cap(open)/2), open...)
+	}
+	s.open[class] = open
+	s.size[class].Store(int32(last))
+	e.link.Store(0)
 }
 
 // match looks for a partner for a client that waits. One round without a
@@ -87,20 +107,21 @@ func (t *Table) match(id, now uint32) (Match, bool) {
 	if m, verdict := t.matchTopics(id, now); verdict != nobodyHere {
 		return m, verdict == matched && !m.held
 	}
+	mine := t.shardOf(id)
+	class, ok := t.poolOf(mine, id)
 	others := -1
 	for i := range t.shards {
-		others += int(t.shards[i].size.Load())
+		others += int(t.shards[i].size[class].Load())
 	}
-	if others < 0 {
+	if others < 0 || !ok {
 		return Match{}, false
 	}
 	// A uniform draw among the others says in which shard to begin. (A choosy
 	// client stands in none; counting one too few then does no harm.)
-	mine := t.shardOf(id)
 	first, draw := 0, int32(t.rand(uint32(max(others, 1))))
 	for ; first < len(t.shards)-1; first++ {
 		s := &t.shards[first]
-		draw -= s.size.Load()
+		draw -= s.size[class].Load()
 		if s == mine {
 			draw++
 		}
@@ -110,10 +131,10 @@ func (t *Table) match(id, now uint32) (Match, bool) {
 	}
 	for n := range t.shards {
 		s := &t.shards[(first+n)&int(t.shardMask)]
-		if s.size.Load() == 0 {
+		if s.size[class].Load() == 0 {
 			continue
 		}
-		switch m, verdict := t.matchIn(id, mine, s, now); verdict {
+		switch m, verdict := t.matchIn(id, mine, s, class, now); verdict {
 		case matched:
 			return m, !m.held
 		case notLooking:
@@ -121,6 +142,16 @@ func (t *Table) match(id, now uint32) (Match, bool) {
 		}
 	}
 	return Match{}, false
+}
+
+// poolOf is the class in whose pool a client looks. False: it is not there any more.
+func (t *Table) poolOf(s *shard, id uint32) (class Class, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := t.entry(id); e != nil {
+		return e.manner.stands(), true
+	}
+	return Ordinary, false
 }
 
 type verdict uint8
@@ -131,23 +162,24 @@ const (
 	matched
 )
 
-// matchIn pairs id, if it is open, with a random compatible client of the pool
-// of s.
-func (t *Table) matchIn(id uint32, mine, s *shard, now uint32) (Match, verdict) {
+// matchIn pairs id, if it is open, with a random compatible client of the pool of its
+// class in s.
+func (t *Table) matchIn(id uint32, mine, s *shard, class Class, now uint32) (Match, verdict) {
 	lockBoth(mine, s)
 	e := t.entry(id)
-	if e == nil || e.state != waiting || e.link.Load()&openBit == 0 {
+	if e == nil || e.state != waiting || e.link.Load()&openBit == 0 || e.manner.stands() != class {
 		unlockBoth(mine, s)
 		return Match{}, notLooking
 	}
-	n := len(s.open)
+	open := s.open[class]
+	n := len(open)
 	if n == 0 {
 		unlockBoth(mine, s)
 		return Match{}, nobodyHere
 	}
 	place := t.draw(n, mine == s, e)
 	for range n {
-		other := s.open[place]
+		other := open[place]
 		if place++; place == n {
 			place = 0
 		}
@@ -176,9 +208,11 @@ func (t *Table) draw(n int, itself bool, e *entry) int {
 }
 
 // avoids tells whether two waiting clients were each other's last and have not
-// both waited long enough to forget it, or are not to meet for who they are.
+// both waited long enough to forget it, wait in two classes, or are not to meet for who
+// they are.
 func (t *Table) avoids(a uint32, ea *entry, b uint32, eb *entry, now uint32) bool {
-	return t.isGuest(a) && t.isGuest(b) || // they may meet at home
+	return ea.manner.stands() != eb.manner.stands() ||
+		t.isGuest(a) && t.isGuest(b) || // they may meet at home
 		ea.last == b<<8|uint32(eb.life) && ea.waited(now) < t.patience ||
 		eb.last == a<<8|uint32(ea.life) && eb.waited(now) < t.patience ||
 		t.people != nil && t.estranged(a, ea, b, eb, now)
@@ -264,29 +298,47 @@ func (t *Table) relax(s *shard, a appointment, now uint32) bool {
 		return false
 	}
 	k := s.seekers[a.id]
-	if k == nil || k.needs == 0 || k.needs == t.needsAt(k.wishes, e.age(now)) {
+	speedsUp := e.manner.stands() == Slow && e.waited(now) >= t.slowPatience
+	if speedsUp && (k == nil || !k.wishes.any()) {
+		s.remove(t, e)
+		e.manner.stand(Ordinary)
+		s.insert(a.id, e)
+		speedsUp = false
+	}
+	if !speedsUp && (k == nil || k.needs == 0 || k.needs == t.needsAt(k.wishes, e.age(now))) {
 		s.appoint(t, a.id, e, k, now)
 		s.mu.Unlock()
 		return true
 	}
 	n := t.needsAt(k.wishes, e.age(now))
-	if len(k.wishes.Interests) == 0 || len(k.wishes.Languages) == 0 {
+	if !speedsUp && (len(k.wishes.Interests) == 0 || len(k.wishes.Languages) == 0) {
 		s.settleFor(t, k, n, e, now) // it stands under all its topics already
 		s.mu.Unlock()
 		return true
 	}
+	class := k.class
+	if speedsUp {
+		class = Ordinary
+	}
 	s.mu.Unlock()
+	return t.repost(s, a.id, e, k, class, n, now)
+}
 
-	// Another seeker, which stands under more topics, takes its place.
-	more := t.newSeeker(a.id, k.wishes, n)
+// repost has another seeker, which stands under other topics, take the place of k, and the
+// client insist on no more than n.
+func (t *Table) repost(s *shard, id uint32, e *entry, k *seeker, class Class, n needs, now uint32) bool {
+	more := t.newSeeker(id, class, k.wishes, n)
 	s.mu.Lock()
-	if s.seekers[a.id] != k || e.state != waiting {
+	if s.seekers[id] != k || e.state != waiting {
 		s.mu.Unlock()
 		t.forget(more)
 		return false
 	}
-	more.again, more.choosy = k.again, k.choosy
-	k.choosy.Value = more
+	s.remove(t, e)
+	e.manner.stand(class)
+	if more.again, more.choosy = k.again, k.choosy; more.choosy != nil {
+		more.choosy.Value = more
+	}
 	s.keep(more)
 	s.settleFor(t, more, n, e, now)
 	s.mu.Unlock()

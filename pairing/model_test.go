@@ -16,12 +16,16 @@ type model struct {
 	in    map[uint32]*person
 	at    map[byte]uint32 // of those that Move has renamed: the number they have now
 	known []human         // who may sit in the clients' places; none: nobody is known
+
+	classes bool // some clients are not Ordinary
 }
 
 // person is a client; the next with its number is another one.
 type person struct {
 	id         uint32
 	auto       bool
+	class      Class
+	stands     Class // in which it began to wait
 	waits      bool
 	wishes     Wishes
 	again      bool   // it wants its last partner back
@@ -111,6 +115,10 @@ func (m *model) step(what, who, with byte) {
 	case what == 3 && len(m.known) > 0:
 		had = nil
 		m.block(p, with)
+	case what == 5 && m.classes && with&1 != 0:
+		had = nil
+		p.class = Class(with >> 1 & 3)
+		m.table.Classify(id, p.class)
 	case what == 7:
 		had = nil
 		c = m.move(p, who)
@@ -200,7 +208,27 @@ func (m *model) again(p *person) {
 }
 
 func (m *model) waits(p *person, w Wishes) {
-	p.waits, p.wishes, p.since = true, w, m.now
+	p.waits, p.wishes, p.since, p.stands = true, w, m.now, p.class
+	if w.Table != "" {
+		p.stands = Ordinary
+	}
+}
+
+const slowPatience = 10_000
+
+// inClass is the class in which p waits; sure: not only from about now on.
+func (m *model) inClass(p *person) (c Class, sure bool) {
+	if waited := m.waited(p); p.stands == Slow && waited >= slowPatience {
+		return Ordinary, waited >= slowPatience+512
+	}
+	return p.stands, true
+}
+
+// ofOneClass tells whether two wait in one class; sure, as above.
+func (m *model) ofOneClass(a, b *person) (one, sure bool) {
+	ca, sureA := m.inClass(a)
+	cb, sureB := m.inClass(b)
+	return ca == cb, sureA && sureB
 }
 
 // abandon has p leave of its own will whatever it is in.
@@ -275,6 +303,9 @@ func (m *model) matched(match Match) {
 	if m.estranged(a, b) {
 		t.Fatalf("%+v: %+v and %+v are not to meet: %+v and %+v", match, a, b, a.who, b.who)
 	}
+	if one, sure := m.ofOneClass(a, b); sure && !one {
+		t.Fatalf("%+v: %+v and %+v are of two classes", match, a, b)
+	}
 	for _, p := range []*person{a, b} {
 		o, age := a, m.waited(p)+p.earned
 		if p == a {
@@ -286,6 +317,9 @@ func (m *model) matched(match Match) {
 		}
 	}
 	for _, p := range m.in {
+		if one, sure := m.ofOneClass(a, p); !one || !sure {
+			continue
+		}
 		if p != a && p.waits && !m.avoids(a, p) && !m.avoids(p, a) && !m.estranged(a, p) && content(a, p, true, true) && sharing(a, p) > sharing(a, b) {
 			t.Fatalf("%+v: %+v was there to share more with %+v", match, p, a)
 		}
@@ -328,7 +362,7 @@ func sameSet(a, b []string) bool {
 // compare looks at the whole table.
 func (m *model) compare() {
 	check(m.t, m.table, m.now)
-	pairs, waits, atRandom, longest := 0, 0, 0, uint32(0)
+	pairs, waits, atRandom, longest, sure := 0, 0, 0, uint32(0), true
 	for id, p := range m.in {
 		got, ok := m.table.Partner(id)
 		if ok != (p.partner != nil) || ok && got != p.partner.id {
@@ -341,7 +375,9 @@ func (m *model) compare() {
 			continue
 		}
 		waits++
-		if p.wishes.Table == "" {
+		class, known := m.inClass(p)
+		sure = sure && known
+		if p.wishes.Table == "" && class == Ordinary {
 			atRandom++
 			longest = max(longest, m.waited(p))
 		}
@@ -349,7 +385,7 @@ func (m *model) compare() {
 			if o == p || !o.waits || p.last != nil && p.lastNumber == o.id || o.last != nil && o.lastNumber == p.id || mayAvoid(p.who, o.who) || mayHaveAvoided(p.who, o.who) && min(m.waited(p), m.waited(o)) < patience+512 {
 				continue
 			}
-			if content(p, o, true, true) {
+			if one, sure := m.ofOneClass(p, o); one && sure && content(p, o, true, true) {
 				m.t.Fatalf("%+v and %+v wait side by side", p, o)
 			}
 		}
@@ -360,21 +396,23 @@ func (m *model) compare() {
 	if m.table.Pairs() != pairs/2 || m.table.Waiting() != waits {
 		m.t.Fatalf("%d pairs, %d wait; want %d and %d", m.table.Pairs(), m.table.Waiting(), pairs/2, waits)
 	}
-	if waited, ok := m.table.LongestWait(m.now); waited != longest || ok != (atRandom > 0) {
+	if waited, ok := m.table.LongestWait(m.now); sure && waited != longest || sure && ok != (atRandom > 0) {
 		m.t.Fatalf("the longest wait is %d (%v), want %d; %d wait", waited, ok, longest, atRandom)
 	}
 }
 
 func TestModel(t *testing.T) {
-	for range 4 {
+	for i := range 4 {
 		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
+		t.Logf("seed %d, with classes: %v", seed, i%2 == 1)
 		r := rand.New(rand.NewPCG(seed, 0))
 		script := make([]byte, 3*3000)
 		for i := range script {
 			script[i] = byte(r.Uint32())
 		}
-		newModel(t, r.Uint32(), r.Uint32N).play(script) // the clock wraps in some runs
+		m := newModel(t, r.Uint32(), r.Uint32N) // the clock wraps in some runs
+		m.classes = i%2 == 1
+		m.play(script)
 	}
 }
 

@@ -28,7 +28,7 @@ func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
 	}
 	was := source.state
 	k := ss.withdraw(t, from, source)
-	target.state, target.auto, target.last = was, source.auto, source.last
+	target.state, target.manner, target.last = was, source.manner, source.last
 	target.since, target.credit = source.since, source.credit
 	target.number.Store(source.number.Load())
 	if target.life++; target.life == 0 {

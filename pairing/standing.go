@@ -5,6 +5,8 @@ package pairing
 // Partner and Last.
 type Standing struct {
 	Auto   bool
+	Class  Class
+	Stands Class // in which it waits
 	Life   Life
 	Number uint32 // of its pairings so far
 
@@ -38,7 +40,7 @@ func (t *Table) Standing(id, now uint32) (s Standing, ok bool) {
 		return s, false
 	}
 	s = Standing{
-		Auto: e.auto, Life: e.life, Number: e.number.Load(),
+		Auto: e.manner.auto(), Class: e.manner.class(), Stands: e.manner.stands(), Life: e.life, Number: e.number.Load(),
 		Waiting: e.state == waiting || e.state == held, Paired: e.state == paired,
 		Last: e.last >> 8, LastLife: Life(e.last), Credit: e.credit,
 	}
@@ -63,7 +65,7 @@ func (t *Table) Restore(id uint32, s Standing, now uint32) {
 	var k *seeker
 	switch {
 	case s.Waiting && s.Wishes.any():
-		k = t.newSeeker(id, s.Wishes, needs(s.Insists)&t.needsAt(s.Wishes, 0))
+		k = t.newSeeker(id, s.Stands, s.Wishes, needs(s.Insists)&t.needsAt(s.Wishes, 0))
 	case s.Again || s.Paired && s.Wishes != nil:
 		k = &seeker{id: id, wishes: s.Wishes}
 	}
@@ -71,7 +73,7 @@ func (t *Table) Restore(id uint32, s Standing, now uint32) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	t.clients.Add(1)
-	e.state, e.auto, e.life, e.credit, e.last = idle, s.Auto, max(s.Life, 1), s.Credit, 0
+	e.state, e.manner, e.life, e.credit, e.last = idle, mannerOf(s.Auto, s.Class, s.Stands), max(s.Life, 1), s.Credit, 0
 	if s.LastLife != 0 {
 		e.last = s.Last<<8 | uint32(s.LastLife)
 	}

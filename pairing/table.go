@@ -30,6 +30,9 @@ type Config struct {
 	// LanguagePatience is how long it insists on its languages; default 8 s, at
 	// least Patience and at most 16 s.
 	LanguagePatience time.Duration
+	// SlowPatience is how long those of class Slow take only each other; default
+	// 10 s, at most 16 s.
+	SlowPatience time.Duration
 	// Rand returns a random number in [0, n); default math/rand/v2.
 	Rand func(n uint32) uint32
 }
@@ -44,6 +47,7 @@ type Table struct {
 	guests           uint32 // their lowest number
 	patience         uint32 // milliseconds, likewise
 	languagePatience uint32
+	slowPatience     uint32
 	seed             maphash.Seed
 	chunks           []chunkRef
 	shards           []shard
@@ -78,7 +82,7 @@ type entry struct {
 	since  uint32        // milliseconds: when the wait or the pair began
 	last   uint32        // the last partner: id<<8 | its Life; 0: none
 	state  state
-	auto   bool  // looks for a partner by itself whenever it has none
+	manner manner
 	life   Life  // of the client that has the id, or had it last; never 0
 	credit uint8 // the age of its place before this wait began, in creditUnits
 }
@@ -120,13 +124,13 @@ const (
 type shard struct {
 	mu sync.Mutex
 	// Guarded by mu.
-	open    []uint32           // ids of the waiting who take anybody, in no order
+	open    [Classes][]uint32  // ids of the waiting who take anybody of their class, in no order
 	seekers map[uint32]*seeker // of those who have one
 	choosy  list.List          // of *seeker: the waiting who insist on something, by age
 	due     wheel              // who is to be looked at again by Relax
 
-	// Atomic: len(open).
-	size atomic.Int32
+	// Atomic: the lengths of open.
+	size [Classes]atomic.Int32
 	_    [64]byte // so that no two shards share a cache line
 }
 
@@ -155,12 +159,16 @@ func New(config Config) *Table {
 	if config.LanguagePatience <= 0 {
 		config.LanguagePatience = 8 * time.Second
 	}
+	if config.SlowPatience <= 0 {
+		config.SlowPatience = 10 * time.Second
+	}
 	patience := min(config.Patience, maxPatience)
 	t := &Table{
 		rand:             config.Rand,
 		guests:           config.Guests,
 		patience:         uint32(patience / time.Millisecond),
 		languagePatience: uint32(min(max(config.LanguagePatience, patience), maxPatience) / time.Millisecond),
+		slowPatience:     uint32(min(config.SlowPatience, maxPatience) / time.Millisecond),
 		seed:             maphash.MakeSeed(),
 		chunks:           make([]chunkRef, (config.IDs+chunkSize-1)/chunkSize),
 		shards:           make([]shard, shards),
@@ -224,7 +232,7 @@ func (t *Table) Enter(id uint32, auto bool) Life {
 	if !t.isGuest(id) {
 		t.clients.Add(1)
 	}
-	e.state, e.auto = idle, auto
+	e.state, e.manner = idle, mannerOf(auto, Ordinary, Ordinary)
 	e.number.Store(0)
 	e.last, e.credit = 0, 0
 	if e.life++; e.life == 0 {
@@ -340,7 +348,7 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 		theirs.drop(partner)
 		e.state, e.credit = become, 0
 		other.state = idle
-		if other.auto {
+		if other.manner.auto() {
 			theirs.await(t, partner, other, nil, now)
 		}
 		unlockBoth(s, theirs)
@@ -406,17 +414,20 @@ func (t *Table) Clients() int { return int(t.clients.Load()) }
 func (t *Table) Waiting() int { return int(t.waiting.Load()) }
 
 // LongestWait is for how many milliseconds the client has waited that has waited
-// longest; false if nobody waits. Those at tables do not count, as they wait for
+// longest, of those who wait in the class Ordinary; false if nobody does. Those at tables do not count, as they wait for
 // somebody in particular. It looks at each shard for a moment: at the first of
 // the choosy and at the open, who are never many, for they take each other.
 func (t *Table) LongestWait(now uint32) (waited uint32, ok bool) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		if first := s.choosy.Front(); first != nil {
-			waited, ok = max(waited, t.entry(first.Value.(*seeker).id).waited(now)), true
+		for at := s.choosy.Front(); at != nil; at = at.Next() {
+			if first := at.Value.(*seeker); first.class == Ordinary {
+				waited, ok = max(waited, t.entry(first.id).waited(now)), true
+				break
+			}
 		}
-		for _, id := range s.open {
+		for _, id := range s.open[Ordinary] {
 			if t.isGuest(id) {
 				continue
 			}

@@ -204,7 +204,7 @@ func empty(t *testing.T, table *Table) {
 		}
 	}
 	for i := range table.shards {
-		if s := &table.shards[i]; len(s.open) != 0 || s.seekers != nil {
+		if s := &table.shards[i]; len(slices.Concat(s.open[:]...)) != 0 || s.seekers != nil {
 			t.Errorf("shard %d keeps %v, %v", i, s.open, s.seekers)
 		}
 	}

@@ -14,7 +14,8 @@ import (
 type seeker struct {
 	id       uint32
 	needs    needs
-	again    bool // it wants its last partner back
+	class    Class // in which its client waits
+	again    bool  // it wants its last partner back
 	wishes   *Wishes
 	postings []posting
 	choosy   *list.Element // its place among the shard's choosy; nil: it is none
@@ -44,13 +45,13 @@ type topics struct {
 
 func (t *Table) stripe(topic topic) *topics { return &t.topics[topic%topicStripes] }
 
-// newSeeker makes a seeker for a client that insists on n, and posts it under all
+// newSeeker makes a seeker for a client that waits in a class and insists on n, and posts it under all
 // topics at which it takes anyone. The topics stand in the order in which it
 // looks at them: whoever shares more comes first. No other lock is held.
-func (t *Table) newSeeker(id uint32, w *Wishes, n needs) *seeker {
-	k := &seeker{id: id, wishes: w, needs: n}
+func (t *Table) newSeeker(id uint32, class Class, w *Wishes, n needs) *seeker {
+	k := &seeker{id: id, class: class, wishes: w, needs: n}
 	if w.Table != "" {
-		k.postings = t.shuffled(k, k.postings, topic(t.hash('t', w.Table)))
+		k.postings = t.shuffled(k, k.postings, topic(t.hash('t', Ordinary, w.Table)))
 	} else {
 		k.postings = t.wanted(k)
 	}
@@ -68,8 +69,8 @@ func (t *Table) wanted(k *seeker) []posting {
 		interestHashes, languageHashes [16]uint64
 		topics                         [64]topic
 	)
-	interests := t.hashes(interestHashes[:0], 'i', k.wishes.Interests)
-	languages := t.hashes(languageHashes[:0], 'l', k.wishes.Languages)
+	interests := t.hashes(interestHashes[:0], 'i', k.class, k.wishes.Interests)
+	languages := t.hashes(languageHashes[:0], 'l', k.class, k.wishes.Languages)
 	all := make([]posting, 0, t.places(k, len(interests), len(languages)))
 	group := topics[:0]
 	for _, i := range interests {
@@ -119,15 +120,15 @@ func (t *Table) shuffled(k *seeker, to []posting, topics ...topic) []posting {
 	return to
 }
 
-func (t *Table) hashes(to []uint64, kind byte, texts []string) []uint64 {
+func (t *Table) hashes(to []uint64, kind byte, class Class, texts []string) []uint64 {
 	for _, text := range texts {
-		to = append(to, t.hash(kind, text))
+		to = append(to, t.hash(kind, class, text))
 	}
 	return to
 }
 
-func (t *Table) hash(kind byte, text string) uint64 {
-	return maphash.String(t.seed, text) ^ uint64(kind)
+func (t *Table) hash(kind byte, class Class, text string) uint64 {
+	return maphash.String(t.seed, text) ^ uint64(class)<<8 ^ uint64(kind)
 }
 
 func (t *Table) post(p *posting) {

@@ -144,7 +144,7 @@ func TestCrowdThatSharesNothing(t *testing.T) {
 	if table.Pairs() != 0 {
 		t.Fatal("who shares nothing met")
 	}
-	for _, list := range table.stripe(topic(table.hash('l', "en"))).seekers {
+	for _, list := range table.stripe(topic(table.hash('l', Ordinary, "en"))).seekers {
 		if len(list) > 1 {
 			t.Fatalf("%d stand in the way of who looks for one who speaks English", len(list))
 		}

@@ -71,7 +71,9 @@ type traits struct {
 // more.
 const (
 	oldestState = 1
-	newestState = 1
+	newestState = 2
+
+	stateWithClasses = 2
 )
 
 var errCarry = errors.New("server: not what another server carries")
@@ -246,6 +248,9 @@ func (w *writer) standing(s *pairing.Standing) {
 	w.uints(uint64(s.Insists))
 	w.bool(s.Again)
 	w.wishes(s.Wishes)
+	if w.version >= stateWithClasses {
+		w.uints(uint64(s.Class), uint64(s.Stands))
+	}
 }
 
 // reader reads them. After the first mistake it returns zeros, and err says so.
@@ -316,6 +321,9 @@ func (r *reader) standing() *pairing.Standing {
 	s.Last, s.LastLife, s.Credit = r.uint32(), pairing.Life(r.uint(math.MaxUint8)), uint8(r.uint(math.MaxUint8))
 	s.Insists = uint8(r.uint(math.MaxUint8))
 	s.Again, s.Wishes = r.bool(), r.wishes()
+	if r.version >= stateWithClasses {
+		s.Class, s.Stands = pairing.Class(r.uint(pairing.Classes-1)), pairing.Class(r.uint(pairing.Classes-1))
+	}
 	if s.Waiting && s.Paired {
 		r.err = errCarry
 	}

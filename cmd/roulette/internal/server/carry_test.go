@@ -26,11 +26,11 @@ func carries() []*carry {
 				Unsent: bytes.Repeat([]byte("unsent"), 1000), Paused: true},
 			unparsed: &unparsed{decoder: []byte("decoder"), age: 3, limit: 1 << 20, promised: true},
 			traits:   &traits{told: 9, can: 5, wishes: &pairing.Wishes{Interests: []string{"go", "", "tea"}}, typing: true, typingAge: 99, online: 1_000_000, onlineAge: 5000, spokeAge: 7, again: true, partedAge: 1, begun: true, greeted: true, sought: true, resumable: 4, holder: 1<<64 - 1, muted: 4, pair: []byte("sixteen bytes of")},
-			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255},
+			standing: &pairing.Standing{Life: 255, Number: 4, Paired: true, Partner: 12, Again: true, Insists: 3, Wishes: &pairing.Wishes{Interests: []string{"tea"}, Languages: []string{}, Table: "x"}, Last: 1, LastLife: 2, Credit: 255, Class: pairing.Shadow},
 		},
 		{
 			conn:     netpoll.Detached{FD: -1, State: uint16(plain) | uint16(ended), Closing: true, Unsent: []byte{0x88, 2, 3, 0xe8}},
-			standing: &pairing.Standing{Auto: true, Waiting: true, Since: 1 << 30},
+			standing: &pairing.Standing{Auto: true, Waiting: true, Since: 1 << 30, Class: pairing.Slow, Stands: pairing.Plain},
 		},
 	}
 }
@@ -57,6 +57,22 @@ func TestCarryRoundTrip(t *testing.T) {
 	}
 	if len(rest) > 0 {
 		t.Errorf("%d bytes are left", len(rest))
+	}
+}
+
+// TestCarryForTheReleaseBefore: it can read all but what it does not know.
+func TestCarryForTheReleaseBefore(t *testing.T) {
+	for i, want := range carries() {
+		k, rest, err := parseCarry(want.append(nil, stateWithClasses-1), stateWithClasses-1)
+		if err != nil || len(rest) > 0 {
+			t.Fatalf("carry %d: %d bytes are left, %v", i, len(rest), err)
+		}
+		if want.standing != nil {
+			want.standing.Class, want.standing.Stands = pairing.Ordinary, pairing.Ordinary
+		}
+		if !reflect.DeepEqual(k, want) {
+			t.Errorf("carry %d: %+v, want %+v", i, k, want)
+		}
 	}
 }
 
