@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/servertest"
@@ -322,21 +321,6 @@ func TestNodeDrains(t *testing.T) {
 		peers := servers[0].Mesh().Peers()
 		return len(peers) == 0 || peers[0].Draining
 	})
-}
-
-// TestMeetingIsQuick: two lone people on two nodes find each other within what the
-// design allows, most of the time.
-func TestMeetingIsQuick(t *testing.T) {
-	_, _, addrs := startNodes(t, 2, Config{})
-	var waits []time.Duration
-	for range 5 {
-		began := time.Now()
-		a, b := acrossNodes(t, addrs)
-		waits = append(waits, time.Since(began))
-		a.conn.CloseNow()
-		b.conn.CloseNow()
-	}
-	t.Log(waits)
 }
 
 // nodes: people of two nodes meet, or nearly, on a bus that does what buses do.

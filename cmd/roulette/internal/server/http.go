@@ -61,7 +61,7 @@ func newHTTPServer(s *Server) *httpServer {
 	hs.std = &http.Server{
 		Handler:        hs.secured(hs.unbanned(mux)),
 		ConnContext:    withConn,
-		ReadTimeout:    10 * time.Second,
+		ReadTimeout:    s.Settings().HandshakeTimeout, // as it is now: net/http takes no other later
 		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    s.config.KeepAlive,
 		MaxHeaderBytes: maxRequest,
