@@ -89,8 +89,10 @@ type Config struct {
 	Calm  time.Duration
 	Rich  bool
 
-	// PID is the server's process, for its CPU time and memory. 0: not known.
-	PID int
+	// PID is the server's process, for its CPU time and memory. 0: not known. Settle is
+	// for how long it has used no CPU when its memory is read.
+	PID    int
+	Settle time.Duration // 1.5 s
 
 	// Begin, if not nil, is called when the measurement begins, on the goroutine of
 	// Run: for Drain, what tells the server to send everybody away.
@@ -165,6 +167,7 @@ func (c Config) withDefaults() (Config, target, error) {
 	setTime(&c.Warmup, min(c.Duration/5, time.Second))
 	setTime(&c.Timeout, 30*time.Second)
 	setTime(&c.Drain, 3*time.Second)
+	setTime(&c.Settle, 1500*time.Millisecond)
 	setTime(&c.ProgressEvery, time.Second)
 	if c.Mode == Stream {
 		setInt(&c.SocketBuffer, 256<<10)

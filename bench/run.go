@@ -188,7 +188,7 @@ func (r *run) open(ctx context.Context, res *Result) error {
 		if err := r.reach(ctx, c.Idle, timeout); err != nil {
 			return err
 		}
-		settle(ctx, c.PID)
+		c.settle(ctx)
 	}
 	all := c.Idle + c.Connections
 	if c.Mode == Idle {
@@ -250,7 +250,7 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 	if r.config.PID == 0 {
 		return nil
 	}
-	settle(ctx, r.config.PID)
+	r.config.settle(ctx)
 	s, err := readSample(r.config.PID)
 	if err != nil {
 		return err
@@ -316,7 +316,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 // it does not let go of every descriptor.
 func (r *run) forget(ctx context.Context, res *Result) {
 	for range 10 {
-		settle(ctx, r.config.PID)
+		r.config.settle(ctx)
 		s, err := readSample(r.config.PID)
 		if err != nil {
 			return

@@ -62,7 +62,7 @@ func TestModes(t *testing.T) {
 			var r relay
 			c := test.c
 			c.URL = r.start(t) + test.path
-			c.Duration, c.Warmup, c.Drain = brief, brief/3, nettest.Patience
+			c.Duration, c.Warmup, c.Drain, c.Settle = brief, brief/3, nettest.Patience, brief/3
 			if c.Mode == Churn { // hellos are repeated every 200 ms
 				c.Duration = 4 * brief
 			}

@@ -83,12 +83,13 @@ func kilobytes(file, key string) (int64, error) {
 	return 0, fmt.Errorf("%s: no %s", file, key)
 }
 
-// settle waits until the process has used no CPU for 1.5 s, at most 4 s: a server that
-// gives memory back when a crowd has come does so meanwhile.
-func settle(ctx context.Context, pid int) {
-	var last time.Duration
-	for i, quiet := 0, 0; i < 40 && quiet < 15 && ctx.Err() == nil; i++ {
-		pause(ctx, 100*time.Millisecond)
+// settle waits until the server has used no CPU for c.Settle, for three times that at
+// most: one that gives memory back when a crowd has come does so meanwhile.
+func (c *Config) settle(ctx context.Context) {
+	const looks = 15
+	pid, last := c.PID, time.Duration(0)
+	for i, quiet := 0, 0; i < 3*looks && quiet < looks && ctx.Err() == nil; i++ {
+		pause(ctx, c.Settle/looks)
 		if pid == 0 {
 			quiet++
 			continue
