@@ -190,7 +190,7 @@ func (c *chaos) finish(w *crew) *bench.Result {
 func (c *chaos) beside(what string, rounds int, settle time.Duration, attack func() (stop func())) {
 	c.t.Helper()
 	p99 := func() float64 {
-		load := c.healthyLoad(500 * time.Millisecond)
+		load := c.healthyLoad(200 * time.Millisecond)
 		load.Warmup = settle
 		r, err := bench.Run(context.Background(), load)
 		c.judge(r, err)

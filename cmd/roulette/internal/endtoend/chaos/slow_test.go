@@ -28,7 +28,7 @@ func TestChaosDribble(t *testing.T) {
 	bound := calmGrowth + n*2<<10
 	c := startChaos(t, program.Launch{})
 	// A second: when so many have come, the program gives memory back, once.
-	c.beside(fmt.Sprintf("beside %d senders of a byte a second", n), 2, 1200*time.Millisecond, func() func() {
+	c.beside(fmt.Sprintf("beside %d senders of a byte a second", n), 1, 1200*time.Millisecond, func() func() {
 		w := c.begin(bench.Config{
 			URL: "ws://" + c.Addr + "/ws", Mode: bench.Dribble, Connections: n, Duration: time.Hour,
 			Drain: servertest.Patience, Timeout: servertest.Patience,
