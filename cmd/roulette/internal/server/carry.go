@@ -176,7 +176,7 @@ func parseCarry(b []byte, version byte) (k *carry, rest []byte, err error) {
 		k.unparsed = &unparsed{decoder: r.bytes(math.MaxInt32), age: r.uint32(), limit: uint32(r.uint(math.MaxInt32)), promised: r.bool()}
 	}
 	if sections&hasTraits != 0 {
-		k.traits = &traits{told: r.uint(math.MaxUint64 >> toldShift), can: r.uint(math.MaxUint16),
+		k.traits = &traits{told: r.uint(toldMost), can: r.uint(math.MaxUint16),
 			online: r.uint32(), typingAge: r.uint32(), onlineAge: r.uint32(), spokeAge: r.uint32(), partedAge: r.uint32(),
 			again: r.bool(), typing: r.bool(), begun: r.bool(), greeted: r.bool(), sought: r.bool(),
 			resumable: r.uint32(), holder: r.uint(math.MaxUint64),

@@ -122,7 +122,7 @@ func TestCarryHasEverything(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{&rich{}, "told extra holder parted online typingSince onlineAt spoke can life said"},
+		{&rich{}, "told extra holder online spoke typingSince onlineAt can life said"},
 		{&extra{}, "wishes kept"},
 		{partial{}, "Decoder since promised"},
 		{request{}, "bytes client"},

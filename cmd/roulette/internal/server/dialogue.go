@@ -120,7 +120,7 @@ func (t *turn) stop(record.Command) {
 func (t *turn) typing(cmd record.Command) {
 	r, now := t.rich, t.h.worker.Now()
 	if cmd.On {
-		r.typingSince = now
+		r.typingSince = uint16(now)
 	}
 	if cmd.On == r.said.has(saysTyping) {
 		return

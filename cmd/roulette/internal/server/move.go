@@ -297,7 +297,7 @@ func (h *handler) readmit(c *netpoll.Conn, network limit.Network) {
 func (r *rich) traits(now uint32) *traits {
 	t := &traits{told: r.told.upTo(), can: uint64(r.can &^ greeted), online: r.online.Load(),
 		typing: r.said.has(saysTyping), begun: r.said.has(saidRecord), greeted: r.greeted(), wishes: r.wishes(),
-		typingAge: now - r.typingSince, onlineAge: now - r.onlineAt, spokeAge: now - r.spoke}
+		typingAge: uint32(uint16(now) - r.typingSince), onlineAge: uint32(onlineClock(now)-r.onlineAt) * onlineUnit, spokeAge: now - r.spoke}
 	t.holder, t.sought = r.holder, r.said.has(saidNext)
 	if n := r.told.number(); r.told.marked(n, toldResumable) {
 		t.resumable = n
@@ -305,8 +305,8 @@ func (r *rich) traits(now uint32) *traits {
 	if n := r.told.number(); r.told.marked(n, toldMuted) {
 		t.muted = n
 	}
-	if r.parted != 0 {
-		t.again, t.partedAge = true, now-r.parted
+	if ago, parted := r.told.parted(now); parted {
+		t.again, t.partedAge = true, ago
 	}
 	return t
 }
@@ -317,7 +317,7 @@ func (t *traits) restore(r *rich, life pairing.Life, now uint32) {
 	if t.greeted {
 		r.can |= greeted
 	}
-	r.typingSince, r.onlineAt, r.spoke = now-t.typingAge, now-t.onlineAge, now-t.spokeAge
+	r.typingSince, r.onlineAt, r.spoke = uint16(now-t.typingAge), onlineClock(now-t.onlineAge), now-t.spokeAge
 	r.online.Store(t.online)
 	r.told.advance(t.told)
 	r.told.mark(t.resumable, toldResumable, t.resumable != 0)
@@ -326,7 +326,5 @@ func (t *traits) restore(r *rich, life pairing.Life, now uint32) {
 	r.said.set(saidRecord, t.begun)
 	r.said.set(saidNext, t.sought)
 	r.wish(t.wishes)
-	if t.again {
-		r.parted = max(now-t.partedAge, 1)
-	}
+	r.told.part(parting{again: t.again}, now-t.partedAge)
 }

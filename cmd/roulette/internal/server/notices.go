@@ -14,19 +14,26 @@ import (
 // that it has begun, 2n+1 if of the n-th that it is over. That only grows. (Notices
 // of a client's pairings are written by whichever worker changed the table, so
 // they may come late and out of order; the pair numbers put them right.) With it
-// goes what holds for that pairing and no other. Changed under the connection's
-// write lock, read also without.
+// goes what holds for that pairing and no other, and when the last one ended.
+// Changed under the connection's write lock, read also without.
+//
+//	bits 0–1    what holds for the pairing
+//	bits 2–34   the count
+//	bits 35–63  when the last pairing ended so that again is possible, see part
 type told struct{ bits atomic.Uint64 }
 
 const (
 	toldMuted     = 1 << iota // the chat is thrown away until the client's resend
 	toldResumable             // it can be resumed
 
-	toldShift = iota
+	toldShift   = iota
+	toldMost    = 1<<33 - 1 // twice a pair number, and one
+	partedShift = 35
+	partedMost  = 1<<(64-partedShift) - 1
 )
 
 // upTo is the count above.
-func (t *told) upTo() uint64 { return t.bits.Load() >> toldShift }
+func (t *told) upTo() uint64 { return t.bits.Load() >> toldShift & toldMost }
 
 // begun tells whether the client knows of its n-th pairing.
 func (t *told) begun(n uint32) bool { return t.upTo() >= uint64(n)<<1 }
@@ -48,9 +55,9 @@ func (t *told) advance(to uint64) {
 	switch from := t.upTo(); {
 	case from >= to:
 	case from>>1 == to>>1:
-		t.bits.Store(to<<toldShift | t.bits.Load()&(1<<toldShift-1))
+		t.bits.Store(t.bits.Load()&^(toldMost<<toldShift) | to<<toldShift)
 	default:
-		t.bits.Store(to << toldShift)
+		t.bits.Store(t.bits.Load()>>partedShift<<partedShift | to<<toldShift)
 	}
 }
 
@@ -58,7 +65,7 @@ func (t *told) advance(to uint64) {
 // has been told.
 func (t *told) mark(n uint32, bits uint64, on bool) {
 	switch old := t.bits.Load(); {
-	case old>>(toldShift+1) != uint64(n):
+	case t.number() != n:
 	case on:
 		t.bits.Store(old | bits)
 	default:
@@ -68,8 +75,23 @@ func (t *told) mark(n uint32, bits uint64, on bool) {
 
 // marked tells whether that was noted of the n-th pairing, which is not the 0th.
 func (t *told) marked(n uint32, bits uint64) bool {
-	now := t.bits.Load()
-	return n != 0 && now>>(toldShift+1) == uint64(n) && now&bits != 0
+	return n != 0 && t.number() == n && t.bits.Load()&bits != 0
+}
+
+// part notes how a pairing has ended: at now, by Worker.Now, if again is possible.
+func (t *told) part(why parting, now uint32) {
+	at := uint64(0)
+	if why.again {
+		at = max(uint64(now&partedMost), 1)
+	}
+	t.bits.Store(t.bits.Load()&(1<<partedShift-1) | at<<partedShift)
+}
+
+// parted tells how many milliseconds ago the last pairing ended so that again is
+// possible, by a clock that wraps after six days; false: it has not.
+func (t *told) parted(now uint32) (ago uint32, ok bool) {
+	at := uint32(t.bits.Load() >> partedShift)
+	return (max(now&partedMost, 1) - at) & partedMost, at != 0
 }
 
 // number is that of the pairing which the client was told of last.
@@ -132,7 +154,7 @@ func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting
 	h.lastMarkLocked(c, n)
 	r.told.end(n)
 	r.forgetKept()
-	r.part(why, h.worker.Now())
+	r.told.part(why, h.worker.Now())
 	reason := why.told
 	if reason == record.LeftClosed && !r.greeted() {
 		reason = record.LeftDisconnected
@@ -149,9 +171,9 @@ func (h *handler) tellOwn(c *netpoll.Conn, change *pairing.Change, why parting) 
 	r := richOf(c)
 	if change.Parted {
 		h.lastMarkLocked(c, change.Own)
-		if r.parted = 0; r.told.begun(change.Own) { // else it does not know of whom to want back
-			r.part(why, h.worker.Now())
-		}
+		ended := why
+		ended.again = why.again && r.told.begun(change.Own) // else it does not know of whom to want back
+		r.told.part(ended, h.worker.Now())
 	}
 	r.told.end(change.Own)
 	if !h.announceLocked(c) && why.seeks && !r.told.begun(change.Own+1) {
@@ -172,7 +194,7 @@ func (h *handler) tellWanted(p partner, life pairing.Life, n uint32, news bool) 
 	if r == nil || r.life != life || r.can&record.CanAgain == 0 {
 		return false
 	}
-	if !r.told.lately(n) || r.parted == 0 {
+	if _, parted := r.told.parted(h.worker.Now()); !r.told.lately(n) || !parted {
 		return false // it knows of a later pairing, or not yet of this one's end, or not of this one at all
 	}
 	if news {

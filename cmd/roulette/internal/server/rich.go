@@ -14,7 +14,7 @@ import (
 	"roulette/pairing"
 )
 
-// rich is what is kept of a client that speaks roulette.v1: 48 bytes, in a place
+// rich is what is kept of a client that speaks roulette.v1: 40 bytes, in a place
 // beside its connection.
 type rich struct {
 	// Changed under the connection's write lock; read by the worker also without.
@@ -24,16 +24,13 @@ type rich struct {
 	// Set by the worker under the write lock.
 	holder uint64 // of the tokens of this person
 
-	// Guarded by the connection's write lock.
-	parted uint32 // Worker.Now when its last pairing ended so that again is possible; 0: it is not
-
 	// Atomic.
 	online atomic.Uint32 // the number that it was told last
 
 	// Owned by the worker.
-	typingSince uint32 // Worker.Now
-	onlineAt    uint32 // Worker.Now when it was told the number
 	spoke       uint32 // Worker.Now when its page last sent anything
+	typingSince uint16 // Worker.Now; a minute is more than enough
+	onlineAt    uint16 // Worker.Now in units of onlineUnit, when it was told the number
 
 	// Set by the worker under the write lock.
 	can  record.Can // and greeted
@@ -44,7 +41,7 @@ type rich struct {
 }
 
 // It fills its share of its block, or this does not compile.
-var _ [48 - unsafe.Sizeof(rich{})]struct{}
+var _ [40 - unsafe.Sizeof(rich{})]struct{}
 
 // greeted stands beside what a client can: it has said hello.
 const greeted record.Can = 1 << 15
@@ -128,6 +125,7 @@ const (
 	// than onlinePerSecond.
 	onlineEvery     = 5_000 // milliseconds
 	onlinePerSecond = 2_000
+	onlineUnit      = 256 // milliseconds: its clock wraps after more than four hours
 )
 
 // beside is what the server has of connections that live together, as far as they need
@@ -163,7 +161,7 @@ func (h *handler) openRich(c *netpoll.Conn, who safety.Person) {
 	r := newRichLocked(c)
 	r.life, r.holder = life, binary.BigEndian.Uint64(session[8:])
 	r.online.Store(uint32(online))
-	r.onlineAt = h.worker.Now()
+	r.onlineAt = onlineClock(h.worker.Now())
 	h.noticeLocked(c, record.AppendHello(h.notice[:0], base64.RawURLEncoding.EncodeToString(session[:]), online, h.rules.MaxMessageSize))
 	c.Unlock()
 }
@@ -237,10 +235,13 @@ func (h *handler) stopsTyping(c *netpoll.Conn, r *rich) {
 	}
 }
 
+// onlineClock is Worker.Now for [rich.onlineAt].
+func onlineClock(now uint32) uint16 { return uint16(now / onlineUnit) }
+
 // sweepRich looks at what is due of a rich client.
 func (h *handler) sweepRich(c *netpoll.Conn) {
 	r, now := richOf(c), h.worker.Now()
-	if r.said.has(saysTyping) && now-r.typingSince >= typingExpires {
+	if r.said.has(saysTyping) && uint16(now)-r.typingSince >= typingExpires {
 		r.said.set(saysTyping, false)
 		h.tellTyping(c, false)
 	}
@@ -250,22 +251,14 @@ func (h *handler) sweepRich(c *netpoll.Conn) {
 		n = uint32(h.server.people())
 	}
 	every := max(onlineEvery, connections*1000/onlinePerSecond)
-	if n == r.online.Load() || now-r.onlineAt < every {
+	if n == r.online.Load() || onlineClock(now)-r.onlineAt <= uint16(every/onlineUnit) {
 		return
 	}
 	c.Lock()
 	if !c.Backlogged() {
-		r.onlineAt = now
+		r.onlineAt = onlineClock(now)
 		r.online.Store(n)
 		h.noticeLocked(c, record.AppendOnline(h.notice[:0], int(n)))
 	}
 	c.Unlock()
-}
-
-// part notes how a pairing has ended. The connection is locked.
-func (r *rich) part(why parting, now uint32) {
-	r.parted = 0
-	if why.again {
-		r.parted = max(now, 1)
-	}
 }

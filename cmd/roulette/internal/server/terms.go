@@ -152,11 +152,8 @@ func (h *handler) tellHiding(c *netpoll.Conn) {
 // whose partner has, another one by now.
 func (t *turn) again(cmd record.Command) {
 	h, c, r := t.h, t.c, t.rich
-	c.Lock()
-	parted := r.parted
-	c.Unlock()
 	now, pairs := h.worker.Now(), h.server.pairs
-	if parted == 0 || max(now, 1)-parted >= againWithin || cmd.Pair != pairs.Number(seatOf(c)) {
+	if ago, parted := r.told.parted(now); !parted || ago >= againWithin || cmd.Pair != pairs.Number(seatOf(c)) {
 		t.refuseRecord(record.ErrTooLate)
 		return
 	}
