@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +100,12 @@ func testInheritedOptions(t *testing.T, listen func(*testing.T, *Poller) string)
 	})
 	dial(t, listen(t, p))
 	fd := receive(t, "accept", fds)
+	most := receiveBuffer
+	if b, err := os.ReadFile("/proc/sys/net/core/rmem_max"); err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			most = min(most, n)
+		}
+	}
 	for _, o := range []struct {
 		desc              string
 		level, name, want int
@@ -105,6 +113,7 @@ func testInheritedOptions(t *testing.T, listen func(*testing.T, *Poller) string)
 		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0}, // one clock decides, and it is not this one
 		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
+		{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, 2 * most},
 	} {
 		if got, err := unix.GetsockoptInt(fd, o.level, o.name); err != nil || got != o.want {
 			t.Errorf("%s is %d, want %d, %v", o.desc, got, o.want, err)

