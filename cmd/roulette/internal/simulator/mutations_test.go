@@ -198,9 +198,9 @@ var mutations = []mutation{
 
 	// pairing.
 	{"the fence: who is left is paired again", "pairing/table.go",
-		"		if other.auto {", "		if other.state = idle; true {"},
+		"		if other.manner.auto() {", "		if other.state = idle; true {"},
 	{"a plain client that is left does not wait again", "pairing/table.go",
-		"		if other.auto {", "		if other.auto && false {"},
+		"		if other.manner.auto() {", "		if other.manner.auto() && false {"},
 	{"the partner still points at who has left", "pairing/table.go",
 		"		other.link.Store(0)\n", ""},
 	{"a survivor waits beside others", "pairing/table.go",
