@@ -8,8 +8,9 @@
 // A message's sender keeps it until the partner's client has said that it was
 // shown. The server counts no message and keeps none. Both ends number the
 // messages of a chat from 1, for each direction, and a count is "so many have
-// been shown". The [Ledger] is the half that a client keeps, the [Exchange] the
-// half that a server keeps, and that only from a break to the end of the return.
+// been shown". The [Ledger] is the half that a client keeps, and a [Chat] is a client's
+// use of it; the [Exchange] is the half that a server keeps, and that only from a break
+// to the end of the return.
 //
 // A break and a return, A having lost its connection:
 //
@@ -54,5 +55,5 @@
 //
 // # Concurrency
 //
-// Keys are immutable. An Exchange and a Ledger belong to whoever guards them.
+// Keys are immutable. An Exchange, a Ledger and a Chat belong to whoever guards them.
 package resume

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest/talker"
 )
 
 // spread is how long a client waits that has failed so many times in a row: the page's
@@ -20,30 +21,22 @@ func spread(attempts int) time.Duration {
 
 // pairOf has two talkers chat, each over its way, until each has said and heard all. met
 // is called when the first of them has its token.
-func pairOf(t *testing.T, ctx context.Context, table string, total int, addrs [2]string, met func()) [2]*talker {
+func pairOf(t *testing.T, ctx context.Context, table string, total int, addrs [2]string, met func()) [2]*talker.Talker {
 	t.Helper()
-	over := make(chan struct{})
-	var finished atomic.Int32
-	finish := func(*talker) {
-		if finished.Add(1) == 2 {
-			close(over)
+	var people [2]*talker.Talker
+	for i := range people {
+		people[i] = &talker.Talker{
+			Name: fmt.Sprintf("%s/%d", table, i), Table: table, Addr: addrs[i], Total: total, Pace: 200 * time.Microsecond,
+			Wait: func(int) time.Duration { return time.Millisecond },
 		}
 	}
-	var people [2]*talker
-	var all sync.WaitGroup
-	for i := range people {
-		people[i] = &talker{name: fmt.Sprintf("%s/%d", table, i), table: table, addr: addrs[i], total: total, pace: 200 * time.Microsecond, finish: finish, over: over, met: met}
-		met = func() {}
-		all.Go(func() {
-			if err := people[i].run(ctx, func(int) time.Duration { return time.Millisecond }); err != nil {
-				t.Errorf("%s: %v", people[i].name, err)
-			}
-		})
+	people[0].Met = met
+	if err := talker.Talk(ctx, people[0], people[1]); err != nil {
+		t.Error(err)
 	}
-	all.Wait()
 	for _, k := range people {
-		if k.lost != 0 || !k.finished {
-			t.Errorf("%s: %d lost, finished %t", k.name, k.lost, k.finished)
+		if k.Lost != 0 || !k.Finished {
+			t.Errorf("%s: %d lost, finished %t", k.Name, k.Lost, k.Finished)
 		}
 	}
 	return people
@@ -83,8 +76,8 @@ func TestCutAtEveryByte(t *testing.T) {
 			first.from = met
 			way := newCutter(t, p.Addr, first, second)
 			people := pairOf(t, ctx, fmt.Sprintf("t%d", i), messages, [2]string{way.addr, p.Addr}, func() { close(met) })
-			breaks.Add(int64(people[0].breaks))
-			if people[0].breaks == 0 && first.after == 1 {
+			breaks.Add(int64(people[0].Breaks))
+			if people[0].Breaks == 0 && first.after == 1 {
 				t.Errorf("nothing was cut at %+v", first)
 			}
 			if t.Failed() {

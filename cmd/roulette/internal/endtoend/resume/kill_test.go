@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest/talker"
 )
 
 // TestKilledUnderChats kills the server under chatting pairs, again and again, and
@@ -30,19 +31,19 @@ func TestKilledUnderChats(t *testing.T) {
 	addr := p.Await(t, program.Listening)
 
 	over := make(chan struct{})
-	var people [][2]*talker
+	var people [][2]*talker.Talker
 	var met, all sync.WaitGroup
 	for i := range pairs {
-		var two [2]*talker
+		var two [2]*talker.Talker
 		for side := range two {
 			met.Add(1)
-			two[side] = &talker{
-				name: fmt.Sprintf("%d/%d", i, side), table: fmt.Sprint(i), addr: addr, total: endless, pace: killedPace,
-				finish: func(*talker) {}, over: over, met: met.Done,
+			two[side] = &talker.Talker{
+				Name: fmt.Sprintf("%d/%d", i, side), Table: fmt.Sprint(i), Addr: addr, Total: endless, Pace: killedPace,
+				Wait: spread, Over: over, Met: met.Done,
 			}
 			all.Go(func() {
-				if err := two[side].run(ctx, spread); err != nil {
-					t.Errorf("%s: %v", two[side].name, err)
+				if err := two[side].Run(ctx); err != nil {
+					t.Error(err)
 					cancel()
 				}
 			})
@@ -69,13 +70,13 @@ func TestKilledUnderChats(t *testing.T) {
 	var said, heard, breaks, lost uint64
 	for _, two := range people {
 		for side, k := range two {
-			_, sent := k.Open()
+			_, sent := k.Chat.Sent()
 			said += sent
-			heard += k.Have()
-			lost += k.lost
-			breaks += uint64(k.breaks)
-			if delivered, _ := k.Open(); delivered > two[1-side].Have() {
-				t.Errorf("%s: %d are delivered, %d were heard", k.name, delivered, two[1-side].Have())
+			heard += k.Chat.Shown()
+			lost += k.Lost
+			breaks += uint64(k.Breaks)
+			if delivered, _ := k.Chat.Sent(); delivered > two[1-side].Chat.Shown() {
+				t.Errorf("%s: %d are delivered, %d were heard", k.Name, delivered, two[1-side].Chat.Shown())
 			}
 		}
 	}
@@ -95,13 +96,13 @@ func TestKilledUnderChats(t *testing.T) {
 const endless = 1 << 30
 
 // until waits until both can talk again, and says how long after up that was.
-func until(ctx context.Context, up time.Time, two [2]*talker) time.Duration {
+func until(ctx context.Context, up time.Time, two [2]*talker.Talker) time.Duration {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		at := min(two[0].talks.Load(), two[1].talks.Load())
+		at := min(two[0].Talks.Load(), two[1].Talks.Load())
 		if at > up.UnixNano() {
-			return time.Unix(0, max(two[0].talks.Load(), two[1].talks.Load())).Sub(up)
+			return time.Unix(0, max(two[0].Talks.Load(), two[1].Talks.Load())).Sub(up)
 		}
 		select {
 		case <-tick.C:
