@@ -72,7 +72,9 @@ func (t *Table) Restore(id uint32, s Standing, now uint32) {
 	shard := t.shardOf(id)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	t.clients.Add(1)
+	if !t.isGuest(id) {
+		t.clients.Add(1)
+	}
 	e.state, e.manner, e.life, e.credit, e.last = idle, mannerOf(s.Auto, s.Class, s.Stands), max(s.Life, 1), s.Credit, 0
 	if s.LastLife != 0 {
 		e.last = s.Last<<8 | uint32(s.LastLife)

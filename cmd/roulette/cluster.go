@@ -72,10 +72,12 @@ func (c *serveFlags) clusterFiles() error {
 type nodes struct {
 	bus    *mesh.NATS
 	config *server.Cluster
+	joined bool
 }
 
 // openCluster makes ready for the flags' cluster, and connects to nothing.
-func (c *serveFlags) openCluster(logger *slog.Logger) (n nodes) {
+func (c *serveFlags) openCluster(logger *slog.Logger) *nodes {
+	n := new(nodes)
 	if len(c.Cluster) == 0 {
 		return n
 	}
@@ -84,20 +86,23 @@ func (c *serveFlags) openCluster(logger *slog.Logger) (n nodes) {
 		name, _ = os.Hostname()
 	}
 	n.bus = mesh.NewNATS(logger)
-	n.config = &server.Cluster{World: c.ClusterWorld, Name: name, Bus: n.bus, Connected: n.bus.Connected}
+	n.config = &server.Cluster{World: c.ClusterWorld, Name: name, Bus: n.bus, Connected: n.bus.Connected,
+		Join: func(m *mesh.Mesh) error { return n.join(c, m) }, Flush: n.bus.Flush}
 	return n
 }
 
-// join has s hear the others, as soon as the bus is there.
-func (n nodes) join(c *serveFlags, s *server.Server) error {
-	if n.bus == nil {
+// join has m, which may be nil, hear the others, as soon as the bus is there; once,
+// for a successor has joined before it serves.
+func (n *nodes) join(c *serveFlags, m *mesh.Mesh) error {
+	if n.bus == nil || n.joined {
 		return nil
 	}
+	n.joined = true
 	err := n.bus.Start(mesh.NATSConfig{
 		URLs: strings.Join(c.Cluster, ","), Credentials: c.ClusterCredentials,
 		CA: c.ClusterTLSCA, Certificate: c.ClusterTLSCert, Key: c.ClusterTLSKey,
 		Name: "roulette " + n.config.Name,
-	}, s.Mesh())
+	}, m)
 	if err != nil {
 		return fmt.Errorf("--cluster: %w", err)
 	}
@@ -105,7 +110,7 @@ func (n nodes) join(c *serveFlags, s *server.Server) error {
 }
 
 // leave says the last words.
-func (n nodes) leave() {
+func (n *nodes) leave() {
 	if n.bus == nil {
 		return
 	}

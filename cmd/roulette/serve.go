@@ -115,7 +115,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err := life.begin(old); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	if err := cluster.join(&c.serveFlags, s); err != nil {
+	if err := cluster.join(&c.serveFlags, s.Mesh()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	defer cluster.leave()

@@ -43,6 +43,11 @@
 // Crossed offers: of two nodes that offer to each other at the same moment the
 // lower one leads, and declines the other's.
 //
+// # Moving
+//
+// The successor of a node's process is the same [Node]: the numbers and the credits go
+// on, see [Mesh.Hold].
+//
 // # Concurrency
 //
 // All methods of a Mesh may be called by any goroutine. The Host's methods are

@@ -83,13 +83,19 @@ type Config struct {
 // Mesh is a node's part of the conversation.
 type Mesh struct {
 	// Immutable.
-	config Config
+	config Config // but for Self, see Become
 	world  uint32
+
+	gate sync.RWMutex // before mu; held for reading by whoever hears a word, until what it causes was asked for
 
 	// Guarded by mu.
 	mu       sync.Mutex
-	now      int64 // milliseconds, of the last Tick
-	last     Chat  // the last number given
+	now      int64         // milliseconds, of the last Tick
+	later    int64         // now is so much later than Tick's clock
+	calm     bool          // no chat begins
+	calmed   chan struct{} // closed when none is about to; nil: nobody waits for that
+	hold     hold
+	last     Chat // the last number given
 	chats    map[Chat]*chat
 	peers    map[Node]*peer
 	offers   map[uint64]*offer
@@ -140,7 +146,7 @@ func New(config Config) (*Mesh, error) {
 func (m *Mesh) BeatSubject() string { return "roulette." + m.config.World + ".beat" }
 
 // Subject is where this node hears what is for it alone.
-func (m *Mesh) Subject() string { return m.subject(m.config.Self) }
+func (m *Mesh) Subject() string { return m.subject(m.Self()) }
 
 func (m *Mesh) subject(n Node) string {
 	return fmt.Sprintf("roulette.%s.node.%016x", m.config.World, uint64(n))
@@ -189,6 +195,7 @@ func (m *Mesh) publish(subject string) {
 func (m *Mesh) Tick(now int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now += m.later
 	m.now = now
 	waiting := m.config.Host.Waiting(maxOffers)
 	said := m.beat(waiting)
@@ -206,6 +213,10 @@ func (m *Mesh) Tick(now int64) {
 		m.pingOne()
 	}
 	m.expire()
+	if m.calm {
+		m.seeCalm()
+		return
+	}
 	m.offerAll(waiting)
 }
 

@@ -18,18 +18,19 @@ var (
 type fault int
 
 const (
-	none          fault = iota
-	doubleReserve       // who is reserved can be reserved again
-	earlyBegin          // b is told when reserved
-	creditKept          // what is taken is not said
-	lateWords           // an ended chat's words go to the next chat
-	lossUnnoticed       // a missing word is not missed
-	orphanedChat        // an end is not told
+	none             fault = iota
+	doubleReserve          // who is reserved can be reserved again
+	earlyBegin             // b is told when reserved
+	creditKept             // what is taken is not said
+	lateWords              // an ended chat's words go to the next chat
+	lossUnnoticed          // a missing word is not missed
+	orphanedChat           // an end is not told
+	numbersForgotten       // by the process that goes on as a node
 	faults
 )
 
 var faultNames = [faults]string{"none", "double reservation", "paired before reserved", "credit not returned",
-	"late words", "loss unnoticed", "end not told"}
+	"late words", "loss unnoticed", "end not told", "numbers forgotten"}
 
 // person is somebody on a node.
 type person struct {
@@ -57,6 +58,8 @@ type modelNode struct {
 	inbox   map[Node][][]byte // by sender, each in order
 	stopped bool
 	begun   int
+	clock   int64 // the node's is so much behind the world's
+	next    *Mesh // of another process, to which the node is about to move
 }
 
 type modelWorld struct {
@@ -68,6 +71,9 @@ type modelWorld struct {
 	names   int
 	failure error
 	lost    int
+	moved   int
+	sound   bool // no word is lost, and no node stops
+	moving  bool // nodes move to other processes
 }
 
 func (w *modelWorld) fail(format string, args ...any) {
@@ -91,13 +97,18 @@ func (b modelBus) Publish(subject string, data []byte) {
 
 func (w *modelWorld) add() *modelNode {
 	n := &modelNode{world: w, id: Node(len(w.nodes)*10 + 15), byChat: map[Chat]*person{}, inbox: map[Node][][]byte{}}
-	m, err := New(Config{Self: n.id, World: "test", Bus: modelBus{n}, Host: n, Rand: func(most int) int { return w.random.IntN(most) }})
+	n.mesh = n.newMesh(n.id)
+	w.nodes = append(w.nodes, n)
+	return n
+}
+
+func (n *modelNode) newMesh(self Node) *Mesh {
+	w := n.world
+	m, err := New(Config{Self: self, World: "test", Bus: modelBus{n}, Host: n, Rand: func(most int) int { return w.random.IntN(most) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	n.mesh = m
-	w.nodes = append(w.nodes, n)
-	return n
+	return m
 }
 
 // Online implements Host.
@@ -264,7 +275,7 @@ func (w *modelWorld) step(calm bool) {
 		w.now += int64(w.random.IntN(60))
 		for _, n := range w.nodes {
 			if !n.stopped {
-				n.mesh.Tick(w.now)
+				n.mesh.Tick(w.now - n.clock)
 			}
 		}
 	case x < .66 && !calm && len(n.people) < 6:
@@ -287,10 +298,12 @@ func (w *modelWorld) step(calm bool) {
 				p.untaken = 0
 			}
 		}
-	case x < .975 && !calm:
+	case x < .975 && !calm && !w.sound:
 		w.lose()
-	case x < .98 && !calm:
+	case x < .98 && !calm && !w.sound:
 		n.stopped = !n.stopped
+	case x > .985 && w.moving:
+		n.move()
 	}
 }
 
@@ -353,7 +366,7 @@ func (w *modelWorld) carry() {
 			p.in = binary.BigEndian.Uint64(word[14:]) - 1
 		}
 	}
-	n.mesh.Receive(word)
+	n.hear(word)
 }
 
 // lose throws a word away that is for one node, or says it twice.
@@ -419,11 +432,15 @@ func (w *modelWorld) other(c *chat) *person {
 	return nil
 }
 
-func runModel(t *testing.T, seed uint64, f fault) (begun, lost int, err error) {
-	w := &modelWorld{t: t, random: rand.New(rand.NewPCG(seed, 0)), fault: f, now: 1000}
+func newModel(t *testing.T, seed uint64, f fault) *modelWorld {
+	w := &modelWorld{t: t, random: rand.New(rand.NewPCG(seed, 0)), fault: f, now: 1000, moving: seed%8 == 0 || f == numbersForgotten}
 	for range 2 + int(seed%3) {
 		w.add()
 	}
+	return w
+}
+
+func (w *modelWorld) run() error {
 	for range 6000 {
 		if w.step(false); w.failure != nil {
 			break
@@ -432,10 +449,16 @@ func runModel(t *testing.T, seed uint64, f fault) (begun, lost int, err error) {
 	if w.failure == nil {
 		w.rest()
 	}
+	return w.failure
+}
+
+func runModel(t *testing.T, seed uint64, f fault) (begun, lost int, err error) {
+	w := newModel(t, seed, f)
+	err = w.run()
 	for _, n := range w.nodes {
 		begun += n.begun
 	}
-	return begun, w.lost, w.failure
+	return begun, w.lost, err
 }
 
 // TestStrangersMeetAcrossNodes: whatever is lost, said twice, late, stopped or

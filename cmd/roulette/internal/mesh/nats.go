@@ -35,6 +35,7 @@ type NATS struct {
 type message struct {
 	subject string
 	data    []byte
+	sent    chan struct{} // no message: closed when those before it were handed to the bus
 }
 
 // queueLimit bounds what waits to be sent (I4): what the credits of some nodes
@@ -171,7 +172,7 @@ func (b *NATS) Publish(subject string, data []byte) {
 		b.log.Warn("bus too slow: words are thrown away", "bytes", b.bytes)
 		b.queue, b.bytes = nil, 0
 	}
-	b.queue = append(b.queue, message{subject, append([]byte(nil), data...)})
+	b.queue = append(b.queue, message{subject: subject, data: append([]byte(nil), data...)})
 	b.bytes += len(data)
 	select {
 	case b.wake <- struct{}{}:
@@ -188,11 +189,44 @@ func (b *NATS) send() {
 		b.queue, b.bytes = nil, 0
 		b.mu.Unlock()
 		for _, m := range queue {
+			if m.sent != nil {
+				close(m.sent)
+				continue
+			}
 			// An error says that the bus is gone, and Mesh hears of that.
 			_ = b.conn.Publish(m.subject, m.data)
 		}
 	}
 }
+
+// Flush returns when the bus has all that was published, and knows what this node
+// wants to hear. A bus that is not there has nothing and never will: that is an error,
+// too.
+func (b *NATS) Flush(ctx context.Context) error {
+	b.mu.Lock()
+	if b.conn == nil || b.closed {
+		b.mu.Unlock()
+		return errNoBus
+	}
+	sent := make(chan struct{})
+	b.queue = append(b.queue, message{sent: sent})
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	b.mu.Unlock()
+	select {
+	case <-sent:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := b.conn.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("mesh: %w", err)
+	}
+	return nil
+}
+
+var errNoBus = errors.New("mesh: there is no bus")
 
 // Connected reports whether the bus is there now.
 func (b *NATS) Connected() bool {

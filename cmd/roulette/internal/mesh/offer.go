@@ -107,7 +107,7 @@ func (m *Mesh) hearOffer(p *peer, b *body) {
 			crossed = crossed || o.to == p
 		}
 	}
-	if draining || crossed || m.reservedFor(p) >= maxOffers {
+	if draining || m.calm || crossed || m.reservedFor(p) >= maxOffers {
 		m.say(p, opDecline, body{offer: b.offer})
 		return
 	}

@@ -99,6 +99,18 @@ func (m *Mesh) breakUp(p *peer) {
 // BusLost says that the bus was gone for a moment, or has thrown something away:
 // all chats across nodes end.
 func (m *Mesh) BusLost() {
+	m.gate.RLock()
+	defer m.gate.RUnlock()
+	if !m.hold.on {
+		m.busLost()
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hold.lost = true
+}
+
+func (m *Mesh) busLost() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stats.Losses++

@@ -6,6 +6,12 @@ import "time"
 // own. For one node's words it is called by one goroutine at a time, in their
 // order. data is the caller's again when it returns.
 func (m *Mesh) Receive(data []byte) {
+	m.gate.RLock()
+	defer m.gate.RUnlock()
+	if m.hold.on {
+		m.keep(data)
+		return
+	}
 	if then := m.receive(data); then != nil {
 		then()
 	}

@@ -71,7 +71,7 @@ type traits struct {
 // more.
 const (
 	oldestState = 1
-	newestState = 2
+	newestState = stateWithNodes
 
 	stateWithClasses = 2
 )

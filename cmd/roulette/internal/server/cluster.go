@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -20,6 +21,11 @@ type Cluster struct {
 	Name      string      // of this node, for people
 	Bus       mesh.Bus    // who has it feeds Server.Mesh
 	Connected func() bool // whether the bus is there
+
+	// For a hand-over, in which the successor joins before it serves: Join has Bus
+	// feed the Mesh, and Flush is [mesh.NATS.Flush].
+	Join  func(*mesh.Mesh) error
+	Flush func(context.Context) error
 }
 
 // cluster is the server as a [mesh.Host]: it keeps a stand-in for everybody of
@@ -34,6 +40,8 @@ type cluster struct {
 	server    *Server
 	mesh      *mesh.Mesh
 	connected func() bool
+	join      func() error
+	flush     func(context.Context) error
 	world     string
 	name      string
 	guests    standIns // locked inside
@@ -43,6 +51,10 @@ type cluster struct {
 	// Atomic.
 	others  atomic.Int64 // people on the other nodes
 	talking atomic.Int64 // chats that have begun and are not over
+
+	turn sync.Mutex // held while the cluster's goroutine does something, and before all other locks
+	// Guarded by turn.
+	stands bool // it does nothing
 
 	mu sync.Mutex // taken under the Mesh's lock, and under no other but that
 	// Guarded by mu.
@@ -73,6 +85,7 @@ func newCluster(s *Server, config *Cluster, first seat) (*cluster, error) {
 	c := &cluster{
 		server:    s,
 		connected: config.Connected,
+		flush:     config.Flush,
 		world:     config.World,
 		name:      config.Name,
 		stop:      make(chan struct{}),
@@ -80,6 +93,7 @@ func newCluster(s *Server, config *Cluster, first seat) (*cluster, error) {
 		chats:     make(map[mesh.Chat]*elsewhere),
 		gone:      make(map[stranger]acquaintance),
 	}
+	c.join = func() error { return config.Join(c.mesh) }
 	c.guests.first = first
 	var err error
 	c.mesh, err = mesh.New(mesh.Config{
@@ -95,16 +109,25 @@ func (c *cluster) run() {
 	ticker := time.NewTicker(meshTick)
 	defer ticker.Stop()
 	for {
-		c.mesh.Tick(c.server.now().Milliseconds())
-		_, people, _ := c.mesh.State()
-		c.others.Store(int64(people))
-		c.forget()
+		c.tick()
 		select {
 		case <-ticker.C:
 		case <-c.stop:
 			return
 		}
 	}
+}
+
+func (c *cluster) tick() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.stands {
+		return
+	}
+	c.mesh.Tick(c.server.now().Milliseconds())
+	_, people, _ := c.mesh.State()
+	c.others.Store(int64(people))
+	c.forget()
 }
 
 // close ends the goroutine. c may be nil.

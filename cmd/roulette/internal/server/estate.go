@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"roulette/cmd/roulette/internal/limit"
+	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/metrics"
 	"roulette/pairing"
@@ -21,6 +22,7 @@ import (
 //	pairs that resume knows, people who are away
 //	names of the connections in the hand-over, as many as there are, or none
 //	what was counted, and the moment
+//	the node it is for others, and who of theirs has a seat
 //
 // Nothing but estate, testament and carry know that.
 
@@ -50,6 +52,10 @@ type testament struct {
 	away    []*carriedAbsence
 	names   []uint64
 	legacy  legacy
+
+	mesh      []byte // a [mesh.Mesh]'s state; nil: it is alone
+	strangers []*carriedStranger
+	node      *mesh.State // mesh, parsed
 }
 
 // legacy is what a successor goes on with besides.
@@ -98,7 +104,7 @@ func (e *estate) describeBreaks(h *handler) {
 	if h.worker.Index() != 0 {
 		return
 	}
-	s, r, now := e.server, &e.server.breaks, e.server.breaks.now()
+	s, r, now := e.server, &e.server.breaks, h.worker.Now()
 	e.seed = s.addresses.Seed()
 	e.legacy.Counters = metrics.NewCounters()
 	if before := s.before.Load(); before != nil {
@@ -214,6 +220,7 @@ func (t *testament) append(w *writer) {
 	}
 	legacy, _ := json.Marshal(&t.legacy) // never fails
 	w.bytes(legacy)
+	t.appendStrangers(w)
 }
 
 // parseState reads n carries, of which each connection can be made, and the rest.
@@ -247,7 +254,10 @@ func parseState(b []byte, n int) (*testament, error) {
 	for _, a := range t.away {
 		known[a.place] = a.standing
 	}
-	if r.err != nil || len(r.b) > 0 || len(known) != n+len(t.away) || len(t.names) != 0 && len(t.names) != n {
+	for _, s := range t.strangers {
+		known[s.place] = s.standing
+	}
+	if r.err != nil || len(r.b) > 0 || len(known) != n+len(t.away)+len(t.strangers) || len(t.names) != 0 && len(t.names) != n {
 		return nil, errCarry
 	}
 	return t, t.check(known)
@@ -313,6 +323,7 @@ func (t *testament) parse(r *reader) {
 	if legacy := r.bytes(math.MaxInt32); r.err == nil && json.Unmarshal(legacy, &t.legacy) != nil {
 		r.err = errCarry
 	}
+	t.parseStrangers(r)
 }
 
 // partingOf is how a pair ends that is counted so.

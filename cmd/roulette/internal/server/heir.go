@@ -45,7 +45,7 @@ func (e *Heir) Hello(predecessor handover.Hello) (handover.Hello, error) {
 	if predecessor.Settings[settingTLS] != "" && e.server.config.TLS == nil {
 		return hello, errors.New("the predecessor speaks TLS, and by its settings the successor does not")
 	}
-	return hello, nil
+	return hello, e.server.cluster.succeed(predecessor.Settings)
 }
 
 // Listener implements [handover.Successor].
@@ -130,6 +130,7 @@ func (e *Heir) Serve() error {
 	e.halt.run(e.state.begin)
 	s.lineage.Store(&Lineage{From: legacy.Release, At: time.Now(), Frozen: time.Duration(monotonic() - legacy.Frozen)})
 	e.halt.end()
+	s.cluster.goOn()
 	e.halt, e.state = nil, nil
 	err := e.listen(e.sockets)
 	e.sockets = nil

@@ -20,6 +20,7 @@ type Leaving struct {
 	version   byte // of the state, for the successor to read
 	pass      func(fd int, b []byte) error
 	names     atomic.Uint64 // given to connections so far
+	restless  error         // why chats with other nodes may begin at any moment; nil: they do not
 	halt      *halt         // nil: it serves
 	estate    *estate       // in a halt
 }
@@ -34,7 +35,7 @@ type travelled struct {
 var (
 	// ErrLeaving: a hand-over is under way.
 	ErrLeaving    = errors.New("another upgrade is under way")
-	errCluster    = errors.New("people on other nodes cannot be taken along: with --cluster, drain the node instead")
+	errOldCluster = errors.New("the successor is of a release that does not take along who talks to another node: drain this one instead")
 	errNotServing = errors.New("the server is not serving, or on its way out")
 )
 
@@ -53,9 +54,6 @@ func (s *Server) Leave(listeners []handover.Listener, pass func(fd int, b []byte
 	if s.phaseNow() != phaseServing {
 		return nil, errNotServing
 	}
-	if s.cluster != nil {
-		return nil, errCluster
-	}
 	l := &Leaving{server: s, listeners: listeners, pass: pass}
 	if !s.leaving.CompareAndSwap(nil, l) {
 		return nil, ErrLeaving
@@ -70,6 +68,7 @@ func (l *Leaving) End() {
 		w.OnFree(nil)
 		w.Handler().(*handler).travelled = travelled{}
 	}) // an error: the workers have ended
+	l.server.cluster.rouse()
 	l.server.leaving.Store(nil)
 }
 
@@ -79,14 +78,19 @@ const settingTLS = "tls"
 // Hello implements [handover.Predecessor].
 func (l *Leaving) Hello() handover.Hello {
 	hello := handover.Hello{Release: l.server.config.Version, OldestState: oldestState, NewestState: newestState}
+	hello.Settings = make(map[string]string)
 	if l.server.config.TLS != nil {
-		hello.Settings = map[string]string{settingTLS: "1.3"}
+		hello.Settings[settingTLS] = "1.3"
 	}
+	l.server.cluster.settings(hello.Settings)
 	return hello
 }
 
 // Accept implements [handover.Predecessor].
 func (l *Leaving) Accept(_ handover.Hello, state int) error {
+	if l.server.cluster != nil && state < stateWithNodes {
+		return errOldCluster
+	}
 	l.version = byte(state)
 	return nil
 }
@@ -116,6 +120,7 @@ func (l *Leaving) Connections() []handover.Connection {
 	for _, list := range lists {
 		all = append(all, list...)
 	}
+	l.restless = l.server.cluster.calm()
 	return all
 }
 
@@ -138,13 +143,17 @@ const mailRounds = 100
 // Freeze implements [handover.Predecessor].
 func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 	s := l.server
-	if s.phaseNow() != phaseServing {
+	switch {
+	case s.phaseNow() != phaseServing:
 		return nil, errNotServing
+	case l.restless != nil:
+		return nil, l.restless
 	}
 	t, err := s.halt(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.cluster.stand()
 	frozenAt := monotonic()
 	readMail(t.run)
 	e := s.newEstate(l.version)
@@ -160,8 +169,12 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 		}
 	})
 	t.run(e.describeBreaks)
-	if err := errors.Join(e.err(), ctx.Err()); err != nil {
-		t.end()
+	if s.cluster != nil {
+		e.mesh, e.strangers, err = s.cluster.describe(ctx, milliseconds(s.now()))
+	}
+	l.halt, l.estate = t, e
+	if err := errors.Join(e.err(), err, ctx.Err()); err != nil {
+		l.Thaw()
 		return nil, err
 	}
 	f := new(handover.Frozen)
@@ -176,7 +189,6 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 	}
 	f.State = e.append(nil)
 	f.Sums.Connections, f.Sums.Seats, f.Sums.Pairs, f.Sums.Waiting = s.poller.Count(), s.pairs.Clients(), s.pairs.Pairs(), s.pairs.Waiting()
-	l.halt, l.estate = t, e
 	return f, nil
 }
 
@@ -197,13 +209,17 @@ func readMail(run func(step func(*handler))) {
 }
 
 // Thaw implements [handover.Predecessor]. Nothing has changed (U2).
-func (l *Leaving) Thaw() { l.halt.end() }
+func (l *Leaving) Thaw() {
+	l.halt.end()
+	l.server.cluster.goOn()
+}
 
 // Release implements [handover.Predecessor].
 func (l *Leaving) Release() {
 	s := l.server
 	s.successor.Store(&l.pass)
 	s.phase.Store(int32(phaseDraining)) // who comes by another way is not for this process
+	s.cluster.succeeded()
 	l.halt.run(func(h *handler) { h.worker.Deafen() })
 	l.halt.abandon()
 	s.poller.CloseListeners()

@@ -186,6 +186,9 @@ func (s *Server) inherit(t *testament, fds []int) (*inheritance, error) {
 	if s.poller.Count()+len(t.carries) > s.most {
 		return nil, netpoll.ErrNoPlace
 	}
+	if t.node != nil && s.cluster == nil {
+		return nil, errCarry
+	}
 	s.addresses.Inherit(t.seed)
 	s.inheritPeople(t.legacy.People)
 	return &inheritance{testament: *t, server: s, conns: make([]*netpoll.Conn, len(t.carries))}, nil
@@ -228,6 +231,7 @@ func (i *inheritance) restore(h *handler) {
 		moved[k.id] = i.conns[n].ID()
 	}
 	h.restoreBreaks(i, moved)
+	h.server.cluster.restore(i, moved, h.worker.Now())
 	stand := func(place seat, s pairing.Standing) {
 		present := false
 		s.Partner = moved[s.Partner]
@@ -243,6 +247,9 @@ func (i *inheritance) restore(h *handler) {
 	}
 	for _, a := range i.away {
 		stand(moved[a.place], *a.standing)
+	}
+	for _, s := range i.strangers {
+		stand(moved[s.place], *s.standing)
 	}
 	conns := make(map[uint32]*netpoll.Conn, len(i.carries))
 	for n, k := range i.carries {

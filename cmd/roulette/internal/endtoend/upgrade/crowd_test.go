@@ -3,6 +3,7 @@ package upgrade
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,9 +18,10 @@ import (
 
 // crowding is what a crowd is told first.
 type crowding struct {
-	Plain, Secure string        // addresses; every second client speaks TLS
+	Plain, Secure string        // addresses; every second client speaks TLS; by default the server's
 	Clients       int           // an even number, who find whom they find
 	Slow          int           // of them, who read a message now and then until they are told to
+	Apart         bool          // one pair after the other comes, for the two are served apart
 	Every         time.Duration // how often a client says something, give or take half
 }
 
@@ -62,7 +64,7 @@ func TestMain(m *testing.M) {
 // gather starts a crowd, and returns when each has found a partner.
 func gather(t *testing.T, s *served, c crowding) *crowd {
 	t.Helper()
-	c.Plain, c.Secure = s.plain, s.secure
+	c.Plain, c.Secure = cmp.Or(c.Plain, s.plain), cmp.Or(c.Secure, s.secure)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), crowdVariable+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

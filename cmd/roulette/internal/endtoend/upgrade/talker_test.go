@@ -100,10 +100,22 @@ func (c *talkers) complain(format string, args ...any) {
 
 // gather connects all, and returns when each has found a partner.
 func (c *talkers) gather() error {
-	const atOnce = 64
 	for i := range c.Clients {
 		c.all = append(c.all, &talker{crowd: c, id: i, met: make(chan struct{})})
 	}
+	if c.Apart {
+		for i := 0; i < c.Clients; i += 2 {
+			if err := cmp.Or(c.all[i].connect(), c.all[i+1].connect(), c.all[i].meets(), c.all[i+1].meets()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c.gatherAtOnce()
+}
+
+func (c *talkers) gatherAtOnce() error {
+	const atOnce = 64
 	next := make(chan *talker)
 	failed := make(chan error, atOnce)
 	for range atOnce {
@@ -127,10 +139,8 @@ func (c *talkers) gather() error {
 		return err
 	}
 	for _, k := range c.all {
-		select {
-		case <-k.met:
-		case <-time.After(servertest.Patience):
-			return fmt.Errorf("client %d has found nobody", k.id)
+		if err := k.meets(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -151,6 +161,16 @@ type talker struct {
 	// The reader's until met is closed.
 	partner *talker
 	heard   uint32 // messages of the partner's, lost ones included
+}
+
+// meets waits until the client has a partner.
+func (k *talker) meets() error {
+	select {
+	case <-k.met:
+		return nil
+	case <-time.After(servertest.Patience):
+		return fmt.Errorf("client %d has found nobody", k.id)
+	}
 }
 
 // isSlow tells whether the client reads so slowly that all stands behind it.
@@ -225,12 +245,7 @@ func frames(message []byte) (b []byte) {
 // whenever the server stops, half of the clients are in the middle of a message.
 func (k *talker) talk() {
 	defer k.crowd.through.Done()
-	if !k.write(program.Text(string(k.message(0, false, false)))) {
-		return
-	}
-	select {
-	case <-k.met:
-	case <-k.crowd.end:
+	if !k.greet() {
 		return
 	}
 	long := k.partner.isSlow()
@@ -252,6 +267,27 @@ func (k *talker) talk() {
 		k.stamps[number%uint32(len(k.stamps))].Store(now())
 		if !k.write(b[cut:]) || last {
 			return
+		}
+	}
+}
+
+// greet says message 0 until the partner has answered, if that one is served apart: until
+// they are paired it is for nobody. Else once is enough.
+func (k *talker) greet() bool {
+	for {
+		if !k.write(program.Text(string(k.message(0, false, false)))) {
+			return false
+		}
+		var again <-chan time.Time
+		if k.crowd.Apart && k.speaksTLS() {
+			again = time.After(k.crowd.Every)
+		}
+		select {
+		case <-k.met:
+			return true
+		case <-k.crowd.end:
+			return false
+		case <-again:
 		}
 	}
 }
@@ -329,6 +365,8 @@ func (k *talker) hear(payload []byte) (last bool, err error) {
 	case k.partner == nil && number <= 1: // message 0 of who came first was for nobody
 		k.partner, k.heard = k.crowd.all[id], number
 		close(k.met)
+	case k.crowd.Apart && number == 0 && id == k.partner.id && k.heard == 1: // see greet
+		return false, nil
 	case id != k.partner.id || number != k.heard:
 		return false, fmt.Errorf("message %d of %d was due, and %.80q came", k.heard, k.partner.id, payload)
 	}

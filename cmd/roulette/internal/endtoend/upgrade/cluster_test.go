@@ -1,0 +1,125 @@
+package upgrade
+
+import (
+	"bytes"
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+
+	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+// startBus starts a NATS server, and returns its URL.
+func startBus(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("nats-server")
+	if err != nil {
+		t.Skip("skipped: needs nats-server")
+	}
+	port := program.FreePort(t)
+	cmd := exec.Command(path, "-a", "127.0.0.1", "-p", port)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	addr := net.JoinHostPort("127.0.0.1", port)
+	servertest.Await(t, "the bus", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return "nats://" + addr
+}
+
+// TestNodes: people talk to people on another node while both nodes are upgraded, one
+// after the other and at the same time. The chats go on, with nothing lost, doubled or
+// out of order, also those with somebody who does not read; and new ones begin.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	bus := startBus(t)
+	nodes := []*served{serve(t, "--cluster", bus, "--node-name", "a"), serve(t, "--cluster", bus, "--node-name", "b")}
+	know := func() {
+		t.Helper()
+		for _, s := range nodes {
+			servertest.Await(t, "the nodes to know each other", func() bool { return s.metric("roulette_cluster_nodes") == 2 })
+		}
+	}
+	know()
+	across := crowding{Plain: nodes[0].plain, Secure: nodes[1].secure, Apart: true, Every: 20 * time.Millisecond}
+	across.Clients, across.Slow = 12, 2
+	c := gather(t, nodes[0], across)
+	goesOn := func() {
+		t.Helper()
+		c.awaits(10 * across.Clients)
+		know()
+		for i, s := range nodes {
+			if n := s.metric("roulette_cluster_chats"); n != float64(across.Clients/2) {
+				t.Errorf("node %d has %v chats with the other", i, n)
+			}
+		}
+	}
+	goesOn()
+	for _, s := range []*served{nodes[0], nodes[1], nodes[0]} {
+		if out, err := s.upgrade(nil); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		goesOn()
+	}
+	both := make(chan error)
+	for _, s := range nodes {
+		go func() {
+			_, err := s.upgrade(nil)
+			both <- err
+		}()
+	}
+	for range nodes {
+		if err := <-both; err != nil {
+			t.Fatal(err)
+		}
+	}
+	goesOn()
+	across.Clients, across.Slow = 2, 0
+	gather(t, nodes[0], across).tell(letEnd)
+	c.tell(letRead)
+	end := c.tell(letEnd)
+	t.Logf("%d messages between two nodes over five upgrades", end.Heard)
+}
+
+// TestNodesServeOn: an upgrade with a successor that is no such node changes nothing.
+func TestNodesServeOn(t *testing.T) {
+	t.Parallel()
+	bus := startBus(t)
+	a, b := serve(t, "--cluster", bus), serve(t, "--cluster", bus)
+	for _, s := range []*served{a, b} {
+		servertest.Await(t, "the nodes to know each other", func() bool { return s.metric("roulette_cluster_nodes") == 2 })
+	}
+	c := gather(t, a, crowding{Plain: a.plain, Secure: b.secure, Apart: true, Clients: 4, Every: 20 * time.Millisecond})
+	self := program.Path(t)
+	for _, tc := range []struct{ name, arg, want string }{
+		{"of no cluster", "", "by its settings the successor is not"},
+		{"of another world", "--cluster " + bus + " --cluster-world other", `one of "other"`},
+		{"on a bus that does not answer", "--cluster nats://127.0.0.1:" + program.FreePort(t), "the bus answers the predecessor"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			binary := script(t, "exec "+self+" serve --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0 --tls-self-signed --admin '' "+tc.arg)
+			if out, err := a.upgrade(nil, "--binary", binary); err == nil || !bytes.Contains([]byte(out), []byte(tc.want)) {
+				t.Errorf("%v\n%s", err, out)
+			}
+			c.awaits(40)
+		})
+	}
+	if out, err := a.upgrade(nil, "--dry-run"); err != nil {
+		t.Errorf("rehearsal: %v\n%s", err, out)
+	}
+	c.awaits(40)
+	c.tell(letEnd)
+}
