@@ -26,3 +26,23 @@ func TestNamesAtOneMoment(t *testing.T) {
 		table.Seek(0, 1000, nil)
 	}
 }
+
+// TestNameOfAnotherChunk: a table that was empty in between begins its lives anew, and
+// may begin with the same; the pairs of before have other names all the same.
+func TestNameOfAnotherChunk(t *testing.T) {
+	table := New(Config{IDs: 512, Rand: func(n uint32) uint32 { return 7 % n }})
+	names := make(map[uint64]bool)
+	for range 10 {
+		for id := range uint32(2) {
+			table.Enter(id, false)
+			table.Seek(id, 1000, nil)
+		}
+		name, _, ok := table.Name(0)
+		if !ok || names[name] {
+			t.Fatalf("pair %d has the name %x: %v, known: %v", len(names), name, ok, names[name])
+		}
+		names[name] = true
+		table.Leave(0, 1000)
+		table.Leave(1, 1000)
+	}
+}

@@ -66,7 +66,8 @@ type chunkRef struct {
 	entries atomic.Pointer[[chunkSize]entry]
 	persons atomic.Pointer[persons] // nil: of nobody, or the table knows nobody
 	mu      sync.Mutex
-	used    int // guarded by mu: clients in the chunk; it goes with the last
+	used    int32         // guarded by mu: clients in the chunk; it goes with the last
+	made    atomic.Uint32 // how often the chunk was
 }
 
 const (
@@ -399,7 +400,8 @@ func (t *Table) Name(id uint32) (name uint64, low uint32, ok bool) {
 		// the moment does not tell them apart, as the callers' clocks are coarse and
 		// of several workers. (The multiplication is one to one.)
 		name = (uint64(e.since)<<32 | uint64(e.number.Load())) * 0x9e3779b97f4a7c15
-		name ^= uint64(low)<<8 | uint64(e.life)
+		// A life begins anew, at random, when a chunk does.
+		name ^= uint64(t.chunks[low>>chunkBits].made.Load())<<40 | uint64(low)<<8 | uint64(e.life)
 		unlockBoth(s, theirs)
 		if still {
 			return name, low, true
@@ -498,6 +500,7 @@ func (t *Table) create(id uint32) *entry {
 		if t.people != nil {
 			ref.persons.Store(new(persons))
 		}
+		ref.made.Add(1)
 		ref.entries.Store(entries)
 	}
 	ref.used++

@@ -51,7 +51,7 @@ type absence struct {
 	attributed bool   // key is counted in the address table
 	key        uint32 // of the person's address
 	why        parting
-	since, due uint32 // Worker.Now: when the connection was lost, and when the seat is given up
+	since, due uint32 // breaks.now: when the connection was lost, and when the seat is given up
 	queue      *list.List
 	element    *list.Element
 }
@@ -139,6 +139,11 @@ func (h *handler) newToken(id resume.ID, side int, own seat, holder uint64) []by
 	return h.token
 }
 
+// now is when somebody is away from, or back: by the Kernel's clock, for that of a
+// worker stands as long as it does, and after a pause of the machine the seats of all
+// whom that has cost their connection would be kept for no time at all.
+func (r *breaks) now() uint32 { return milliseconds(r.server.now()) }
+
 // leave notes, with the lock held, that a person is away: until when, and that they
 // count for their address.
 func (r *breaks) leave(a *absence, now, grace uint32, hidden bool) {
@@ -184,7 +189,7 @@ func (r *breaks) endOf(person *rich) {
 // giveUp frees the seat of somebody who is away, and whose pair is over or is to
 // end now. False: they were not away any more.
 func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
-	now := milliseconds(r.server.now())
+	now := r.now()
 	r.lock()
 	place := a.pair.sides[a.side].place
 	ok = a.pair.sides[a.side].away == a
@@ -236,7 +241,7 @@ func (h *handler) expel(a *absence) {
 		return
 	}
 	h.counters.Returns[metrics.ReturnLapsed]++
-	h.counters.AwayDuration.Observe(int64(h.worker.Now()-a.since) * 1e6)
+	h.counters.AwayDuration.Observe(int64(h.server.breaks.now()-a.since) * 1e6)
 	h.apply(partner{out: a}, &change, a.why)
 }
 

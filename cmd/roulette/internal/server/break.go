@@ -25,7 +25,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	if r == nil || !r.told.marked(s.pairs.Number(own), toldResumable) || h.rules.MaxAway == 0 {
 		return false
 	}
-	now := h.worker.Now()
+	now := s.breaks.now()
 	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	other, paired := s.pairs.Partner(own)

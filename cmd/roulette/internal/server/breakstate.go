@@ -36,7 +36,7 @@ func (r *breaks) ours(node resume.Node) bool {
 // restoreBreaks brings what another server kept into this one; moved says where
 // those sit who came, and learns where those do who are away.
 func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
-	s, now := h.server, h.worker.Now()
+	s, now := h.server, h.server.breaks.now()
 	r := &s.breaks
 	r.mu.Lock()
 	defer r.mu.Unlock()

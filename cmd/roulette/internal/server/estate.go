@@ -104,7 +104,7 @@ func (e *estate) describeBreaks(h *handler) {
 	if h.worker.Index() != 0 {
 		return
 	}
-	s, r, now := e.server, &e.server.breaks, h.worker.Now()
+	s, r, now := e.server, &e.server.breaks, e.server.breaks.now()
 	e.seed = s.addresses.Seed()
 	e.legacy.Counters = metrics.NewCounters()
 	if before := s.before.Load(); before != nil {

@@ -38,6 +38,39 @@ func (i Inside) Adopt(fd int, client netip.Addr, head, rest []byte) error {
 // BacklogLimit is how many bytes may wait for one client.
 func (i Inside) BacklogLimit() int { return i.server.Settings().backlogLimit() }
 
+// Attributed tells whether c counts for the address that it comes from, and
+// FromAddress how many connections and kept seats count for that one.
+func (i Inside) Attributed(c *netpoll.Conn) bool { return has(c, attributed) }
+
+// FromAddress: see Attributed.
+func (i Inside) FromAddress(addr netip.Addr) int {
+	key, _ := i.server.addresses.Key(addr)
+	return i.server.addresses.Connections(key)
+}
+
+// AwayFrom is how many of those who are away count for an address.
+func (i Inside) AwayFrom(addr netip.Addr) (n int) {
+	key, _ := i.server.addresses.Key(addr)
+	for _, queue := range i.server.breaks.queues() {
+		for e := queue.Front(); e != nil; e = e.Next() {
+			if a := e.Value.(*absence); a.attributed && a.key == key {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Places is how many chats count for Settings.MaxConnections, and TurnedAway how many
+// connections live until their request is answered with a refusal.
+func (i Inside) Places() int { return int(i.server.chats.Load()) }
+
+// TurnedAway: see Places.
+func (i Inside) TurnedAway() int { return int(i.server.turnedAway.Load()) }
+
+// Refused tells whether c's request is to be answered with a refusal.
+func (i Inside) Refused(c *netpoll.Conn) bool { return refusalOf(c) != admitted }
+
 // Away is how many people are away, and StandsIn whether somebody sits in place who is
 // not here.
 func (i Inside) Away() int { return i.server.breaks.away() }

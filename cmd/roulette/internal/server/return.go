@@ -118,7 +118,7 @@ func (r *breaks) find(token resume.Token) *kept {
 // meetingPlace keeps both seats of a pair that another process knew, for whoever
 // comes: nil if there is no room. The lock is held.
 func (h *handler) meetingPlace(token resume.Token) *kept {
-	s, now := h.server, h.worker.Now()
+	s, now := h.server, h.server.breaks.now()
 	if s.breaks.shown.Len()+s.breaks.hidden.Len() >= h.rules.MaxAway {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (h *handler) vacate(k *kept, side int, now uint32) {
 
 // sit moves the person of a side to c. False: the pair is over. The lock is held.
 func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
-	s, now, own := h.server, h.worker.Now(), seatOf(c)
+	s, now, own := h.server, h.server.breaks.now(), seatOf(c)
 	last := k.sides[side]
 	h.mute(k.sides[1-side].place, last.place, k) // before the table names another seat
 	who, _ := s.pairs.Who(own)

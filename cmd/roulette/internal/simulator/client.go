@@ -69,9 +69,6 @@ type client struct {
 	moved    bool // another server is just taking it over
 	full     bool // there were too many when it came
 	crowded  bool // there were too many from its address
-	counted  bool // it counts for its address, for sure
-	closer   *worker
-	closedIn int // batch of closer
 	lag      time.Duration
 }
 
@@ -142,8 +139,7 @@ func (w *world) connect(slot int, p *person) {
 		c.reads = r.size(1000)
 	}
 	c.deaf = c.person == nil && r.oneIn(50)
-	n := 1 + r.below(w.plan.addresses)
-	c.address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), uint16(1024+slot))
+	c.address = netip.AddrPortFrom(addressOf(r.below(w.plan.addresses)), uint16(1024+slot))
 	c.socket = &socket{kernel: &w.kernel, client: c, fd: -1}
 	c.eras, c.life = append(c.eras, era{}), w.life
 	w.clients = append(w.clients, c)
@@ -158,6 +154,12 @@ func (w *world) connect(slot int, p *person) {
 	}
 	w.listener.queue = append(w.listener.queue, c.socket)
 	w.arrived()
+}
+
+// addressOf is the n-th address that clients come from.
+func addressOf(n int) netip.Addr {
+	n++
+	return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)})
 }
 
 // send puts bytes on their way.

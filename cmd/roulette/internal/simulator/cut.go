@@ -67,7 +67,7 @@ func (w *world) kill() {
 			w.cuts++
 		}
 		c.unseat()
-		c.vanished, c.finished, c.counted, c.handed, c.deadAt = true, true, false, false, w.now
+		c.vanished, c.finished, c.handed, c.deadAt = true, true, false, w.now
 		c.conn, c.socket.owner, c.socket.fd, c.socket.broken = nil, nil, -1, true
 		c.unsay()
 	}

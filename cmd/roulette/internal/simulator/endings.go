@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"time"
 )
 
@@ -11,14 +12,19 @@ import (
 const slack = 2 * time.Second
 
 // welcome notes, when a worker has just made c a connection, which limits it has
-// exceeded.
+// exceeded. Those of an address are as the table of addresses has them at this moment.
 func (c *client) welcome() {
 	w := c.world
-	if w.plan.perAddress > 0 || w.plan.handshakes > 0 {
-		least, most := w.fromAddress(c)
-		limit := w.plan.perAddress
-		c.crowded = limit > 0 && least >= limit
-		c.counted = limit == 0 || most < limit
+	if limit := w.plan.perAddress; limit > 0 {
+		n := w.inside.FromAddress(c.address.Addr())
+		c.crowded = !w.inside.Attributed(c.conn)
+		switch {
+		case c.home: // it may have been decided a while ago
+		case c.crowded && n < limit:
+			w.failf("client %d is turned away, and there are %d connections from its address, of %d at most", c.serial, n, limit)
+		case n > limit:
+			w.failf("there are %d connections from the address of client %d, of %d at most", n, c.serial, limit)
+		}
 	}
 	limit := w.plan.maxConnections
 	c.full = !c.crowded && limit > 0 && w.poller.Count() > limit
@@ -35,26 +41,29 @@ func (w *world) chats() (most int) {
 	return most
 }
 
-// fromAddress is how many connections count for c's address besides c itself, as
-// far as can be told: who is just being closed may count or not.
-func (w *world) fromAddress(c *client) (least, most int) {
-	for _, o := range w.clients[w.oldest:] {
-		switch {
-		case o == c || o.address.Addr() != c.address.Addr():
-		case o.counted:
-			least++
-			most++
-		case o.conn != nil && !o.crowded || o.closer != nil && o.closer.busy && o.closer.batches == o.closedIn:
-			most++
+// checkAddresses: what counts for an address is there (I6).
+func (w *world) checkAddresses() {
+	if w.plan.perAddress == 0 && w.plan.handshakes == 0 {
+		return
+	}
+	there, refused := make(map[netip.Addr]int), 0
+	for _, c := range w.byID {
+		if addr := c.address.Addr(); w.inside.Attributed(c.conn) {
+			there[addr]++
+		}
+		if w.inside.Refused(c.conn) {
+			refused++
 		}
 	}
-	return least, most
-}
-
-// leaving: a worker is just giving c up.
-func (c *client) leaving(k *worker) {
-	c.counted = false
-	c.closer, c.closedIn = k, k.batches
+	for n := range w.plan.addresses {
+		addr := addressOf(n)
+		if have, want := w.inside.FromAddress(addr), there[addr]+w.inside.AwayFrom(addr); have != want {
+			w.failf("%d connections from %v are counted, there are %d (I6)", have, addr, want)
+		}
+	}
+	if n := w.inside.TurnedAway(); n != refused {
+		w.failf("%d connections that are to be refused are counted, there are %d (I6)", n, refused)
+	}
 }
 
 // checkResponse judges the answer to c's request.
@@ -68,7 +77,7 @@ func (c *client) checkResponse(head []byte) {
 		want = 431
 	case c.kind == silentClient:
 		want = 408
-	case c.crowded, !c.counted && p.perAddress > 0 && c.status == 429:
+	case c.crowded:
 		want = 429
 	case c.kind == wrongClient:
 		want = 426
@@ -159,7 +168,6 @@ func (c *client) closed() {
 	}
 	c.unseat()
 	if c.conn != nil {
-		c.leaving(w.running)
 		delete(w.byID, c.id)
 		c.conn = nil
 	}
@@ -177,13 +185,7 @@ func (c *client) closed() {
 // get the spare back.
 func (w *world) checkRefused() {
 	limited := w.plan.maxConnections > 0 || w.plan.perAddress > 0
-	turnedAway := 0
-	for _, c := range w.byID {
-		if c.full || c.crowded || !c.counted {
-			turnedAway++
-		}
-	}
-	if limited && turnedAway >= maxTurnedAway/2 { // some may have got their refusal since
+	if limited && w.inside.TurnedAway() >= maxTurnedAway/2 { // some may have got their refusal since
 		return
 	}
 	if w.refused++; w.refused > 2*w.acceptBad {

@@ -80,9 +80,6 @@ func (ep *epoll) Mod(fd int, events easygo.EpollEvent) error {
 }
 
 func (ep *epoll) Del(fd int) error {
-	if s := ep.kernel.files[fd-firstNumber].socket; s != nil {
-		s.client.leaving(ep.kernel.running)
-	}
 	it := ep.find(fd)
 	switch {
 	case ep.closed:

@@ -229,6 +229,9 @@ func (c *client) senderOfNothing(op byte, direct bool) (*client, int) {
 	return nil, 0
 }
 
+// unseen tells whether something waits for c that the server has not tried to write.
+func (c *client) unseen() bool { return c.conn != nil && c.conn.Pending() > len(c.socket.refused) }
+
 // accountEnd is account for a chat that was closed: what it had sent before has
 // reached its partner, or it was told otherwise.
 func (c *client) accountEnd() {
@@ -253,7 +256,7 @@ func (c *client) account() {
 	}
 	lost := 0
 	for i := range c.messages[:c.read] {
-		if m := &c.messages[i]; m.got == nil && (m.unsure || m.to != nil && m.to.diedFull) {
+		if m := &c.messages[i]; m.got == nil && (m.unsure || m.to != nil && (m.to.diedFull || m.to.unseen())) {
 			lost++
 		}
 	}

@@ -86,6 +86,9 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 	}
 	if resumed {
 		w.returns++
+		if c.tokenOf != w.life {
+			k.left = 0 // a meeting place: it begins again for whoever has read of no end
+		}
 	}
 	if c.end = e; e.seated == nil || direct || e.seated.serial < c.serial { // else it has waited in a backlog
 		e.seated, e.lostAt = c, 0
@@ -389,7 +392,7 @@ func (c *client) checkPerson() {
 // checkSingle: of all connections of a person only the one that was given the place
 // last is alive (R3).
 func (c *client) checkSingle() {
-	if e := c.end; e != nil && e.seated != c && c.alive() && e.seated.serial > c.serial && e.chat.left != c.world.life {
+	if e := c.end; e != nil && !c.over && e.seated != c && c.alive() && e.seated.serial > c.serial && e.chat.left != c.world.life {
 		c.world.failf("client %d has the place of chat %d, and so has client %d (R3)", e.seated.serial, e.chat.index, c.serial)
 	}
 }

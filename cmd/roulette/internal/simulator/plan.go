@@ -104,10 +104,6 @@ func newPlan(r *random) plan {
 		p.kill = pick(r, 0, 0, 2000, 8000)
 		p.upgrade, p.rate, p.perAddress, p.handshakes, p.maxConnections = 0, 0, 0, 0, 0
 	}
-	// Who is over the limit of an address is foretold by the order in which workers are
-	// asked, which a freeze changes; and so, it seems, is who comes back to which chat.
-	if p.rehearse = pick(r, 0, 300, 3000); p.perAddress > 0 || p.away > 0 {
-		p.rehearse = 0
-	}
+	p.rehearse = pick(r, 0, 300, 3000)
 	return p
 }

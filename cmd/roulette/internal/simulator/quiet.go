@@ -112,6 +112,7 @@ func (w *world) checkQuiet() {
 	}
 	w.checkTable()
 	w.checkCounters()
+	w.checkAddresses()
 	w.checkDescriptors()
 	for w.oldest < len(w.clients) && w.clients[w.oldest].finished {
 		w.oldest++
@@ -292,6 +293,7 @@ func (w *world) checkCounters() {
 		{"handshaking connections", sum.Connections[metrics.ConnectionHandshaking], handshaking},
 		{"closing connections", sum.Connections[metrics.ConnectionClosing], closing},
 		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs()-w.inside.Away())},
+		{"places", int64(w.inside.Places()), chats},
 		{"backlogs", sum.BacklogConnections, backlogs},
 		{"bytes in backlogs", sum.BacklogBytes, waiting},
 		{"connections", int64(w.poller.Count()), int64(len(w.byID))},

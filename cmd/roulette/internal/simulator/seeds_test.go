@@ -10,4 +10,6 @@ var seeds = []struct {
 	{2354779983466902320, "a worker that had backed off from accepting accepted because of a late event, and never listened again"},
 	{999084135866221868, "an appointment by a clock that ran behind was kept a turn of the wheel late"},
 	{5785856002881527858, "an appointment that was kept too early was not made again"},
+	{5226964552640837360, "a worker that had stood still for long kept the seats of who was lost meanwhile for no time at all"},
+	{13214317726962436447, "two pairs of one moment had one name, when the table was empty between them"},
 }

@@ -22,10 +22,10 @@ func (w *world) upgrade() {
 	w.tracef("another server with %d workers takes over", workers)
 
 	old := w.server
-	counted := make(map[*client]bool)
+	moved := make([]*client, 0, len(w.byID))
 	unseen := 0
 	for _, c := range w.byID {
-		counted[c] = c.counted
+		moved = append(moved, c)
 		if c.conn.Closing() && c.status == 101 && !c.closing { // the close frame is in the backlog
 			unseen++
 		}
@@ -38,7 +38,7 @@ func (w *world) upgrade() {
 	if len(fds) != len(w.byID) {
 		w.failf("%d connections are given up, there are %d", len(fds), len(w.byID))
 	}
-	for c := range counted {
+	for _, c := range moved {
 		c.conn, c.socket.owner, c.moved = nil, nil, true
 	}
 	clear(w.byID)
@@ -52,11 +52,11 @@ func (w *world) upgrade() {
 	if err := w.inside.TakeOver(w.as, fds, state); err != nil {
 		w.failf("the connections are not taken over: %v", err)
 	}
-	for c, counted := range counted {
+	for _, c := range moved {
 		if c.conn == nil {
 			w.failf("client %d was not taken over", c.serial)
 		}
-		c.counted, c.moved = counted, false
+		c.moved = false
 	}
 	if w.pairs.Pairs() != pairs || w.pairs.Waiting() != waiting {
 		w.failf("%d pairs and %d waiting were taken over of %d and %d", w.pairs.Pairs(), w.pairs.Waiting(), pairs, waiting)

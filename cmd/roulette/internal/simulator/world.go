@@ -179,7 +179,7 @@ func (w *world) toPages(fd int, read []byte) {
 	}
 	w.tracef("client %d is handed to net/http", c.serial)
 	delete(w.byID, c.id)
-	c.handed, c.conn, c.counted = true, nil, false
+	c.handed, c.conn = true, nil
 	s.owner = nil
 	w.handed = append(w.handed, c)
 }
@@ -191,7 +191,7 @@ func (w *world) page() {
 	}
 	i := w.rnd.below(len(w.handed))
 	c := w.handed[i]
-	if !w.rnd.oneIn(3) && !c.vanished && !c.finAfter && w.plan.maxConnections == 0 && w.plan.perAddress == 0 {
+	if !w.rnd.oneIn(3) && !c.vanished && !c.finAfter {
 		w.handed = append(w.handed[:i], w.handed[i+1:]...)
 		w.tracef("client %d comes home", c.serial)
 		c.kind = pick(&w.rnd, plainClient, richClient)
