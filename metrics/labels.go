@@ -38,11 +38,12 @@ const (
 	RejectProxyHeader                         // no PROXY protocol header, or none from a trusted proxy
 	RejectPages                               // of a request for a page: all places are taken
 	RejectBanned                              // an operator has banned its network
+	RejectPlain                               // it speaks no records, and must
 	rejectReasons
 )
 
 var rejectReasonLabels = [rejectReasons]string{
-	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header", "pages", "banned",
+	"max_connections", "per_address", "handshake_rate", "origin", "draining", "fd_limit", "memory", "proxy_header", "pages", "banned", "plain",
 }
 
 func (r RejectReason) String() string { return rejectReasonLabels[r] }

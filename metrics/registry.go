@@ -61,9 +61,9 @@ type Status struct {
 	Bans int
 	// PeopleBanned and PeopleShadowed are those about whom moderators have decided so.
 	PeopleBanned, PeopleShadowed int
-	// RuleActed is how often people were put into the shadow, or would have been, as many
-	// have reported them.
-	RuleActed int
+	// RulesActed is how often each rule has acted, or would have, predecessors' included, in
+	// the order of SafetyRules. Nil: never.
+	RulesActed []uint64
 	// ReportsUndecided wait for moderators, since OldestUndecided; zero if none does.
 	ReportsUndecided int
 	OldestUndecided  time.Time

@@ -99,7 +99,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		values string
 	}{
 		"connections":                {"state", "handshaking idle waiting paired closing"},
-		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages banned"},
+		"connections_rejected_total": {"reason", "max_connections per_address handshake_rate origin draining fd_limit memory proxy_header pages banned plain"},
 		"accept_errors_total":        {"errno", "EMFILE ENFILE ECONNABORTED ENOBUFS ENOMEM EPERM network other"},
 		"handshakes_total":           {"result", "ok bad_request timeout too_large origin not_found"},
 		"tls_handshakes_total": {"result", "ok resumed challenge plain_http not_tls version too_large early_data " +
@@ -114,6 +114,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"worker_events_total":         {"worker", "0 1"},
 		"handover_attempts_total":     {"result", "done failed"},
 		"safety_reports_total":        {"result", "taken untrue late twice too_many lost"},
+		"safety_rules_acted_total":    {"rule", "reported reported_often speaks_at_once left_at_once network_speaks_at_once client_speaks_at_once"},
 		"resume_returns_total":        {"result", "back met older refused lapsed"},
 		"cluster_offers_total":        {"result", "accepted declined expired aborted"},
 		"cluster_words_total":         {"direction", "in out"},
@@ -125,7 +126,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
 		cluster_nodes cluster_connected cluster_people cluster_chats cluster_meetings_total
 		cluster_credit_stalls_total cluster_losses_total
-		resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans safety_people_banned safety_people_shadowed safety_reported_often safety_reports_undecided safety_oldest_report_timestamp_seconds safety_people safety_blocks_total relayed_bytes_total
+		resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans safety_people_banned safety_people_shadowed safety_reports_undecided safety_oldest_report_timestamp_seconds safety_people safety_blocks_total relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
 		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open

@@ -1,5 +1,7 @@
 package metrics
 
+import "github.com/prometheus/client_golang/prometheus"
+
 // ReportResult is what has come of a report.
 type ReportResult uint8
 
@@ -17,6 +19,10 @@ var reportResultLabels = [reportResults]string{"taken", "untrue", "late", "twice
 
 func (r ReportResult) String() string { return reportResultLabels[r] }
 
+// SafetyRules are the rules by which something is done about people without anybody
+// deciding.
+var SafetyRules = [...]string{"reported", "reported_often", "speaks_at_once", "left_at_once", "network_speaks_at_once", "client_speaks_at_once"}
+
 // safetyFamilies are the metrics of the safety of strangers.
 func safetyFamilies() []family {
 	return []family{
@@ -26,8 +32,16 @@ func safetyFamilies() []family {
 			func(s *scrape) float64 { return float64(s.status.PeopleBanned) }),
 		gauge("safety_people_shadowed", "People whom moderators let meet only each other.",
 			func(s *scrape) float64 { return float64(s.status.PeopleShadowed) }),
-		gauge("safety_reported_often", "How often somebody was put into the shadow since the start, or with --safety observe would have been, as many have reported them.",
-			func(s *scrape) float64 { return float64(s.status.RuleActed) }),
+		family{describe("safety_rules_acted_total", "How often a rule has acted, or with --safety observe would have.", "rule"),
+			func(ch chan<- prometheus.Metric, desc *prometheus.Desc, s *scrape) {
+				for i, rule := range SafetyRules {
+					n := uint64(0)
+					if i < len(s.status.RulesActed) {
+						n = s.status.RulesActed[i]
+					}
+					ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), rule)
+				}
+			}},
 		gauge("safety_reports_undecided", "Reports that wait for a moderator.",
 			func(s *scrape) float64 { return float64(s.status.ReportsUndecided) }),
 		gauge("safety_oldest_report_timestamp_seconds", "When the report was made that has waited longest for a moderator; 0 if none waits.",

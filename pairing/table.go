@@ -370,6 +370,18 @@ func (t *Table) Partner(id uint32) (partner uint32, ok bool) {
 	return link - 1, true
 }
 
+// Lasts is for how many milliseconds a client has had its partner. False: it has none.
+func (t *Table) Lasts(id, now uint32) (milliseconds uint32, ok bool) {
+	e := t.entry(id)
+	if e == nil {
+		return 0, false
+	}
+	s := t.shardOf(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.waited(now), e.state == paired // since is when the pair began
+}
+
 // Number is how many pairings a client has had, the present one included. It
 // takes no lock.
 func (t *Table) Number(id uint32) uint32 {

@@ -103,6 +103,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Safety:       c.Safety,
 		Inbox:        inbox,
 		PersonSecret: people,
+		Plain:        c.Plain,
 
 		SecurityContact: c.SecurityContact,
 	})

@@ -309,6 +309,12 @@
 //
 // A client should show what it is going to send before it does so.
 //
+//	server  {"type":"warned","code":"reported"}
+//
+// People have reported whoever is told this, and it may have consequences if they go on.
+// It is said once, before what answers a next, to clients that can report. Codes are to
+// be expected that are not named here.
+//
 //	client  {"type":"block","opening":"AbC…"}
 //	server  {"type":"blocked","name":"JkL…"}
 //

@@ -33,7 +33,7 @@ type Event struct {
 	Opening    string        // paired, resumed: what the partner can be reported and blocked with
 	Mark       string        // stamp
 	Name       string        // blocked
-	Code       string        // error, notice
+	Code       string        // error, notice, warned
 	Message    string        // error
 }
 
@@ -130,6 +130,8 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 	case TypeBlocked:
 		read("name", &e.Name)
 	case TypeReported:
+	case TypeWarned:
+		read("code", &e.Code)
 	case TypeSync:
 		read("pair", &e.Pair)
 		read("gen", &e.Generation)

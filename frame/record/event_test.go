@@ -64,6 +64,8 @@ var serverRecords = []struct {
 	{"stamp", func(b []byte) []byte { return AppendStamp(b, 7, 4294967295, []byte("Ab-")) },
 		`{"type":"stamp","pair":7,"n":4294967295,"mark":"Ab-"}`, Event{Type: TypeStamp, Pair: 7, N: 4294967295, Mark: "Ab-"}},
 	{"reported", AppendReported, `{"type":"reported"}`, Event{Type: TypeReported}},
+	{"warned", func(b []byte) []byte { return AppendWarned(b, WarnedReported) },
+		`{"type":"warned","code":"reported"}`, Event{Type: TypeWarned, Code: "reported"}},
 	{"blocked", func(b []byte) []byte { return AppendBlocked(b, []byte("Ab-")) },
 		`{"type":"blocked","name":"Ab-"}`, Event{Type: TypeBlocked, Name: "Ab-"}},
 	{"sync", func(b []byte) []byte { return AppendSync(b, 2, 1<<53-1) },
@@ -351,6 +353,8 @@ func encodeEvent(e Event) []byte {
 		return AppendStamp(nil, e.Pair, uint32(e.N), []byte(e.Mark))
 	case TypeReported:
 		return AppendReported(nil)
+	case TypeWarned:
+		return AppendWarned(nil, e.Code)
 	case TypeBlocked:
 		return AppendBlocked(nil, []byte(e.Name))
 	case TypeSync:

@@ -132,6 +132,7 @@ const (
 	TypeStamp       = "stamp"
 	TypeReported    = "reported"
 	TypeBlocked     = "blocked"
+	TypeWarned      = "warned"
 )
 
 // NoticeCode is what an operator has to say. A client must expect others.
@@ -143,6 +144,10 @@ const (
 	NoticeMaintenance NoticeCode = "maintenance"
 	NoticeNone        NoticeCode = "none" // the last notice does not hold any more
 )
+
+// WarnedReported is why somebody is warned: people have reported them. A client must
+// expect others.
+const WarnedReported = "reported"
 
 // Reason is why a partner left, or is away.
 type Reason string

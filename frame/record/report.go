@@ -26,6 +26,11 @@ func AppendStamp(dst []byte, pair, n uint32, mark []byte) []byte {
 // AppendReported appends that a report was true, and taken.
 func AppendReported(dst []byte) []byte { return end(begin(dst, TypeReported)) }
 
+// AppendWarned appends that somebody is warned, and why.
+func AppendWarned(dst []byte, code string) []byte {
+	return end(appendText(begin(dst, TypeWarned), "code", code))
+}
+
 // AppendBlocked appends what somebody who was blocked is called, for the client to keep.
 func AppendBlocked(dst, name []byte) []byte {
 	return end(appendSealed(begin(dst, TypeBlocked), "name", name))

@@ -1,113 +1,90 @@
 package safety
 
-import (
-	"math"
-	"sync"
-	"sync/atomic"
-	"time"
-)
+import "time"
 
-// Rule is when something is done about a person without anybody deciding.
-type Rule struct {
-	Name  string        // in logs
-	Least float64       // the weight of reports about them, each by its reporter's own record (S3)
-	Lasts time.Duration // in the shadow; every sanction ends by itself (S5)
-}
-
-// ReportedOften is the one rule there is: three verified reports in a day or so, by people
-// none of whose were false.
-var ReportedOften = Rule{"reported_often", 3, 24 * time.Hour}
+// Signal is what is noted of somebody, without a look at what they say.
+type Signal uint8
 
 const (
-	weightHalves = 24 * time.Hour // of reports about somebody
-	maxScored    = 1 << 16        // people in each of two generations (I4)
+	Reported    Signal = iota // a verified report, by its reporter's own record (S3)
+	Chatted                   // a chat is over
+	LeftAtOnce                // within [AtOnce], by a partner who went on
+	SpokeAtOnce               // the first message came sooner than anybody can read and write
+	Stayed                    // a chat that lasted for [GoodChat]
+
+	signals = iota
 )
 
-// Scores weigh reports about people, and keep whom the rule is for. The zero value knows
-// nobody. Any goroutine may call any method.
-type Scores struct {
-	mu sync.Mutex
-	// Guarded by mu. Whoever was not heard of for longest is forgotten.
-	young, old map[Person]*score
+const (
+	AtOnce    = 5 * time.Second
+	TooSoon   = 300 * time.Millisecond // after a pairing, for a first message
+	GoodChat  = 30 * time.Second
+	halfLife  = 10 * time.Minute // of what is noted in chats,
+	weightAge = 24 * time.Hour   // and of reports and good chats
+)
 
-	acted atomic.Int64
+// halves is in what time each is worth half.
+var halves = [signals]time.Duration{weightAge, halfLife, halfLife, halfLife, weightAge}
+
+// Subject is whom a rule is about.
+type Subject uint8
+
+const (
+	APerson  Subject = iota
+	ANetwork         // whoever comes from there and has not stayed in a chat yet
+	AClient          // likewise, of all whose handshake looks alike
+
+	subjects = iota
+)
+
+// Sanction is what a rule does. Each ends by itself (S5).
+type Sanction uint8
+
+const (
+	Warn   Sanction = iota // tells them, once
+	Slow                   // has them meet each other, and all others only after a wait
+	Shadow                 // has them meet each other and nobody else
+
+	sanctions = iota
+)
+
+var sanctionNames = [sanctions]string{"warn", "slow", "shadow"}
+
+// String is the Sanction in logs.
+func (s Sanction) String() string { return sanctionNames[s] }
+
+// Rule is when something is done about somebody without anybody deciding: a count of
+// something that they, or their partners, did has come to Least, and to Share of their
+// chats.
+type Rule struct {
+	Name   string // in logs, and the label of its metric
+	Of     Subject
+	Signal Signal
+	Least  float64
+	Share  float64 // 0: of however many
+	Does   Sanction
+	Lasts  time.Duration
 }
 
-// score is what is known of somebody.
-type score struct {
-	weight  float64 // of reports about them, at the time
-	weighed time.Time
-	shadow  time.Time // until when
-	wrong   int       // reports of theirs that moderators found false
+// Rules are all of them. What many people may be is only ever made slower, and for an
+// hour at most.
+var Rules = [...]Rule{
+	{"reported", APerson, Reported, 2, 0, Warn, 24 * time.Hour},
+	{"reported_often", APerson, Reported, 3, 0, Shadow, 24 * time.Hour},
+	{"speaks_at_once", APerson, SpokeAtOnce, 4, 0.7, Shadow, time.Hour},
+	{"left_at_once", APerson, LeftAtOnce, 12, 0.9, Slow, 10 * time.Minute},
+	{"network_speaks_at_once", ANetwork, SpokeAtOnce, 20, 0.5, Slow, time.Hour},
+	{"client_speaks_at_once", AClient, SpokeAtOnce, 50, 0.7, Slow, 10 * time.Minute},
 }
 
-// Reported notes a verified report about somebody, who may not be a network, and tells
-// until when the rule has them in the shadow now that did not before; the zero Time: it
-// does nothing new. With observe it is only told.
-func (s *Scores) Reported(who, by Person, observe bool, now time.Time) (until time.Time) {
-	if !who.Known() || who.Shared() {
-		return until
+// longest is for how long each sanction lasts at most.
+var longest = func() (all [sanctions]time.Duration) {
+	for _, r := range Rules {
+		all[r.Does] = max(all[r.Does], r.Lasts)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	weight := 1 / float64(1+s.of(by).wrong)
-	k := s.of(who)
-	age := max(now.Sub(k.weighed), 0) // a clock that has gone back takes nothing away
-	k.weight = k.weight*math.Exp2(-age.Hours()/weightHalves.Hours()) + weight
-	k.weighed = now
-	if k.weight < ReportedOften.Least-0.25 || now.Before(k.shadow) {
-		return until
-	}
-	k.weight = 0 // for the next time there have to be others
-	until = now.Add(ReportedOften.Lasts)
-	s.acted.Add(1)
-	if !observe {
-		k.shadow = until
-	}
-	return until
-}
+	return all
+}()
 
-// WasFalse notes that a moderator found somebody's report false.
-func (s *Scores) WasFalse(by Person) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.of(by).wrong++
-}
-
-// InShadow tells whether the rule has somebody in the shadow. What would last longer than
-// it says, as a clock has gone back, has ended.
-func (s *Scores) InShadow(who Person, now time.Time) bool {
-	if s.acted.Load() == 0 {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.young[who]
-	if k == nil {
-		k = s.old[who]
-	}
-	if k == nil {
-		return false
-	}
-	left := k.shadow.Sub(now)
-	return left > 0 && left <= ReportedOften.Lasts
-}
-
-// Acted is how often the rule has done something.
-func (s *Scores) Acted() int { return int(s.acted.Load()) }
-
-// of is what is known of p. The lock is held.
-func (s *Scores) of(p Person) *score {
-	if k := s.young[p]; k != nil {
-		return k
-	}
-	k := s.old[p]
-	if k == nil {
-		k = new(score)
-	}
-	if s.young == nil || len(s.young) >= maxScored {
-		s.old, s.young = s.young, make(map[Person]*score)
-	}
-	s.young[p] = k
-	return k
-}
+// slack is by how much a count may be short of Least: what was noted a while ago counts
+// for less than one.
+const slack = 0.25

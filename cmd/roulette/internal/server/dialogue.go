@@ -77,8 +77,10 @@ func (t *turn) next(cmd record.Command) {
 	r.wishOf(cmd)
 	c.Unlock()
 	r.said.set(saysTyping, false)
+	r.said.set(saidChat, false)
 	t.writeBack() // before what follows
-	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), h.server.wishesOf(seatOf(c), r.wishes()))
+	h.classify(c)
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes())
 	h.apply(partner{here: c}, &change, byNext)
 }
 

@@ -44,6 +44,7 @@ var gates = [...]struct {
 	{atRequest, (*lobby).isShortOfMemory, memoryShort},
 	{atRequest, (*lobby).isCrowdedByRequest, addressFull},
 	{atRequest, (*lobby).isBanned, banned},
+	{atRequest, (*lobby).isPlain, plainOff},
 	{atRequest, (*lobby).isHasty, handshakeRate},
 	{atRequest, (*lobby).hasNoPlace, serverFull}, // last: who passes has a place
 	{atQuestion, (*lobby).isDraining, goingAway},
@@ -136,6 +137,11 @@ func (l *lobby) isCrowdedByRequest(c *netpoll.Conn, v *visitor) bool {
 	trusted := l.rules.TrustedProxies
 	client := trusted.Client(v.request.ForwardedFor)
 	return client.IsValid() && !trusted.Contains(client) && !l.attribute(c, client, "X-Forwarded-For")
+}
+
+// isPlain is shut for clients that speak no records, if they may not come.
+func (l *lobby) isPlain(_ *netpoll.Conn, v *visitor) bool {
+	return l.server.config.Plain == PlainOff && kindFor(v.request) == plain
 }
 
 // hasNoPlace takes a place for a chat, if there is one.

@@ -233,6 +233,7 @@ func (h *handler) Tick() {
 	h.server.pressure.Look(now, h.rules.MemoryShare)
 	h.server.refusals.flush(now)
 	h.server.kicks.flush(now)
+	h.server.ruled.flush(now)
 }
 
 // forgetReportsEvery is how many ticks there are between two looks through all reports.

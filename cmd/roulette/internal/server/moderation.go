@@ -1,37 +1,6 @@
 package server
 
-import (
-	"time"
-
-	"roulette/cmd/roulette/internal/safety"
-	"roulette/pairing"
-)
-
-// inShadow are the wishes of whoever is in the shadow: a table at which they meet each
-// other, and that nobody else can name, as no record may have such a character.
-var inShadow = &pairing.Wishes{Table: "\x00shadow"}
-
-// wishesOf are the wishes with which the person in a seat looks for a partner: their
-// own, unless they are in the shadow. A table of their own is one that both have chosen.
-func (s *Server) wishesOf(own seat, w *pairing.Wishes) *pairing.Wishes {
-	if s.known == nil || s.bans.PeopleShadowed()+s.scores.Acted() == 0 || w != nil && w.Table != "" {
-		return w
-	}
-	who, _ := s.pairs.Who(own)
-	_, decided := s.bans.Shadowed(safety.Person(who), s.clock())
-	if decided || s.scores.InShadow(safety.Person(who), s.clock()) {
-		return inShadow
-	}
-	return w
-}
-
-// weigh has the rule look at who was reported. Nobody is named in the log.
-func (s *Server) weigh(r *safety.Report) {
-	observe := s.config.Safety == safety.Observe
-	if until := s.scores.Reported(r.Reported, r.Reporter, observe, s.clock()); !until.IsZero() {
-		s.log.Info("somebody is in the shadow", "rule", safety.ReportedOften.Name, "until", until.UTC().Format(time.RFC3339), "only_observed", observe)
-	}
-}
+import "time"
 
 // sweepInbox is how often it is looked whether reports are to go.
 const sweepInbox = 10 * time.Minute

@@ -44,35 +44,6 @@ func TestShadow(t *testing.T) {
 	worse.event("paired")
 }
 
-// TestReportedOften: with --safety on the rule has somebody in the shadow whom three have
-// reported; with observe it only says so.
-func TestReportedOften(t *testing.T) {
-	for mode, want := range map[safety.Mode]bool{safety.On: true, safety.Observe: false} {
-		s, addr := start(t, Config{Safety: mode, Reports: new(shelf)})
-		bad, good := dialPage(t, addr, new(http.Cookie), nil), dialPage(t, addr, new(http.Cookie), nil)
-		opening, _ := meetGuarded(t, good, bad)
-		o, _ := s.known.stamper.Open(opening)
-		for range 3 {
-			s.weigh(&safety.Report{Reported: o.Reported, Reporter: safety.NewPerson()})
-		}
-		if s.scores.InShadow(o.Reported, s.clock()) != want || s.scores.Acted() != 1 {
-			t.Errorf("%v: in the shadow: %t, the rule has acted %d times", mode, !want, s.scores.Acted())
-		}
-		if !want {
-			continue
-		}
-		good.next()
-		bad.event("left")
-		good.event("waiting")
-		other := dialPage(t, addr, new(http.Cookie), nil)
-		bad.next()
-		bad.event("waiting")
-		other.next()
-		other.event("paired")
-		good.event("paired")
-	}
-}
-
 // moderation: a report waits for a moderator, and people are banned and in the shadow,
 // by verdicts and by the rule.
 func (a *audit) moderation(t *testing.T) {
@@ -97,5 +68,16 @@ func (a *audit) moderation(t *testing.T) {
 	for range 3 {
 		s.weigh(&safety.Report{Reported: report.Reported, Reporter: safety.NewPerson()})
 	}
-	a.awaits(t, s, "safety_people_banned{}", "safety_people_shadowed{}", "safety_reported_often{}", "safety_reports_undecided{}", "safety_oldest_report_timestamp_seconds{}")
+	for i := range safety.Rules {
+		r := &safety.Rules[i]
+		for n := range 2 * int(r.Least) {
+			who := safety.Who{Person: safety.OfConnection(uint64(i)), Network: 7}
+			if r.Of != safety.APerson {
+				who.Person = safety.OfConnection(uint64(100 + n))
+			}
+			s.scores.Came(who.Person, 7)
+			s.scores.Note(who, s.clock(), r.Signal)
+		}
+	}
+	a.awaits(t, s, "safety_people_banned{}", "safety_people_shadowed{}", "safety_rules_acted_total{rule=client_speaks_at_once}", "safety_reports_undecided{}", "safety_oldest_report_timestamp_seconds{}")
 }

@@ -65,6 +65,7 @@ func (h *handler) apply(own partner, change *pairing.Change, why parting) {
 		survivor := h.server.at(change.Survivor)
 		survivor.resume()
 		h.tellLeft(survivor, change, why)
+		h.chatted(own, survivor, change, why)
 	}
 	for _, m := range change.Matches() {
 		h.matched(m, own)

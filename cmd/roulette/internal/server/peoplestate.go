@@ -16,6 +16,8 @@ type carriedPeople struct {
 	Processes []stamp.Process   `json:"processes"`
 	People    []carriedPerson   `json:"people"`
 	Chains    map[uint32][]byte `json:"chains"` // by the ID of the connection
+	Scores    []safety.Scored   `json:"scores,omitempty"`
+	Acted     []uint64          `json:"acted,omitempty"` // by the rules
 }
 
 // carriedPerson is a [pairing.Acquaintance].
@@ -35,6 +37,8 @@ func (e *estate) describePeople(now uint32) *carriedPeople {
 		return nil
 	}
 	c := &carriedPeople{Secret: s.known.secret, Processes: s.known.stamper.Processes(), Chains: make(map[uint32][]byte)}
+	acted := s.scores.ActedBy()
+	c.Scores, c.Acted = s.scores.All(s.clock()), acted[:]
 	for _, a := range s.pairs.Acquaintances(now) {
 		p := carriedPerson{Person: a.Person[:], Shared: a.Shared, Clients: a.Clients, Left: a.Left}
 		for _, b := range a.Blocked {
@@ -75,6 +79,7 @@ func (s *Server) inheritPeople(c *carriedPeople) {
 	if *s.known.secret == *c.Secret {
 		s.known.stamper.Inherit(c.Processes)
 	}
+	s.scores.Inherit(c.Scores, c.Acted)
 }
 
 // restorePeople seats those who came; moved says where. On worker 0, while all stand

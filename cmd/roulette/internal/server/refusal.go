@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"roulette/frame/handshake"
+	"roulette/frame/record"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/web"
@@ -27,6 +28,7 @@ const (
 	pagesFull
 	banned
 	notTakenBack
+	plainOff
 
 	lastRefusal
 )
@@ -51,6 +53,8 @@ var refusals = [lastRefusal]struct {
 	pagesFull:     {503, "too busy for pages", 5, metrics.RejectPages, false, web.Full},
 	// When it may come again is the ban's own: see refuseBanned.
 	banned: {403, "banned", 0, metrics.RejectBanned, false, web.Banned},
+	// A tool's, which shows it as it is.
+	plainOff: {403, "clients must offer the subprotocol " + record.Subprotocol, 0, metrics.RejectPlain, true, 0},
 	// Not counted: net/http's own.
 	notTakenBack: {503, "too busy", 10, 0, false, web.Full},
 }

@@ -42,6 +42,7 @@ type refusalCase struct {
 	settings Settings
 	origin   string
 	page     bool // it is a page that is asked for
+	plain    Plain
 	memory   host.Memory
 	before   func(t *testing.T, s *Server, addr string)
 }
@@ -50,7 +51,7 @@ type refusalCase struct {
 func (r *refusalCase) start(t *testing.T, log *slog.Logger) (*fromAfar, *Server, string) {
 	k := &fromAfar{stoppedClock: newStoppedClock()}
 	k.set(refusedClient)
-	s, addr := start(t, Config{Kernel: k, Settings: r.settings, Logger: log, memory: r.memory})
+	s, addr := start(t, Config{Kernel: k, Settings: r.settings, Plain: r.plain, Logger: log, memory: r.memory})
 	if r.before != nil {
 		r.before(t, s, addr)
 	}
@@ -90,6 +91,7 @@ func refusalCases(t *testing.T) []refusalCase {
 			}},
 		{why: metrics.RejectBanned, status: 403, level: "INFO",
 			before: func(t *testing.T, s *Server, _ string) { ban(t, s, "192.0.2.0/24") }},
+		{why: metrics.RejectPlain, status: 403, level: "INFO", plain: PlainOff},
 		{why: metrics.RejectOrigin, status: 403, level: "INFO", origin: "https://evil.example"},
 		{why: metrics.RejectDraining, status: 503, level: "INFO",
 			before: func(_ *testing.T, s *Server, _ string) { s.phase.Store(int32(phaseDraining)) }},

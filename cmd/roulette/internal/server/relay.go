@@ -78,6 +78,9 @@ func (t *turn) relay() netpoll.Outcome {
 	if t.rich != nil {
 		t.rich.spoke = h.worker.Now()
 		h.stopsTyping(c, t.rich)
+		if h.server.known != nil && !t.rich.said.has(saidChat) {
+			t.spoke()
+		}
 	}
 	p := h.lockPartner(c)
 	switch {

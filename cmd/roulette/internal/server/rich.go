@@ -57,6 +57,7 @@ const (
 	saysTyping said = 1 << iota // and its partner was told
 	saidRecord                  // anything, so hello is too late
 	saidNext                    // so resume is too late
+	saidChat                    // to this partner
 )
 
 func (s said) has(bit said) bool { return s&bit != 0 }

@@ -53,6 +53,7 @@ type Config struct {
 	PersonSecret *safety.Secret
 	Reports      safety.Reports
 	Inbox        *safety.Inbox // the same for moderators; nil: there are none
+	Plain        Plain         // whom clients that speak no records may meet
 
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
@@ -136,6 +137,7 @@ type Server struct {
 	pressure  *host.Pressure
 	refusals  *sampledLog
 	kicks     *sampledLog
+	ruled     *sampledLog
 	sorry     []byte // the frame a plain client without a partner gets back
 
 	// Owned by worker 0.
@@ -211,6 +213,7 @@ func New(config Config) (*Server, error) {
 		pressure: host.NewPressure(config.memory, config.Logger),
 		refusals: newRefusalLog(config.Logger),
 		kicks:    newKickLog(config.Logger),
+		ruled:    newRuleLog(config.Logger, config.Safety == safety.Observe),
 	}
 	if config.Safety != safety.Off {
 		secret := config.PersonSecret
@@ -218,6 +221,7 @@ func New(config Config) (*Server, error) {
 			secret = safety.NewSecret()
 		}
 		s.known = newFamiliar(secret)
+		s.scores.Observe = config.Safety == safety.Observe
 	}
 	rules, err := s.newRules(config.Settings)
 	if err != nil {
@@ -329,6 +333,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 		},
 		Status: func() metrics.Status {
 			undecided, oldestUndecided := s.undecided()
+			ruled := s.scores.ActedBy()
 			return metrics.Status{
 				TLSHandshakesOpen:   s.shaking(),
 				CertificateNotAfter: s.config.TLS.notAfter(),
@@ -344,7 +349,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				Bans:                s.bans.InForce(),
 				PeopleBanned:        s.bans.PeopleBanned(),
 				PeopleShadowed:      s.bans.PeopleShadowed(),
-				RuleActed:           s.scores.Acted(),
+				RulesActed:          ruled[:],
 				ReportsUndecided:    undecided,
 				OldestUndecided:     oldestUndecided,
 				People:              s.pairs.People(),

@@ -158,6 +158,7 @@ func (t *turn) again(cmd record.Command) {
 		return
 	}
 	t.writeBack()
+	r.said.set(saidChat, true) // whom it wants back it has something to say to
 	reunion := pairs.Again(seatOf(c), now, r.wishes())
 	switch {
 	case reunion.Met:

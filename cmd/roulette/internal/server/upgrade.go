@@ -137,6 +137,7 @@ func (l *lobby) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 	l.send(c, response)
 	l.counters.Connections[metrics.ConnectionHandshaking]--
 	l.chats.open(c, kindFor(req), who)
+	l.chats.came(c, head)
 	if len(rest) > 0 {
 		l.chats.messages(c, rest)
 	}
@@ -182,6 +183,7 @@ func (h *handler) open(c *netpoll.Conn, k kind, who safety.Person) {
 	case plain:
 		h.server.pairs.Enter(seatOf(c), true)
 		h.identify(seatOf(c), who)
+		h.classify(c)
 		change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), nil)
 		h.apply(partner{here: c}, &change, byNext)
 	}

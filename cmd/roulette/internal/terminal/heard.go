@@ -103,6 +103,8 @@ func (c *Client) obey(e record.Event) {
 		}
 	case record.TypeReported:
 		c.tell(Event{Kind: NotPossible, Text: "The moderators have your report."})
+	case record.TypeWarned:
+		c.tell(Event{Kind: NotPossible, Text: "People have reported what you said. If it goes on you may be kept out."})
 	case record.TypeBlocked:
 		c.tell(Event{Kind: NotPossible, Text: "You will not meet that stranger again."})
 	case record.TypeUndelivered:
