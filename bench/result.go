@@ -50,9 +50,10 @@ type Server struct {
 	End    Sample `json:"end"`    // Idle: when all had gone
 
 	Steps           []Step  `json:"steps,omitempty"`                // Idle
-	BytesPerConn    float64 `json:"bytes_per_connection,omitempty"` // slope over the steps, see [Slope]
+	BytesPerConn    float64 `json:"bytes_per_connection,omitempty"` // slope of Own over the steps, see [Slope]
 	CalmPerConn     float64 `json:"calm_bytes_per_connection,omitempty"`
-	Busy            float64 `json:"busy"` // CPUs in the measurement
+	ResidentPerConn float64 `json:"rss_per_connection,omitempty"` // with what the program has touched of itself meanwhile
+	Busy            float64 `json:"busy"`                         // CPUs in the measurement
 	CPUPerMessage   float64 `json:"cpu_us_per_message,omitempty"`
 	CPUPerHandshake float64 `json:"cpu_us_per_handshake,omitempty"`
 	GrowthPerStall  float64 `json:"bytes_per_stalled_pair,omitempty"` // Slow
@@ -62,7 +63,8 @@ type Server struct {
 type Step struct {
 	Connections int   `json:"connections"`
 	RSS         int64 `json:"rss_bytes"`
-	CalmRSS     int64 `json:"calm_rss_bytes,omitempty"` // after Config.Calm
+	Own         int64 `json:"own_bytes"`
+	CalmOwn     int64 `json:"calm_own_bytes,omitempty"` // after Config.Calm
 }
 
 // Err reports messages that were not treated as they must be, and connections that
@@ -122,11 +124,12 @@ func (r *Result) measured(before, after total, s, s2 Sample, took time.Duration)
 	}
 	steps := v.Steps
 	if len(steps) == 1 { // all at once: beside nobody
-		steps = []Step{{RSS: v.Start.RSS, CalmRSS: v.Start.RSS}, steps[0]}
+		steps = []Step{{RSS: v.Start.RSS, Own: v.Start.Own, CalmOwn: v.Start.Own}, steps[0]}
 	}
-	v.BytesPerConn = Slope(steps, func(s Step) int64 { return s.RSS })
-	if r.Mode == Idle && len(steps) > 0 && steps[len(steps)-1].CalmRSS > 0 {
-		v.CalmPerConn = Slope(steps, func(s Step) int64 { return s.CalmRSS })
+	v.BytesPerConn = Slope(steps, func(s Step) int64 { return s.Own })
+	v.ResidentPerConn = Slope(steps, func(s Step) int64 { return s.RSS })
+	if r.Mode == Idle && len(steps) > 0 && steps[len(steps)-1].CalmOwn > 0 {
+		v.CalmPerConn = Slope(steps, func(s Step) int64 { return s.CalmOwn })
 	}
 }
 

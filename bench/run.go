@@ -255,13 +255,13 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 	if err != nil {
 		return err
 	}
-	at := Step{Connections: r.total().open, RSS: s.RSS}
+	at := Step{Connections: r.total().open, RSS: s.RSS, Own: s.Own}
 	if r.config.Calm > 0 {
 		pause(ctx, r.config.Calm)
 		if s, err = readSample(r.config.PID); err != nil {
 			return err
 		}
-		at.CalmRSS = s.RSS
+		at.CalmOwn = s.Own
 	}
 	res.Server.Steps = append(res.Server.Steps, at)
 	return nil

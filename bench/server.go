@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 type Sample struct {
 	CPU         time.Duration `json:"cpu_ns"`    // user and system, since it started
 	RSS         int64         `json:"rss_bytes"` // resident memory
+	Own         int64         `json:"own_bytes"` // of it, what is no file's: without the pages of its program
 	Descriptors int           `json:"descriptors"`
 }
 
@@ -33,8 +33,8 @@ func readSample(pid int) (Sample, error) {
 	}
 	s.CPU = cpu
 	dir := fmt.Sprintf("/proc/%d/", pid)
-	if s.RSS, err = kilobytes(dir+"smaps_rollup", "Rss:"); err != nil {
-		if s.RSS, err = kilobytes(dir+"status", "VmRSS:"); err != nil {
+	if s.RSS, s.Own, err = memory(dir+"smaps_rollup", "Rss:", "Anonymous:"); err != nil {
+		if s.RSS, s.Own, err = memory(dir+"status", "VmRSS:", "RssAnon:"); err != nil {
 			return s, fmt.Errorf("bench: server: %w", err)
 		}
 	}
@@ -68,19 +68,28 @@ func readCPU(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-func kilobytes(file, key string) (int64, error) {
-	f, err := os.Open(file)
+// memory reads two lines of a file of /proc, in kilobytes.
+func memory(file, rssKey, ownKey string) (rss, own int64, err error) {
+	b, err := os.ReadFile(file)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), key); ok {
-			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10, err
+	for _, line := range []struct {
+		key string
+		to  *int64
+	}{{rssKey, &rss}, {ownKey, &own}} {
+		_, rest, found := strings.Cut("\n"+string(b), "\n"+line.key)
+		fields := strings.Fields(rest)
+		if !found || len(fields) == 0 {
+			return 0, 0, fmt.Errorf("%s: no %s", file, line.key)
 		}
+		kb, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", file, err)
+		}
+		*line.to = kb << 10
 	}
-	return 0, fmt.Errorf("%s: no %s", file, key)
+	return rss, own, nil
 }
 
 // settle waits until the server has used no CPU for c.Settle, for three times that at

@@ -55,6 +55,7 @@ func (r *Result) WriteSummary(w io.Writer) error {
 		row("server memory", "%.1f MiB before, %.1f MiB after", mebibytes(v.Before.RSS), mebibytes(v.After.RSS))
 		figure("", v.BytesPerConn, "B/connection")
 		figure("", v.CalmPerConn, "B/connection, later")
+		figure("", v.ResidentPerConn, "B/connection, with pages of the program")
 		figure("", v.GrowthPerStall/1024, "KiB/stalled pair")
 	}
 	note := ""
