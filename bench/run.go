@@ -257,11 +257,9 @@ func (r *run) step(ctx context.Context, res *Result, n int, timeout time.Duratio
 	}
 	at := Step{Connections: r.total().open, RSS: s.RSS, Own: s.Own}
 	if r.config.Calm > 0 {
-		pause(ctx, r.config.Calm)
-		if s, err = readSample(r.config.PID); err != nil {
+		if at.CalmOwn, err = r.config.calmOwn(ctx); err != nil {
 			return err
 		}
-		at.CalmOwn = s.Own
 	}
 	res.Server.Steps = append(res.Server.Steps, at)
 	return nil

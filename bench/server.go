@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,6 +114,24 @@ func (c *Config) settle(ctx context.Context) {
 		}
 		last = cpu
 	}
+}
+
+// calmOwn waits for c.Calm and returns what the process has then: the median of the
+// second half, for garbage comes and goes.
+func (c *Config) calmOwn(ctx context.Context) (int64, error) {
+	const looks = 15
+	pause(ctx, c.Calm/2)
+	var seen []int64
+	for range looks {
+		pause(ctx, c.Calm/2/looks)
+		s, err := readSample(c.PID)
+		if err != nil {
+			return 0, err
+		}
+		seen = append(seen, s.Own)
+	}
+	slices.Sort(seen)
+	return seen[looks/2], nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

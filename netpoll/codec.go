@@ -62,26 +62,26 @@ const (
 )
 
 // Coded is what netpoll has of a connection with a codec. A codec has it in itself,
-// embedded, so that both are one piece of memory: of a connection that is idle it is all
-// that there is. A codec is one connection's.
+// embedded, so that both are one piece of memory, which Config.CodecOf finds by it: of a
+// connection that is idle it is all that there is. A codec is one connection's.
 type Coded struct {
-	codec Codec // that this is in; set before anybody knows of it
-
 	// Stored under the write lock.
 	spill atomic.Pointer[spill]
 }
 
 func (k *Coded) coded() *Coded { return k }
 
-// coded is of a connection that has isCoded, and of no other.
+// coded and codec are of a connection that has isCoded, and of no other.
 func (c *Conn) coded() *Coded { return (*Coded)(atomic.LoadPointer(&c.rest)) }
+
+func (c *Conn) codec() Codec { return c.Worker().poller.config.CodecOf(c.coded()) }
 
 // Codec returns c's codec, nil if it has none. Owner only.
 func (c *Conn) Codec() Codec {
 	if !c.has(isCoded) {
 		return nil
 	}
-	return c.coded().codec
+	return c.codec()
 }
 
 // setCodec gives c, which nobody knows yet, a codec.
@@ -92,9 +92,7 @@ func (c *Conn) setCodec(codec Codec) {
 	}
 	c.Lock()
 	defer c.Unlock()
-	k := codec.coded()
-	k.codec = codec
-	atomic.StorePointer(&c.rest, unsafe.Pointer(k))
+	atomic.StorePointer(&c.rest, unsafe.Pointer(codec.coded()))
 	c.bits.Or(isCoded)
 }
 
@@ -105,7 +103,6 @@ func (c *Conn) MoveCodec(to Codec) {
 	c.Lock()
 	defer c.Unlock()
 	from, k := c.coded(), to.coded()
-	k.codec = to
 	k.spill.Store(from.spill.Swap(nil))
 	atomic.StorePointer(&c.rest, unsafe.Pointer(k))
 }
@@ -145,12 +142,12 @@ func (c *Conn) setPartial(b []byte) {
 // and gives the handler what was in them, at once: the records' contents are
 // moved together, the first stays where it is. c may be closed afterwards.
 func (c *Conn) open(b []byte) {
-	w, k := c.Worker(), c.coded()
+	w, codec := c.Worker(), c.codec()
 	var plain []byte
 	var signals Signal
 	var err error
 	for len(b) > 0 && signals&PeerEnded == 0 {
-		p, length, s, offence := k.codec.Open(w, b)
+		p, length, s, offence := codec.Open(w, b)
 		if err = offence; err != nil || length == 0 {
 			break
 		}
@@ -160,7 +157,7 @@ func (c *Conn) open(b []byte) {
 			plain = append(plain, p...) // over the ends of the records between them
 		}
 		if signals |= s; s&OwnDue != 0 {
-			c.sendOwn(w, k.codec)
+			c.sendOwn(w, codec)
 		}
 		b = b[length:]
 	}
@@ -208,7 +205,7 @@ func (c *Conn) putOwn(by *Worker, b []byte, from *Conn) {
 // to the backlog is sealed once, here, and nothing is sealed that is then given up:
 // the order of the records is the order of the bytes.
 func (c *Conn) sendCoded(by *Worker, a, b []byte, from *Conn) Outcome {
-	codec := c.coded().codec
+	codec := c.codec()
 	before, most, after := codec.Shape()
 	if s := c.spilled(); s != nil && s.backlog != nil {
 		if s.backlog.len()+sealedSize(codec, len(a)+len(b)) > by.poller.limits.Load().BacklogLimit {
@@ -299,7 +296,7 @@ func (c *Conn) lastLocked(w *Worker, last []byte) []byte {
 	if !c.has(isCoded) {
 		return last
 	}
-	codec := c.coded().codec
+	codec := c.codec()
 	sealed := newBuffer(sealedSize(codec, len(last))+2*RecordRoom).seal(w, codec, last, nil)
 	return codec.End(w, sealed.bytes)
 }
@@ -310,7 +307,7 @@ func (c *Conn) farewell(w *Worker) {
 	c.Lock()
 	defer c.Unlock()
 	if s := c.spilled(); (s == nil || s.backlog == nil) && !c.has(closing) {
-		c.write(w, c.coded().codec.End(w, nil), nil)
+		c.write(w, c.codec().End(w, nil), nil)
 		c.bits.Or(closing) // nothing is sealed behind it
 	}
 }

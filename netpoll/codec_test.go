@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"roulette/netpoll/nettest"
 
@@ -31,6 +32,8 @@ type toy struct {
 	sealing   atomic.Bool
 	ownSealed int
 }
+
+func toyOf(k *Coded) Codec { return (*toy)(unsafe.Pointer(k)) } // its first field
 
 const (
 	toyBefore = 5

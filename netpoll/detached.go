@@ -57,7 +57,7 @@ func (c *Conn) Describe() Detached {
 		Closing: c.has(closing),
 	}
 	if c.has(isCoded) {
-		d.Codec = c.coded().codec
+		d.Codec = c.codec()
 		if s := c.spilled(); s != nil && s.partial != nil {
 			d.Unread = append(d.Unread, s.partial.waiting()...)
 		}

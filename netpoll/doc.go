@@ -97,7 +97,7 @@
 // and nothing else while it is idle: no goroutine, no timer, no buffer. What a
 // connection needs now and then (a backlog, a half-gathered message: 24 B and what it
 // is) hangs off one pointer and goes back to a pool. What the
-// handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 24 B, in itself,
+// handler has of each lies beside the chunk ([Conn.Beside]). A codec costs 8 B, in itself,
 // and its own state.
 //
 // What the process grows by is a little more: the pages of a heap are not all full, and

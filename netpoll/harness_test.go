@@ -115,6 +115,7 @@ func open(t testing.TB, config Config, h hooks) *Poller {
 	if config.NewHandler == nil {
 		config.NewHandler = h.handler
 	}
+	config.CodecOf = toyOf
 	p, err := Open(config)
 	if err != nil {
 		t.Fatal(err)

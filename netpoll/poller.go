@@ -82,6 +82,10 @@ const (
 type Config struct {
 	// NewHandler makes the handler of one worker. Required.
 	NewHandler func(*Worker) Handler
+	// CodecOf returns the codec that a Coded is in: all are of one type, and two words
+	// for each connection to say which would be too many. Required if there are any. Any
+	// goroutine.
+	CodecOf func(*Coded) Codec
 	// Workers: how many; default GOMAXPROCS, at most 256.
 	Workers int
 	// MaxConns bounds the connections that exist at once, those above it are

@@ -41,8 +41,9 @@ const (
 // connection. As long as the heap is small it is an amount instead; to collect a large
 // one as often would cost too much.
 const (
-	slack            = 3 << 19 // bytes
+	slack            = 1 << 20 // bytes
 	gcPercentAtLeast = 10
+	gcPercentAtMost  = 100
 	largeHeap        = 64 << 20 // bytes: some 300,000 connections over TLS
 )
 
@@ -82,5 +83,5 @@ func percentFor(live, handshakes uint64) int {
 	if live >= largeHeap {
 		return gcPercent
 	}
-	return min(max(slack*100/int(max(live, 1)), gcPercentAtLeast), gcPercent)
+	return min(max(slack*100/int(max(live, 1)), gcPercentAtLeast), gcPercentAtMost)
 }

@@ -8,9 +8,9 @@ func TestPercentFor(t *testing.T) {
 		live, handshakes uint64
 		want             int
 	}{
-		{"nothing yet", 0, 0, gcPercent},
-		{"a small heap", 2 << 20, 0, gcPercent},
-		{"the slack is an amount", 10 << 20, 0, 15},
+		{"nothing yet", 0, 0, gcPercentAtMost},
+		{"the slack is an amount", 2 << 20, 0, 50},
+		{"also of more", 5 << 20, 0, 20},
 		{"a share again", 40 << 20, 0, gcPercentAtLeast},
 		{"a large heap", 500 << 20, 0, gcPercent},
 		{"a crowd comes", 8 << 20, manyHandshakes, 400},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/tlsfront"
@@ -91,6 +92,11 @@ type codec struct {
 	netpoll.Coded
 	session tls13.Session
 }
+
+// codecOf is the codec that k is in: its first field.
+func codecOf(k *netpoll.Coded) netpoll.Codec { return (*codec)(unsafe.Pointer(k)) }
+
+var _ [0 - unsafe.Offsetof(codec{}.Coded)]struct{}
 
 // codecs are those of chats that live together: one piece of memory for all of them,
 // in which nothing of their handshakes lies between.

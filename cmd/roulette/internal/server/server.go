@@ -66,6 +66,8 @@ type Config struct {
 	// RestoreCodec makes a codec of what its AppendState has written in the server
 	// that connections are taken over from; default: TLS's, if there is Config.TLS.
 	RestoreCodec func(state []byte) (netpoll.Codec, error)
+	// CodecOf is netpoll's; default TLS's.
+	CodecOf func(*netpoll.Coded) netpoll.Codec
 
 	memory host.Memory // default host.GoMemory
 }
@@ -99,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RestoreCodec == nil && c.TLS != nil {
 		c.RestoreCodec = restoreCodec
+	}
+	if c.CodecOf == nil {
+		c.CodecOf = codecOf
 	}
 	if c.ResumeKeys == nil {
 		c.ResumeKeys = resume.NewKeys()
@@ -232,6 +237,7 @@ func New(config Config) (*Server, error) {
 	s.backlogLimit = rules.backlogLimit()
 	polling := netpoll.Config{
 		NewHandler:    func(w *netpoll.Worker) netpoll.Handler { return newHandler(s, w) },
+		CodecOf:       config.CodecOf,
 		Workers:       config.Workers,
 		MaxConns:      descriptors, // who is too many is counted and answered by the handler
 		BacklogLimit:  s.backlogLimit,

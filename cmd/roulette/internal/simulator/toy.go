@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/binary"
 	"errors"
+	"unsafe"
 
 	"roulette/netpoll"
 )
@@ -23,6 +24,8 @@ type toy struct {
 	failed  bool
 	ended   bool
 }
+
+func toyOf(k *netpoll.Coded) netpoll.Codec { return (*toy)(unsafe.Pointer(k)) } // its first field
 
 const (
 	toyBefore = 5

@@ -100,6 +100,7 @@ func (w *world) serve() (err error) {
 		ToPages: w.toPages,
 
 		RestoreCodec: w.restoreToy,
+		CodecOf:      toyOf,
 		ResumeKeys:   w.keys,
 	})
 	if err != nil {
