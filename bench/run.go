@@ -279,7 +279,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 
 	sample := r.sample()
 	if sample.CPU > 0 { // again: reading the memory takes its time
-		sample.CPU, _ = readCPU(c.PID)
+		sample.CPU, _ = readCPUs(c.PID)
 	}
 	before, from := r.total(), time.Since(r.began)
 	r.measureTo.Store(int64(from + c.Duration))

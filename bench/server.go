@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,9 +25,36 @@ type Sample struct {
 // clockTick is the unit of /proc/PID/stat on Linux, USER_HZ.
 const clockTick = 10 * time.Millisecond
 
-// readSample reads /proc/PID: stat for the CPU time, smaps_rollup or, where that
-// cannot be read, status for the memory.
+// readSample samples a process and its children, which are there the whole time.
 func readSample(pid int) (Sample, error) {
+	all, err := readProcess(pid)
+	for _, child := range children(pid) {
+		s, err := readSample(child)
+		if err != nil { // it has ended
+			continue
+		}
+		all.CPU, all.RSS, all.Own, all.Descriptors = all.CPU+s.CPU, all.RSS+s.RSS, all.Own+s.Own, all.Descriptors+s.Descriptors
+	}
+	return all, err
+}
+
+// children are those of all threads of a process; none where the kernel does not say.
+func children(pid int) (pids []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is good
+	for _, file := range files {
+		b, _ := os.ReadFile(file)
+		for _, field := range strings.Fields(string(b)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}
+
+// readProcess reads /proc/PID: stat for the CPU time, smaps_rollup or, where that
+// cannot be read, status for the memory.
+func readProcess(pid int) (Sample, error) {
 	var s Sample
 	cpu, err := readCPU(pid)
 	if err != nil {
@@ -46,6 +74,16 @@ func readSample(pid int) (Sample, error) {
 		s.Descriptors = len(entries)
 	}
 	return s, nil
+}
+
+// readCPUs is the CPU time of a process and its children.
+func readCPUs(pid int) (time.Duration, error) {
+	all, err := readCPU(pid)
+	for _, child := range children(pid) {
+		cpu, _ := readCPUs(child) // it may have ended
+		all += cpu
+	}
+	return all, err
 }
 
 func readCPU(pid int) (time.Duration, error) {

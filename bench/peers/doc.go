@@ -7,6 +7,8 @@
 //	gorilla  github.com/gorilla/websocket, a goroutine for each connection
 //	coder    github.com/coder/websocket, the same
 //	gws      github.com/lxzan/gws, the same with callbacks
+//	nginx    the server itself behind nginx, which speaks TLS (compare --wss)
+//	node     github.com/websockets/ws, in JavaScript, for compare --extra
 //	article  github.com/gobwas/ws and github.com/mailru/easygo, as the article
 //	         "A million WebSockets and Go" puts them together
 //

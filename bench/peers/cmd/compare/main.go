@@ -65,7 +65,7 @@ func main() {
 	flag.StringVar(&o.tests, "tests", "pingpong,latency,stream64,stream16k,handshakes,idle",
 		"names, by commas: "+strings.Join(testNames(), " "))
 	flag.StringVar(&o.json, "json", "", "file to write every result to, one object a line")
-	flag.Func("extra", "`name=command` of a further server, its address at {listen} or {port}; may be repeated", func(s string) error {
+	flag.Func("extra", "`name=command` of a further server, its address at {listen} or {port}, with --wss over TLS; may be repeated", func(s string) error {
 		if name, command, ok := strings.Cut(s, "="); !ok || name == "" || command == "" {
 			return errors.New("want name=command")
 		}

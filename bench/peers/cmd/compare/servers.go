@@ -81,9 +81,17 @@ func build(ctx context.Context, o options, dir string) ([]server, error) {
 			servers[len(servers)-1].secure = err == nil
 		}
 	}
+	if o.wss && wanted("nginx") {
+		err := errors.Join(buildRoulette(ctx, at("roulette")), run(ctx, "", "go", "build", "-o", at("nginx"), "roulette/bench/peers/nginx"))
+		add("nginx", "nginx in front of roulette", []string{at("nginx"), "--listen", "{listen}", "--server", at("roulette")}, err)
+		if n := len(servers); err == nil {
+			servers[n-1].secure, servers[n-1].perConn = true, 2
+		}
+	}
 	for _, e := range o.extra {
 		name, command, _ := strings.Cut(e, "=")
 		add(name, name, strings.Fields(command), nil)
+		servers[len(servers)-1].secure = o.wss
 	}
 	for _, p := range goPeers {
 		if o.wss && p.name == "article" { // which reads descriptors, not streams

@@ -8,12 +8,15 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 )
@@ -36,27 +39,42 @@ func Listen() net.Listener {
 		fmt.Printf("listening on http://%s\n", l.Addr())
 		return l
 	}
-	cert, err := selfSigned()
+	der, key, err := selfSigned()
 	if err != nil {
 		log.Fatal(err)
 	}
+	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	fmt.Printf("listening on https://%s\n", l.Addr())
 	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}})
 }
 
 // selfSigned is a certificate of the kind that the server makes for itself.
-func selfSigned() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
+func selfSigned() (der []byte, key *ecdsa.PrivateKey, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		DNSNames:     []string{"localhost"},
 		NotAfter:     time.Now().Add(24 * time.Hour),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+	der, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return der, key, err
+}
+
+// WriteCertificate writes one of that kind, in PEM, for who reads files.
+func WriteCertificate(certificate, key string) error {
+	der, private, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 }
 
 // HTTP serves /ws and /echo by handle, which learns whether it is the echo.

@@ -199,7 +199,11 @@ func (f *Front) shake(a Arrival) Outcome {
 	// The descriptor is in the runtime's poller as long as this one is open.
 	file := os.NewFile(uintptr(a.FD), "")
 	defer file.Close()
-	c := &conn{front: f, file: file, read: a.Read, deadline: a.Deadline}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return Outcome{FD: -1, Result: Failed} // it is closed, and cannot be
+	}
+	c := &conn{front: f, raw: raw, read: a.Read, deadline: a.Deadline}
 	result := Timeout
 	if err := f.hold(file, a.Deadline); err == nil {
 		if c.acquire(); time.Now().Before(a.Deadline) {
@@ -214,14 +218,13 @@ func (f *Front) shake(a Arrival) Outcome {
 	if result.Good() {
 		o.Session, o.Unread = c.session, c.read
 	}
-	raw, err := file.SyscallConn()
-	if err == nil {
-		ctlErr := raw.Control(func(fd uintptr) {
-			o.FD, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-		})
-		err = errors.Join(ctlErr, err)
-	}
-	if err != nil {
+	var errno unix.Errno
+	err = raw.Control(func(fd uintptr) {
+		var dup uintptr
+		dup, _, errno = unix.RawSyscall(unix.SYS_FCNTL, fd, unix.F_DUPFD_CLOEXEC, 0) // see conn.receive
+		o.FD = int(dup)
+	})
+	if err != nil || errno != 0 {
 		o.FD, o.Session = -1, nil
 		if result.Good() {
 			o.Result = Failed
