@@ -55,6 +55,25 @@ func retryBounds(code websocket.StatusCode, attempts int) (least, most time.Dura
 	return least, most
 }
 
+// quick is how many attempts to return to a chat are made before the wait grows.
+const quick = 8
+
+// returnDelay is retryDelay for a client whose chat goes on when it is back: the first
+// attempt is made at once, unless the server has sent all of its clients away together,
+// and some more within a second each: a stranger waits.
+func returnDelay(code websocket.StatusCode, attempts int) time.Duration {
+	if attempts == 0 && code != websocket.StatusGoingAway {
+		return 0
+	}
+	return retryDelay(codeLost, max(0, attempts-quick))
+}
+
+// endsChat reports whether a connection that ended with this code has ended its chat,
+// too.
+func endsChat(code websocket.StatusCode) bool {
+	return !mayReconnect(code) || code == codeRateLimited
+}
+
 // retryDelay is a wait within retryBounds. It is spread evenly, so that clients who
 // lost one server together do not come back together.
 func retryDelay(code websocket.StatusCode, attempts int) time.Duration {

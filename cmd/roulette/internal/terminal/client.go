@@ -4,15 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/frame/record"
 )
 
@@ -31,7 +30,7 @@ const (
 	typingEvery  = 3 * time.Second // how often the server is told at most
 	typingStops  = 5 * time.Second // after the last key
 	askAgain     = 3 * time.Second // after a Next that the rate limit swallowed
-	closeTimeout = 30 * time.Second
+	closeTimeout = time.Minute     // longer than a seat is kept
 
 	defaultMaxMessage = 64 << 10
 	maxPending        = 64   // events that nobody has taken, before nothing more is read
@@ -50,7 +49,10 @@ type Client struct {
 	events   chan Event
 	done     chan struct{} // closed with events
 	delay    func(code websocket.StatusCode, attempts int) time.Duration
-	workers  sync.WaitGroup
+	// returnDelay is delay where a chat waits to go on.
+	returnDelay func(code websocket.StatusCode, attempts int) time.Duration
+	patience    [2]time.Duration // behind a ping: slowAfter and lostAfter
+	workers     sync.WaitGroup
 
 	// Owned by serve.
 	state      State
@@ -73,6 +75,11 @@ type Client struct {
 	wantsBack  bool    // it was told that we want the stranger before back
 	askTimer   *time.Timer
 
+	chat      *ongoing     // that can be resumed
+	leaves    *resume.Chat // was left while there was no connection
+	haveTimer *time.Timer
+	heart     heartbeat
+
 	typing      bool // the server was told so
 	typingSince time.Time
 	typingTimer *time.Timer
@@ -85,6 +92,7 @@ type Client struct {
 	retryTimer  *time.Timer
 
 	closing    bool
+	parting    bool // the goodbye is on its way, or the question before it
 	confirmed  bool // the server has seen everything
 	closeTimer *time.Timer
 	err        error
@@ -109,7 +117,7 @@ func newClient(ctx context.Context, config Config) (*Client, error) {
 	return &Client{
 		ctx: ctx, config: config, http: newHTTPClient(config.TLS),
 		commands: make(chan func()), events: make(chan Event), done: make(chan struct{}),
-		delay: retryDelay, after: Looking, interests: config.Interests, maxMessage: defaultMaxMessage,
+		delay: retryDelay, returnDelay: returnDelay, patience: [...]time.Duration{slowAfter, lostAfter}, after: Looking, interests: config.Interests, maxMessage: defaultMaxMessage,
 	}, nil
 }
 
@@ -183,7 +191,11 @@ func (c *Client) serve() {
 		case out <- first:
 			c.queue = c.queue[1:]
 			c.writing = &first
-			if first.id != 0 {
+			c.heart.sent()
+			switch {
+			case first.number != 0 && c.chat != nil:
+				c.chat.wired = max(c.chat.wired, first.number)
+			case first.id != 0:
 				c.saying(first.id)
 			}
 		case f := <-c.commands:
@@ -195,6 +207,14 @@ func (c *Client) serve() {
 			c.open(Reconnecting)
 		case <-due(c.typingTimer):
 			c.tellTyping(false)
+		case <-due(c.haveTimer):
+			c.sayHave()
+		case <-due(c.heart.idle):
+			c.ping()
+		case <-due(c.heart.act):
+			c.actedLongAgo()
+		case <-due(c.heart.late):
+			c.unanswered()
 		case <-due(c.askTimer):
 			c.askTimer = nil
 			c.ask()
@@ -235,7 +255,12 @@ func (c *Client) become(s State) {
 func (c *Client) next(pair uint32) {
 	switch c.state {
 	case Connecting, Reconnecting:
+		c.leaveChat()
 		c.after = Looking
+		if c.conn != nil && !c.openedAt.IsZero() { // it was about to be resumed
+			c.ask()
+			c.become(Looking)
+		}
 		if c.retryTimer != nil && !c.serverPause {
 			c.open(Reconnecting)
 		}
@@ -246,6 +271,7 @@ func (c *Client) next(pair uint32) {
 		fallthrough
 	case Idle, Left:
 		c.forgetTyping()
+		c.leaveChat()
 		c.ask()
 		c.become(Looking)
 	}
@@ -294,120 +320,19 @@ func (c *Client) answered() {
 func (c *Client) stop() {
 	switch c.state {
 	case Connecting, Reconnecting:
+		c.leaveChat()
 		c.after = Idle
+		if c.conn != nil && !c.openedAt.IsZero() { // it was about to be resumed
+			c.record(record.AppendStop(nil), false)
+			c.become(Idle)
+		}
 	case Looking, Chatting, Left:
 		c.forgetTyping()
+		c.leaveChat()
 		c.answered()
 		c.wantsBack = false
 		c.record(record.AppendStop(nil), false)
 		c.become(Idle)
 	}
 	c.unsay()
-}
-
-func (c *Client) say(id int, text string) {
-	why := ""
-	wait := c.config.Patient && c.looks()
-	switch {
-	case c.state != Chatting && !wait:
-		why = "there is nobody to talk to"
-	case len(text) > c.maxMessage:
-		why = fmt.Sprintf("%s is too long, %s is the most", sizeText(len(text)), sizeText(c.maxMessage))
-	case record.IsControl([]byte(text)):
-		why = "it begins with U+001E"
-	case !utf8.ValidString(text):
-		why = "it is not UTF-8"
-	}
-	if why != "" {
-		c.tell(Event{Kind: Undelivered, N: 1, Unsent: []int{id}, Text: why})
-		return
-	}
-	p := parcel{kind: websocket.MessageText, data: []byte(text), id: id, pair: true}
-	if wait {
-		c.held = append(c.held, p)
-		return
-	}
-	c.forgetTyping() // the message says it
-	c.queue = append(c.queue, p)
-}
-
-// looks reports whether the client looks for a stranger, or will without being
-// told to.
-func (c *Client) looks() bool {
-	switch c.state {
-	case Looking:
-		return true
-	case Connecting, Reconnecting:
-		return c.after == Looking
-	}
-	return false
-}
-
-// saying remembers a message before it is out: the answer may be quicker than the
-// word that it was written.
-func (c *Client) saying(id int) {
-	if c.said = append(c.said, id); len(c.said) > maxSaid {
-		c.said = c.said[1:]
-	}
-}
-
-func (c *Client) tellTyping(on bool) {
-	stopTimer(&c.typingTimer)
-	if c.state != Chatting {
-		return
-	}
-	now := time.Now()
-	switch {
-	case !on && c.typing:
-		c.typing = false
-		c.record(record.AppendTypingCommand(nil, false), true)
-	case on:
-		if now.Sub(c.typingSince) >= typingEvery {
-			c.typing, c.typingSince = true, now
-			c.record(record.AppendTypingCommand(nil, true), true)
-		}
-		c.typingTimer = time.NewTimer(typingStops)
-	}
-}
-
-// forgetTyping: the server has cleared it, or will.
-func (c *Client) forgetTyping() {
-	stopTimer(&c.typingTimer)
-	c.typing, c.typingSince = false, time.Time{}
-}
-
-func (c *Client) record(payload []byte, pair bool) {
-	if !c.openedAt.IsZero() {
-		c.queue = append(c.queue, parcel{kind: websocket.MessageText, data: payload, pair: pair})
-	}
-}
-
-func (c *Client) close() {
-	if c.openedAt.IsZero() { // nothing was ever said here
-		c.end(nil)
-		return
-	}
-	c.forgetTyping()
-	c.closing = true
-	c.queue = append(c.queue, parcel{goodbye: true})
-	c.closeTimer = time.NewTimer(closeTimeout)
-}
-
-// unsay takes back what is still here and was for a stranger who has gone, or is
-// not looked for any more.
-func (c *Client) unsay() {
-	var ids []int
-	if !c.looks() {
-		c.queue = append(c.queue, c.held...)
-		c.held = nil
-	}
-	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool {
-		if p.pair && p.id != 0 {
-			ids = append(ids, p.id)
-		}
-		return p.pair
-	})
-	if len(ids) > 0 {
-		c.tell(Event{Kind: Undelivered, N: uint64(len(ids)), Unsent: ids})
-	}
 }

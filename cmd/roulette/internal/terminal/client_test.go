@@ -32,6 +32,8 @@ func startAt(t *testing.T, addr string) (s *server.Server, bound string) {
 	return s, at.String()
 }
 
+var loopback = netip.MustParseAddrPort("127.0.0.1:0")
+
 // start serves until the test ends. Nothing may be left behind then.
 func start(t *testing.T) (addr string) {
 	t.Helper()
@@ -164,7 +166,7 @@ func TestConversation(t *testing.T) {
 	}
 	// Nobody is there, and it is known here already.
 	id = b.says("too late")
-	if e := b.event(Undelivered); e.N != 1 || !slices.Equal(e.Unsent, []int{id}) || e.Text == "" {
+	if e := b.event(Undelivered); e.N != 1 || !slices.Equal(e.IDs, []int{id}) || e.Text == "" {
 		t.Fatalf("%+v", e)
 	}
 	b.Stop()
@@ -264,7 +266,7 @@ func TestPatience(t *testing.T) {
 	b.event(Parted)
 	id := a.says("for nobody")
 	a.Stop()
-	if e := a.event(Undelivered); !slices.Equal(e.Unsent, []int{id}) {
+	if e := a.event(Undelivered); !slices.Equal(e.IDs, []int{id}) {
 		t.Fatalf("%+v", e)
 	}
 }
@@ -287,7 +289,7 @@ func TestRefusedHere(t *testing.T) {
 	p.event(Paired)
 	for _, text := range []string{strings.Repeat("x", 101), "\x1e{\"type\":\"stop\"}", "\xff"} {
 		id := p.says(text)
-		if e := p.event(Undelivered); e.Text == "" || !slices.Equal(e.Unsent, []int{id}) {
+		if e := p.event(Undelivered); e.Text == "" || !slices.Equal(e.IDs, []int{id}) {
 			t.Errorf("%q: %+v", text, e)
 		}
 	}
@@ -319,7 +321,7 @@ func TestUndelivered(t *testing.T) {
 	for _, text := range []string{"one", "two", "three"} {
 		p.says(text)
 	}
-	if e := p.event(Undelivered); e.N != 2 || !slices.Equal(e.Unsent, []int{2, 3}) {
+	if e := p.event(Undelivered); e.N != 2 || !slices.Equal(e.IDs, []int{2, 3}) {
 		t.Fatalf("%+v", e)
 	}
 }
@@ -370,7 +372,7 @@ func TestServerComesBack(t *testing.T) {
 	b.becomes(Left)
 	c.becomes(Looking)
 	id := a.says("for the one I have lost")
-	if e := a.event(Undelivered); !slices.Equal(e.Unsent, []int{id}) {
+	if e := a.event(Undelivered); !slices.Equal(e.IDs, []int{id}) {
 		t.Fatalf("%+v", e)
 	}
 	a.Next(0)

@@ -19,7 +19,7 @@ import (
 
 const (
 	handshakeTimeout = 15 * time.Second
-	heartbeat        = 30 * time.Second // between pings of ours
+	beatEvery        = 30 * time.Second // between pings of the protocol
 	pongTimeout      = 20 * time.Second
 	readLimit        = 16 << 20
 )
@@ -36,8 +36,9 @@ type connection struct {
 	url    string
 	client *http.Client
 	cancel context.CancelFunc
-	in     chan arrival // to the client
-	out    chan parcel  // from the client
+	in     chan arrival  // to the client
+	out    chan parcel   // from the client
+	pulse  chan struct{} // closed: the client has heartbeats of its own
 }
 
 // An arrival is what a connection tells the client. The last one has an err, and
@@ -53,15 +54,17 @@ type arrival struct {
 type parcel struct {
 	kind    websocket.MessageType
 	data    []byte
-	id      int  // of a chat message; 0 is none
-	pair    bool // it is for the present partner only
-	goodbye bool // close as soon as the server has seen everything before
+	id      int    // of a chat message; 0 is none
+	number  uint64 // of a chat message, in a chat that can be resumed
+	pair    bool   // it is for the present partner only
+	seen    bool   // nothing but the question whether the server has seen everything before
+	goodbye bool   // close
 }
 
 // dial begins to connect. go must run what it is given.
 func dial(ctx context.Context, client *http.Client, url string, spawn func(func())) *connection {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &connection{url: url, client: client, cancel: cancel, in: make(chan arrival), out: make(chan parcel)}
+	c := &connection{url: url, client: client, cancel: cancel, in: make(chan arrival), out: make(chan parcel), pulse: make(chan struct{})}
 	spawn(func() {
 		defer cancel()
 		c.tell(ctx, arrival{err: c.run(ctx, spawn)})
@@ -111,8 +114,15 @@ func (c *connection) write(ctx context.Context, ws *websocket.Conn) {
 			return
 		}
 		if p.goodbye {
-			c.sayGoodbye(ctx, ws)
+			_ = ws.Close(websocket.StatusNormalClosure, "") // the reader sees it end
 			return
+		}
+		if p.seen {
+			if !c.hasSeen(ctx, ws) {
+				return
+			}
+			c.tell(ctx, arrival{written: &p})
+			continue
 		}
 		now := time.Now()
 		if clear.Before(now) {
@@ -130,23 +140,30 @@ func (c *connection) write(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// sayGoodbye closes in good order. The server answers in order, so when the pong
-// is there, all that was sent has been dealt with, and what came back for it has
-// been read.
-func (c *connection) sayGoodbye(ctx context.Context, ws *websocket.Conn) {
+// hasSeen waits until the server has seen all that was sent. It answers in order, so when
+// the pong is there, all that has been dealt with, and what came back for it has been read.
+func (c *connection) hasSeen(ctx context.Context, ws *websocket.Conn) bool {
 	ctx, cancel := context.WithTimeout(ctx, pongTimeout)
 	defer cancel()
 	if err := ws.Ping(ctx); err != nil {
 		ws.CloseNow()
-		return
+		return false
 	}
-	c.tell(ctx, arrival{written: &parcel{goodbye: true}})
-	_ = ws.Close(websocket.StatusNormalClosure, "") // the reader sees it end
+	return true
 }
 
-// beat notices a server that is gone without a word.
+// beat notices a server that is gone without a word, and that knows no heartbeats.
 func (c *connection) beat(ctx context.Context, ws *websocket.Conn) {
-	for sleep(ctx, heartbeat) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-c.pulse:
+			return
+		case <-ctx.Done():
+			return
+		}
 		limit, cancel := context.WithTimeout(ctx, pongTimeout)
 		err := ws.Ping(limit)
 		cancel()

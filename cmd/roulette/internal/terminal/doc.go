@@ -18,8 +18,13 @@
 //	all of these ── connection lost ──► Reconnecting ──► Looking, Left or Idle
 //	all of these ── a close that forbids more, Close ──► Ended
 //
-// A client whose connection is lost in a chat is in the state Left afterwards: what
-// was written for one stranger never reaches another.
+// A chat goes on after Reconnecting if both sides can resume it (see [resume.Chat]):
+// what is said meanwhile waits, and of each message it is told whether the stranger was
+// shown it. Otherwise a client whose connection is lost in a chat is in the state Left
+// afterwards. What was written for one stranger never reaches another.
+//
+// The way to the server is watched by heartbeats, so that a network that is gone without
+// a word is noticed in 15 s while the user acts, and in 40 s else.
 //
 // On top of it are the two ways to use it: [Lines], where each line of input is a
 // message and each line of output is one event, for scripts, and [Screen], for
@@ -34,7 +39,8 @@
 //
 // # Limitations
 //
-// The server must speak roulette.v1. Whether the last messages before a lost
-// connection arrived is not known; only [Client.Close] makes sure. A message may
-// have 16 MiB, whatever the server allows.
+// The server must speak roulette.v1. In a chat that cannot be resumed, whether the last
+// messages before a lost connection arrived is not known; only [Client.Close] makes
+// sure. A chat ends with the program. A message may have 16 MiB, whatever the server
+// allows.
 package terminal

@@ -9,18 +9,27 @@ import (
 
 	"github.com/coder/websocket"
 
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/frame/record"
 )
 
 func (c *Client) arrived(a arrival) {
+	if a.err == nil && a.written == nil {
+		c.heart.heardAt = time.Now()
+	}
 	switch {
 	case a.err != nil:
 		c.lost(a.err)
 	case a.written != nil:
 		c.writing = nil
 		switch {
-		case a.written.goodbye:
-			c.confirmed = true
+		case a.written.seen:
+			c.seenAll()
+		case a.written.number != 0:
+			if o := c.chat; o != nil && a.written.number > o.told {
+				o.told = a.written.number
+				c.tell(Event{Kind: Sent, ID: a.written.id})
+			}
 		case a.written.id != 0:
 			c.tell(Event{Kind: Sent, ID: a.written.id})
 		}
@@ -41,6 +50,7 @@ func (c *Client) arrived(a arrival) {
 			e.Binary = http.DetectContentType(a.data)
 		}
 		c.tell(e)
+		c.showed()
 	}
 }
 
@@ -68,9 +78,19 @@ func (c *Client) obey(e record.Event) {
 		c.wantsBack = false
 		c.pair, c.said = e.Pair, nil
 		c.dossier = dossier{opening: e.Opening}
+		c.chat, c.leaves = nil, nil
+		if e.Token != "" {
+			c.chat = &ongoing{Chat: resume.NewChat(e.Token, e.Pair)}
+		}
 		c.state = Chatting
-		c.tell(Event{Kind: Paired, Pair: e.Pair, Again: e.Again, Common: e.Common, Languages: e.Languages})
-		c.queue = append(c.queue, c.held...)
+		c.tell(Event{Kind: Paired, Pair: e.Pair, Again: e.Again, Keeps: c.chat != nil, Common: e.Common, Languages: e.Languages})
+		for _, p := range c.held {
+			if c.chat != nil {
+				c.sayNumbered(p.id, string(p.data))
+			} else {
+				c.queue = append(c.queue, p)
+			}
+		}
 		c.held = nil
 	case record.TypeLeft:
 		if c.state != Chatting || e.Pair != c.pair {
@@ -79,7 +99,14 @@ func (c *Client) obey(e record.Event) {
 		c.forgetTyping()
 		c.state = Left
 		c.tell(Event{Kind: Parted, Reason: e.Reason})
+		switch e.Reason {
+		case record.LeftNext, record.LeftStop, record.LeftClosed:
+			c.endChat(byStranger)
+		default:
+			c.endChat(byNobody)
+		}
 		c.unsay()
+		c.sayGoodbye()
 	case record.TypeAgain:
 		if c.state != Chatting && e.Pair == c.pair {
 			c.tell(Event{Kind: WantedBack})
@@ -89,9 +116,17 @@ func (c *Client) obey(e record.Event) {
 			c.tell(Event{Kind: Typing, On: e.On})
 		}
 	case record.TypeAway, record.TypeBack:
-		if c.state == Chatting && e.Pair == c.pair {
-			c.tell(Event{Kind: Away, On: e.Type == record.TypeAway})
+		if c.chat != nil {
+			c.goesOn(e)
+		} else if c.state == Chatting && e.Pair == c.pair {
+			c.tell(Event{Kind: Away, On: e.Type == record.TypeAway, Reason: e.Reason})
 		}
+	case record.TypeResumed, record.TypeSync, record.TypeHave, record.TypeResend:
+		if c.chat != nil {
+			c.goesOn(e)
+		}
+	case record.TypePong:
+		c.pong(e.N)
 	case record.TypeOnline:
 		c.tell(Event{Kind: Online, N: e.N})
 	case record.TypeNotice:
@@ -124,16 +159,26 @@ func (c *Client) welcome(e record.Event) {
 	}
 	c.record(record.AppendCommand(nil, &record.Command{Kind: record.Hello, Can: canDo}), false)
 	c.ungreeted = true
+	switch {
+	case c.chat != nil:
+		c.command(c.chat.Return())
+	case c.leaves != nil:
+		c.command(c.leaves.Return())
+		if c.after != Looking {
+			c.record(record.AppendStop(nil), false)
+		}
+	}
 	if c.after == Looking {
 		c.ask()
 	}
-	c.become(c.after)
+	if c.chat == nil { // else when it is resumed, or cannot be
+		c.become(c.after)
+	}
 	c.tell(Event{Kind: Online, N: uint64(max(e.Online, 0)), Welcome: true})
 }
 
-// canDo is what the client can. Heartbeats are not among it: it answers the pings
-// of the protocol only as long as it reads.
-const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice |
+// canDo is what the client can.
+const canDo = record.CanHeartbeat | record.CanResume | record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice |
 	record.CanReport | record.CanBlock
 
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
@@ -141,6 +186,10 @@ const canDo = record.CanAway | record.CanPeople | record.CanAgain | record.CanLa
 func (c *Client) greeted(terms *record.Terms) {
 	c.ungreeted, c.canGoBack = false, terms.Can&record.CanAgain != 0
 	c.canBlock, c.canReport = terms.Can&record.CanBlock != 0, terms.Can&record.CanReport != 0
+	if terms.Can&record.CanHeartbeat != 0 && terms.Heartbeat > 0 && c.heart.every == 0 {
+		c.heart.start(terms.Heartbeat)
+		close(c.conn.pulse)
+	}
 	if terms.Can&record.CanPeople != 0 {
 		c.tell(Event{Kind: Online, N: uint64(max(terms.People, 0))})
 	}
@@ -160,7 +209,7 @@ func (c *Client) undelivered(e record.Event) {
 	out := Event{Kind: Undelivered, N: e.N}
 	if e.Pair == c.pair {
 		from := len(c.said) - int(min(e.N, uint64(len(c.said))))
-		out.Unsent = slices.Clone(c.said[from:])
+		out.IDs = slices.Clone(c.said[from:])
 		c.said = c.said[:from]
 	}
 	c.tell(out)
@@ -172,6 +221,14 @@ func (c *Client) refused(e record.Event) {
 		if c.config.Table != "" {
 			c.end(errNoTables)
 		}
+		return
+	}
+	if e.Code == record.ErrNoSuchChat.Code && c.leaves != nil { // as it should be
+		c.leaves = nil
+		return
+	}
+	if c.chat != nil && c.state == Reconnecting {
+		c.chatIsOver()
 		return
 	}
 	if e.Code == record.ErrTooLate.Code {

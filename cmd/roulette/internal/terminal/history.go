@@ -34,13 +34,13 @@ type history struct {
 
 // An entry is one message or notice.
 type entry struct {
-	who    who
-	at     time.Time
-	text   string // clean
-	rest   string // of the text, until it is asked for
-	id     int    // of a message of ours
-	failed bool   // it was not delivered
-	rows   []string
+	who  who
+	at   time.Time
+	text string // clean
+	rest string // of the text, until it is asked for
+	id   int    // of a message of ours
+	fate fate   // of a message of ours
+	rows []string
 }
 
 type who uint8
@@ -69,8 +69,19 @@ var (
 	faint       = lipgloss.NewStyle().Faint(true)
 )
 
+// fate is what became of a message.
+type fate uint8
+
 const (
-	failedMark = "  ✗ not delivered"
+	onItsWay fate = iota
+	delivered
+	uncertain
+	undelivered
+)
+
+var fateMarks = [...]string{delivered: " ✓", uncertain: "  ? perhaps not delivered", undelivered: "  ✗ not delivered"}
+
+const (
 	nameWidth  = 8
 	wideIndent = 5 + 2 + nameWidth + 2 // time and name in columns of their own
 	wide       = 50                    // columns from which there is room for them
@@ -97,15 +108,15 @@ func (h *history) add(e entry) {
 	}
 }
 
-// fail marks a message of ours as not delivered and reports whether it is there.
-func (h *history) fail(id int) bool {
+// mark says what became of a message of ours and reports whether it is there.
+func (h *history) mark(id int, now fate) bool {
 	for i := len(h.entries) - 1; i >= 0; i-- {
 		e := &h.entries[i]
 		if e.id != id {
 			continue
 		}
-		if !e.failed {
-			e.failed = true
+		if e.fate != now {
+			e.fate = now
 			before := len(e.rows)
 			e.render(h.width)
 			h.rows += len(e.rows) - before
@@ -177,9 +188,7 @@ func (e *entry) render(width int) {
 		return
 	}
 	text, first := e.text, ""
-	if e.failed {
-		text += failedMark
-	}
+	text += fateMarks[e.fate]
 	if width >= wide {
 		name := strings.Repeat(" ", nameWidth-len(names[e.who])) + names[e.who]
 		first = faint.Render(e.at.Format("15:04")) + "  " + nameStyles[e.who].Render(name) + "  "
@@ -205,7 +214,7 @@ func (e *entry) margin(width int) string {
 // wrap appends the rows of text, which begin with first, and says whether there is more.
 func (e *entry) wrap(text, first string, width int) {
 	style, margin := textStyles[e.who], e.margin(width)
-	if e.failed {
+	if e.fate >= uncertain {
 		style = failedStyle
 	}
 	for row := range strings.SplitSeq(ansi.Wrap(strings.TrimSuffix(text, "\n"), max(width-len(margin), 1), ""), "\n") {

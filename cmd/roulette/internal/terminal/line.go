@@ -65,6 +65,7 @@ type lines struct {
 
 	interests   []string
 	undelivered uint64
+	uncertain   uint64
 	over        bool
 	err         error // of the client, or of the input
 }
@@ -151,8 +152,11 @@ func (l *lines) happened(e Event) {
 	case Sent:
 		l.unsent = l.unsent && e.ID != l.id
 	case Undelivered:
-		l.unsent = l.unsent && !slices.Contains(e.Unsent, l.id)
+		l.unsent = l.unsent && !slices.Contains(e.IDs, l.id)
 		l.undelivered += e.N
+	case Uncertain:
+		l.unsent = l.unsent && !slices.Contains(e.IDs, l.id)
+		l.uncertain += e.N
 	case Over:
 		l.over = true
 		if e.Err != nil {
@@ -181,6 +185,8 @@ func (l *lines) result() error {
 		return errors.New("1 message was not delivered")
 	case l.undelivered > 1:
 		return fmt.Errorf("%d messages were not delivered", l.undelivered)
+	case l.uncertain > 0:
+		return fmt.Errorf("%d of the messages may not have been delivered", l.uncertain)
 	}
 	return nil
 }

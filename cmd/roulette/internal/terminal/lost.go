@@ -12,21 +12,26 @@ func (c *Client) open(s State) {
 	c.serverPause = false
 	c.pair, c.said = 0, nil
 	c.canGoBack, c.wantsBack = false, false
-	c.canBlock, c.canReport, c.dossier = false, false, dossier{}
+	c.canBlock, c.canReport, c.parting = false, false, false
+	if c.chat == nil {
+		c.dossier = dossier{}
+	}
 	c.conn = dial(c.ctx, c.http, c.config.URL, c.workers.Go)
 	c.become(s)
 }
 
 // lost: the connection has ended, or never was one.
 func (c *Client) lost(err error) {
+	goesOn := c.chat != nil && !endsChat(codeOf(err))
 	if c.closing {
-		if c.confirmed {
-			err = nil
-		} else {
-			err = fmt.Errorf("the last messages may not have arrived: %w", err)
+		switch {
+		case c.confirmed, c.chat != nil && c.chat.waiting() == 0:
+			c.end(nil)
+			return
+		case !goesOn, !c.config.Patient:
+			c.end(fmt.Errorf("the last messages may not have arrived: %w", err))
+			return
 		}
-		c.end(err)
-		return
 	}
 	var r *refusal
 	if !c.welcomed || !mayReconnect(codeOf(err)) || errors.As(err, &r) && r.banned {
@@ -47,15 +52,23 @@ func (c *Client) lost(err error) {
 		}
 	}
 	before := c.state
-	switch before {
-	case Chatting, Left:
+	switch {
+	case goesOn:
+		c.chat.Lost()
+		c.chat.breaks(true)
+		c.after = Left // if it is over by then
+	case before == Chatting, before == Left, c.chat != nil:
 		c.after = Left
-	case Looking, Idle:
+	case before == Looking, before == Idle:
 		c.after = before
 	}
 	c.drop()
 
-	wait := c.delay(codeOf(err), c.attempts)
+	delay := c.delay
+	if goesOn {
+		delay = c.returnDelay
+	}
+	wait := delay(codeOf(err), c.attempts)
 	if r != nil {
 		wait = max(wait, r.retryAfter)
 	}
@@ -67,11 +80,12 @@ func (c *Client) lost(err error) {
 	c.serverPause = codeOf(err) == codeRateLimited
 	c.retryTimer = time.NewTimer(wait)
 	c.state = Reconnecting
-	if before == Chatting {
+	if before == Chatting && !goesOn || c.chat != nil && !goesOn {
 		c.tell(Event{Kind: Parted, Reason: Lost})
+		c.endChat(byNobody)
 	}
 	c.unsay()
-	c.tell(Event{Kind: Changed, Retry: wait, Err: err})
+	c.tell(Event{Kind: Changed, Retry: wait, Attempt: c.attempts, Keeps: goesOn, Err: err})
 }
 
 // drop lets go of the connection: nothing it does counts any more. What it was
@@ -81,12 +95,14 @@ func (c *Client) drop() {
 		c.conn.cancel()
 		c.conn = nil
 	}
-	if c.writing != nil && c.writing.id != 0 {
+	if c.writing != nil && c.writing.id != 0 && c.writing.number == 0 {
 		c.queue = append(c.queue, *c.writing)
 	}
 	c.writing = nil
 	c.openedAt = time.Time{}
-	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.id == 0 })
+	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.id == 0 || p.number != 0 })
+	stopTimer(&c.haveTimer)
+	c.heart.stop()
 	c.answered()
 	c.forgetTyping()
 }
@@ -97,11 +113,53 @@ func (c *Client) end(err error) {
 	c.state, c.err = Ended, err
 	stopTimer(&c.retryTimer)
 	stopTimer(&c.closeTimer)
-	if before == Chatting && err != nil {
+	if err != nil && (before == Chatting || c.chat != nil) {
 		c.tell(Event{Kind: Parted, Reason: Lost})
+	}
+	if err == nil {
+		c.endChat(byUs)
+	} else {
+		c.endChat(byNobody)
 	}
 	if c.welcomed { // else there is one thing to say
 		c.unsay()
 	}
 	c.tell(Event{Kind: Over, Err: err})
+}
+
+func (c *Client) close() {
+	if c.openedAt.IsZero() && !c.unfinished() { // nothing was ever said here, or it cannot be heard
+		c.end(nil)
+		return
+	}
+	c.forgetTyping()
+	c.closing = true
+	c.sayHave()
+	c.sayGoodbye()
+	c.closeTimer = time.NewTimer(closeTimeout)
+}
+
+// sayGoodbye closes when the server has seen everything, if that is wanted. While what
+// was said waits for a chat to go on, the patient wait with it.
+func (c *Client) sayGoodbye() {
+	if !c.closing || c.parting || c.openedAt.IsZero() || c.unfinished() {
+		return
+	}
+	c.parting = true
+	c.queue = append(c.queue, parcel{seen: true})
+}
+
+// unfinished tells whether there is a reason to wait for a chat to go on.
+func (c *Client) unfinished() bool {
+	return c.config.Patient && c.chat != nil && !c.chat.Open() && c.chat.waiting() > 0
+}
+
+// seenAll: the server has dealt with everything before the question.
+func (c *Client) seenAll() {
+	if c.unfinished() { // the stranger is away, and what was said last was for nobody
+		c.parting = false
+		return
+	}
+	c.confirmed = true
+	c.queue = append(c.queue, parcel{goodbye: true})
 }

@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -9,7 +8,8 @@ import (
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
+
+	"roulette/frame/record"
 )
 
 // Screen talks on a terminal until the user quits. It returns why there was no
@@ -71,8 +71,12 @@ type screen struct {
 	online    uint64
 	interests []string
 	lastID    int
-	reached   bool  // the server was there once
-	err       error // it never was
+	keeps     bool      // the chat goes on when the connection is back
+	away      bool      // the stranger's connection is lost
+	slow      bool      // the server takes long to answer
+	retryAt   time.Time // when the connection is tried again
+	reached   bool      // the server was there once
+	err       error     // it never was
 
 	// wrong says that the line is a command that there is not: what is typed next
 	// takes its place, and any other key mends it.
@@ -120,7 +124,14 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if s.happened(msg); s.err != nil {
 			return s, tea.Quit
 		}
+		if msg.Kind == Changed && msg.Retry > 0 {
+			return s, tea.Batch(s.await, countDown())
+		}
 		return s, s.await
+	case second:
+		if s.state == Reconnecting && s.now().Before(s.retryAt) {
+			return s, countDown()
+		}
 	case tea.KeyPressMsg:
 		return s, s.key(msg)
 	default:
@@ -200,7 +211,7 @@ func (s *screen) enter() tea.Cmd {
 		}
 		return nil
 	case say:
-		if s.state != Chatting {
+		if s.state != Chatting && !s.keeps {
 			s.hint = "nobody is there to read it"
 			return nil // the draft stays
 		}
@@ -255,11 +266,25 @@ func (s *screen) note(text string) {
 func (s *screen) happened(e Event) {
 	s.state = e.State
 	if e.State != Chatting {
-		s.typing = false
+		s.typing, s.away = false, false
+	}
+	if e.State != Chatting && e.State != Reconnecting {
+		s.keeps = false
 	}
 	text := notice(e)
 	switch e.Kind {
+	case Changed:
+		if e.State == Reconnecting {
+			s.keeps, s.slow, s.retryAt = s.keeps && (e.Err == nil || e.Keeps), false, s.now().Add(e.Retry)
+		}
+	case Slow:
+		s.slow = e.On
+	case Away:
+		s.away = e.On && e.Reason == record.AwayLost
+	case Resumed:
+		s.away = false
 	case Paired:
+		s.keeps, s.away = e.Keeps, false
 		s.pair, s.pairedAt = e.Pair, s.now()
 		s.meetings++
 		if s.draftedIn != 0 && s.input.Value() != "" {
@@ -278,13 +303,14 @@ func (s *screen) happened(e Event) {
 		s.typing = e.On
 	case Online:
 		s.online, s.reached = e.N, true
-	case Undelivered:
-		marked := uint64(0)
-		for _, id := range e.Unsent {
-			if s.history.fail(id) {
-				marked++
-			}
+	case Delivered:
+		s.mark(e.IDs, delivered)
+	case Uncertain:
+		if s.mark(e.IDs, uncertain) == e.N {
+			text = ""
 		}
+	case Undelivered:
+		marked := s.mark(e.IDs, undelivered)
 		if marked == e.N && e.Text == "" {
 			text = ""
 		}
@@ -300,58 +326,20 @@ func (s *screen) happened(e Event) {
 	}
 }
 
+// mark says what became of messages of ours, and of how many that is to be seen.
+func (s *screen) mark(ids []int, now fate) (marked uint64) {
+	for _, id := range ids {
+		if s.history.mark(id, now) {
+			marked++
+		}
+	}
+	return marked
+}
+
+// second is a message of bubbletea: one has passed.
+type second struct{}
+
+func countDown() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { return second{} }) }
+
 // room is how many rows the history has.
 func (s *screen) room() int { return max(s.height-2, 0) }
-
-// View implements [tea.Model].
-func (s *screen) View() tea.View {
-	rows := append(s.history.view(s.room()), s.stateLine(), ansi.Truncate(s.input.View(), s.width, ""))
-	v := tea.NewView(strings.Join(rows[max(0, len(rows)-s.height):], "\n"))
-	v.AltScreen = true
-	return v
-}
-
-var stateColours = [...]lipgloss.Style{
-	Connecting:   lipgloss.NewStyle().Foreground(lipgloss.Yellow),
-	Idle:         lipgloss.NewStyle(),
-	Looking:      lipgloss.NewStyle().Foreground(lipgloss.Yellow),
-	Chatting:     lipgloss.NewStyle().Foreground(lipgloss.Green),
-	Left:         lipgloss.NewStyle().Foreground(lipgloss.Magenta),
-	Reconnecting: lipgloss.NewStyle().Foreground(lipgloss.Red),
-	Ended:        lipgloss.NewStyle().Foreground(lipgloss.Red),
-}
-
-// stateLine is the rule between history and input.
-func (s *screen) stateLine() string {
-	left := " " + stateColours[s.state].Bold(true).Render("● "+s.state.String()) + " "
-	if aside := s.aside(); aside != "" {
-		left += faint.Render("·") + " " + aside + " "
-	}
-	right := ""
-	if s.history.unseen > 0 {
-		right += fmt.Sprintf(" ↓ %d new ", s.history.unseen)
-	}
-	if s.online > 0 && s.state != Ended && s.state != Reconnecting {
-		right += fmt.Sprintf(" %d online ", s.online)
-	}
-	rule := s.width - 4 - lipgloss.Width(left) - lipgloss.Width(right)
-	if rule < 0 {
-		return ansi.Truncate("──"+left, s.width, "…")
-	}
-	return faint.Render("──") + left + faint.Render(strings.Repeat("─", rule)) + right + faint.Render("──")
-}
-
-// aside is what stands beside the state.
-func (s *screen) aside() string {
-	switch {
-	case s.hint != "":
-		return s.hint
-	case s.typing:
-		return "Stranger is typing…"
-	case s.state == Left, s.state == Idle:
-		return "Enter finds a stranger"
-	case s.state == Ended:
-		return "Ctrl+C quits"
-	}
-	return ""
-}

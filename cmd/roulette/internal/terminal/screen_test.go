@@ -152,6 +152,48 @@ func TestScreenStates(t *testing.T) {
 	}
 }
 
+// TestScreenResumes: a chat whose connection breaks, and what became of each message.
+func TestScreenResumes(t *testing.T) {
+	d := sitDown(t, 80, 24)
+	d.happens(Event{Kind: Paired, State: Chatting, Pair: 1, Keeps: true})
+	for _, text := range []string{"one", "two", "three"} {
+		d.types(text)
+		d.presses(enter)
+	}
+	d.happens(Event{Kind: Delivered, State: Chatting, IDs: []int{1}})
+	d.sees("You  one ✓")
+	d.seesNo("You  two ✓")
+	d.happens(Event{Kind: Slow, State: Chatting, On: true})
+	d.sees("the connection is slow")
+	d.happens(Event{Kind: Changed, State: Reconnecting, Keeps: true, Attempt: 1, Err: errors.New("connection lost")})
+	d.sees("● reconnecting", "Connection lost. Coming back to the chat…")
+	d.seesNo("the connection is slow")
+	d.happens(Event{Kind: Changed, State: Reconnecting, Keeps: true, Attempt: 2, Retry: 2500 * time.Millisecond, Err: errors.New("no route")})
+	d.sees("again in 3 s")
+	d.seesNo("No route")
+	d.now = d.now.Add(time.Second)
+	if _, again := d.s.Update(second{}); again == nil {
+		t.Error("no further second")
+	}
+	d.sees("again in 2 s")
+	d.types("while away")
+	d.presses(enter)
+	d.sees("You  while away")
+	d.happens(Event{Kind: Changed, State: Reconnecting}, Event{Kind: Changed, State: Chatting}, Event{Kind: Away, State: Chatting, On: true, Reason: record.AwayLost})
+	d.sees("● chatting · Stranger is reconnecting…")
+	d.happens(Event{Kind: Resumed, State: Chatting, On: true, N: 2})
+	d.sees("You are back with the stranger. 2 messages of theirs were lost.")
+	d.seesNo("· Stranger is reconnecting…")
+	d.happens(Event{Kind: Parted, State: Left, Reason: record.LeftClosed}, Event{Kind: Delivered, State: Left, IDs: []int{2}},
+		Event{Kind: Uncertain, State: Left, N: 1, IDs: []int{3}}, Event{Kind: Undelivered, State: Left, N: 1, IDs: []int{4}})
+	d.sees("You  two ✓", "You  three  ? perhaps not delivered", "You  while away  ✗ not delivered")
+	d.seesNo("Perhaps not delivered: your")
+	d.seesNo("Not delivered: your")
+	d.types("too late")
+	d.presses(enter)
+	d.sees("nobody is there to read it")
+}
+
 func TestScreenTalks(t *testing.T) {
 	d := sitDown(t, 80, 24)
 	d.meets()
@@ -169,7 +211,7 @@ func TestScreenTalks(t *testing.T) {
 	d.presses(enter)
 	d.wanted("typing true", `say 3 "two lines[31m"`)
 
-	d.happens(Event{Kind: Undelivered, State: Left, N: 2, Unsent: []int{2, 3}})
+	d.happens(Event{Kind: Undelivered, State: Left, N: 2, IDs: []int{2, 3}})
 	d.sees("You  /me  ✗ not delivered", "two lines[31m  ✗ not delivered")
 	d.seesNo("You  hi  ✗")
 	d.seesNo("Not delivered:")

@@ -20,7 +20,14 @@ func notice(e Event) string {
 		case Idle:
 			return "Stopped. /next looks for a stranger."
 		case Reconnecting:
-			if e.Err != nil { // else it is under way
+			switch {
+			case e.Err == nil: // it is under way
+			case e.Keeps && e.Attempt > 1: // as was said
+			case e.Keeps && e.Retry == 0:
+				return capital(e.Err.Error()) + ". Coming back to the chat…"
+			case e.Keeps:
+				return fmt.Sprintf("%s. Coming back to the chat in %v…", capital(e.Err.Error()), roughly(e.Retry))
+			default:
 				return fmt.Sprintf("%s. Trying again in %v.", capital(e.Err.Error()), roughly(e.Retry))
 			}
 		}
@@ -34,10 +41,30 @@ func notice(e Event) string {
 	case Parted:
 		return parting(e.Reason)
 	case Away:
-		if e.On {
+		switch {
+		case e.On && e.Reason == record.AwayLost:
+			return "The stranger is reconnecting…"
+		case e.On:
 			return "The stranger is not looking."
 		}
 		return "The stranger is back."
+	case Resumed:
+		s := "The stranger is back."
+		if e.On {
+			s = "You are back with the stranger."
+		}
+		switch e.N {
+		case 0:
+			return s + " Nothing was lost."
+		case 1:
+			return s + " A message of theirs was lost."
+		}
+		return fmt.Sprintf("%s %d messages of theirs were lost.", s, e.N)
+	case Uncertain:
+		if e.N == 1 {
+			return "Perhaps not delivered: your last message."
+		}
+		return fmt.Sprintf("Perhaps not delivered: your last %d messages.", e.N)
 	case Undelivered:
 		s := "Not delivered: your last message"
 		if e.N != 1 {
