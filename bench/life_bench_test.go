@@ -67,7 +67,7 @@ func upgrade(b *testing.B, conns int) (freeze time.Duration) {
 	return freeze
 }
 
-// talker is a rich client that can resume.
+// talker is a rich client that can resume, and report.
 type talker struct {
 	b      *testing.B
 	conn   *websocket.Conn
@@ -80,8 +80,9 @@ func dialTalker(b *testing.B, url string) *talker {
 	if err != nil {
 		b.Fatal(err)
 	}
+	conn.SetReadLimit(128 << 10)
 	t := &talker{b: b, conn: conn}
-	t.say(record.Command{Kind: record.Hello, Can: record.CanResume})
+	t.say(record.Command{Kind: record.Hello, Can: record.CanResume | record.CanReport})
 	return t
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 const config = `
-daemon off; worker_processes 1; worker_rlimit_nofile %[1]d; pid %[2]s/pid; error_log stderr error;
+daemon off; user root; worker_processes 1; worker_rlimit_nofile %[1]d; pid %[2]s/pid; error_log stderr error;
 events { worker_connections %[1]d; multi_accept on; }
 http {
 	access_log off;
