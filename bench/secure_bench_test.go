@@ -119,7 +119,9 @@ func BenchmarkSecureIdle(b *testing.B) {
 		measureOver(b, secure, c, func(r *bench.Result) {
 			b.ReportMetric(r.Server.BytesPerConn, "B/conn")
 			b.ReportMetric(r.Server.CalmPerConn, "calm-B/conn")
+			b.ReportMetric(r.Server.ResidentPerConn, "rss-B/conn")
 			b.ReportMetric(100*r.Server.Busy, "cpu-%")
+			b.ReportMetric(float64(r.Server.End.Own-r.Server.Start.Own)/1024, "KiB-left")
 		})
 	})
 }

@@ -57,9 +57,10 @@ var gates = [...]struct {
 
 // admit looks at the gates of an occasion, and notes which of them is shut; but
 // not yet of whoever has not said whether it wants a chat.
-func (l *lobby) admit(at occasion, c *netpoll.Conn, v *visitor) refusal {
+func (l *lobby) admit(at occasion, c *netpoll.Conn, v visitor) refusal {
+	l.visitor = v // for a pointer to v itself would be an allocation
 	for i := range gates {
-		if g := &gates[i]; g.at == at && g.shut(l, c, v) {
+		if g := &gates[i]; g.at == at && g.shut(l, c, &l.visitor) {
 			if at >= atQuestion || !refusals[g.refusal].chatsOnly {
 				l.note(c, refusals[g.refusal].why)
 			}
@@ -72,7 +73,7 @@ func (l *lobby) admit(at occasion, c *netpoll.Conn, v *visitor) refusal {
 // welcome finds a place for c, which comes from addr; or else keeps it until its
 // request is answered with a refusal. False: it is to be closed at once.
 func (l *lobby) welcome(c *netpoll.Conn, addr netip.Addr) bool {
-	if r := l.admit(atAccept, c, &visitor{addr: addr}); r != admitted && !l.keep(c, r) {
+	if r := l.admit(atAccept, c, visitor{addr: addr}); r != admitted && !l.keep(c, r) {
 		l.releaseAddress(c) // nobody tells of its end
 		return false
 	}
@@ -86,7 +87,7 @@ func (l *lobby) named(c *netpoll.Conn, client netip.Addr) bool {
 	if r := refusalOf(c); r != admitted && r != serverFull { // already
 		return true
 	}
-	r := l.admit(atName, c, &visitor{addr: client})
+	r := l.admit(atName, c, visitor{addr: client})
 	return r == admitted || l.keep(c, r)
 }
 

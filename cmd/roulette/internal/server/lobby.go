@@ -11,5 +11,6 @@ type lobby struct {
 	*desk
 	chats *handler
 
+	visitor     visitor   // scratch: who is looked at
 	bannedUntil time.Time // of the person whom isBanned looked at last; zero: not banned
 }

@@ -109,7 +109,7 @@ func (l *lobby) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 	case handshake.OK:
 	case handshake.UpgradeRequired:
 		// A browser does not tell a page why it gets no WebSocket: the page asks so.
-		if r := l.admit(atQuestion, c, &visitor{request: req}); r != admitted {
+		if r := l.admit(atQuestion, c, visitor{request: req}); r != admitted {
 			l.refuseRequest(c, r, head)
 			return
 		}
@@ -124,7 +124,7 @@ func (l *lobby) upgrade(c *netpoll.Conn, how arrival, head, rest []byte) {
 		l.dismiss(c, response)
 		return
 	}
-	if r := l.admit(atRequest, c, &visitor{request: req}); r != admitted {
+	if r := l.admit(atRequest, c, visitor{request: req}); r != admitted {
 		l.refuseRequest(c, r, head)
 		return
 	}
