@@ -5,6 +5,7 @@
 //
 //	go run ./bench/million                       a million; the better part of an hour
 //	go run ./bench/million -connections 50000    the short form, two minutes
+//	go run ./bench/million -upgrade              the server is upgraded meanwhile
 //
 // A process may hold only as many descriptors as its machine allows, often a few
 // tens of thousands. So this starts a machine of its own, which allows more: Linux

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -108,7 +110,8 @@ func experiment() error {
 	ctx := context.Background()
 	server, err := bench.Start(ctx, nil, "/roulette", "serve", "--listen", "127.0.0.1:8080", "--admin", admin,
 		"--workers", "1", "--max-connections", strconv.Itoa(n+64), "--message-rate", "0",
-		"--ping-interval", never.String(), "--handshake-timeout", "1m", "--drain-time", "1h")
+		"--ping-interval", never.String(), "--handshake-timeout", "1m", "--drain-time", "1h",
+		"--state-dir", stateDir, "--upgrade-freeze", "10m")
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,11 @@ func experiment() error {
 	}
 	next, sent := n/looks, false
 	var errs []error
+	up := upgrade{of: f, wanted: os.Getenv("UPGRADE") == "true"}
 	progress := func(p bench.Progress) {
+		if p.Phase == "warming up" && f.since() > talk(n)/4 {
+			up.begin()
+		}
 		switch {
 		case p.Phase == "connecting" && p.Connected >= next && next < n:
 			next += n / looks
@@ -136,7 +143,7 @@ func experiment() error {
 		Connections: sample, Idle: n - sample, Rate: float64(sample) * talked / 100, Concurrency: 256,
 		Timeout: never, Warmup: talk(n), Duration: 2 * time.Hour,
 		Progress: progress, ProgressEvery: time.Second,
-		Begin: func() { errs = append(errs, unix.Kill(server.PID, syscall.SIGTERM)) },
+		Begin: func() { errs = append(errs, up.end(), unix.Kill(f.pid, syscall.SIGTERM)) },
 	})
 	if err != nil {
 		return err
@@ -152,6 +159,60 @@ func experiment() error {
 	}
 	errs = append(errs, result.Err(), gone())
 	return errors.Join(errs...)
+}
+
+const stateDir = "/tmp/state"
+
+// upgrade is one that the sample talks through. Every message of it is checked, as all are.
+type upgrade struct {
+	of     *figures
+	wanted bool
+	done   chan error // nil: it has not begun
+}
+
+func (u *upgrade) begin() {
+	if !u.wanted || u.done != nil {
+		return
+	}
+	u.done = make(chan error, 1)
+	go func() { u.done <- u.run() }()
+}
+
+// run has the server's own program take over, and looks at the memory before and
+// behind, and when both processes are there.
+func (u *upgrade) run() error {
+	f := u.of
+	before, err := f.memory()
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command("/roulette", "upgrade", "--state-dir", stateDir).CombinedOutput()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	last := lines[len(lines)-1]
+	if err != nil {
+		return fmt.Errorf("upgrade: %w: %s", err, out)
+	}
+	say("upgrade: %s", last)
+	if _, err := fmt.Sscan(last, &f.pid); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	after, err := f.memory()
+	if err != nil {
+		return err
+	}
+	say("  server's memory    %7.1f MB before, %.1f MB behind (at most %.1f MB)", mb(before["VmRSS:"]), mb(after["VmRSS:"]), mb(after["VmHWM:"]))
+	return nil
+}
+
+// end waits for it.
+func (u *upgrade) end() error {
+	switch {
+	case !u.wanted:
+		return nil
+	case u.done == nil:
+		return errors.New("there was no time for an upgrade")
+	}
+	return <-u.done
 }
 
 // gone waits until nobody listens any more.

@@ -19,6 +19,7 @@ import (
 
 const (
 	perConnection = 11 << 10 // bytes of the guest's memory: two sockets, and what both ends keep of it
+	perUpgrade    = 2 << 10  // in an upgrade: two processes, and the state between them
 	fixed         = 1 << 30  // bytes besides
 
 	first  = "guest: " // what a line of the guest's program begins with
@@ -32,20 +33,21 @@ func main() {
 	}
 	n := flag.Int("connections", 1_000_000, "how many `connections`, an even number")
 	sample := flag.Int("sample", 2_000, "how many of them talk at the end, an even number")
+	upgrade := flag.Bool("upgrade", false, "have the server upgraded, while the sample talks")
 	limit := flag.Duration("limit", 3*time.Hour, "`time` after which it is given up")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	if err := host(ctx, *n, min(*sample, *n)); err != nil {
+	if err := host(ctx, *n, min(*sample, *n), *upgrade); err != nil {
 		fmt.Fprintln(os.Stderr, "million:", err)
 		os.Exit(1)
 	}
 }
 
 // host starts the guest and shows what it says.
-func host(ctx context.Context, n, sample int) error {
+func host(ctx context.Context, n, sample int, upgrade bool) error {
 	uml, err := exec.LookPath("linux.uml")
 	if err != nil {
 		return fmt.Errorf("%w (Debian's package user-mode-linux)", err)
@@ -60,10 +62,13 @@ func host(ctx context.Context, n, sample int) error {
 		return err
 	}
 	memory := (fixed + n*perConnection) >> 20
+	if upgrade {
+		memory += n * perUpgrade >> 20
+	}
 	fmt.Printf("a guest with %d MiB, %d connections, %s\n", memory, n, time.Now().Format("2 January 2006"))
 	cmd := exec.CommandContext(ctx, uml, fmt.Sprintf("mem=%dM", memory), "initrd="+initial,
 		"root=/dev/ram0", "rdinit=/init", "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
-		fmt.Sprintf("CONNECTIONS=%d", n), fmt.Sprintf("SAMPLE=%d", sample))
+		fmt.Sprintf("CONNECTIONS=%d", n), fmt.Sprintf("SAMPLE=%d", sample), fmt.Sprintf("UPGRADE=%t", upgrade))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()

@@ -145,7 +145,7 @@ func (c *serveFlags) check(values *config.Values) {
 		{"resume-hidden-grace", c.ResumeHiddenGrace, minTime, maxTime},
 		{"stall-timeout", c.StallTimeout, minTime, netpoll.MaxStallTimeout},
 		{"keep-alive", c.KeepAlive, minTime, maxTime},
-		{"upgrade-freeze", c.UpgradeFreeze, minTime, time.Minute},
+		{"upgrade-freeze", c.UpgradeFreeze, minTime, 10 * time.Minute},
 		{"drain-time", c.DrainTime, minTime, maxTime},
 		{"drain-grace", c.DrainGrace, 0, maxTime},
 	} {
