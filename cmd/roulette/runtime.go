@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"roulette/cmd/roulette/internal/host"
 )
 
 // gcPercent: the byte path allocates nothing, so the collector has little to do
@@ -19,7 +21,7 @@ const gcPercent = 25
 // 20 µs, and keeps waking up to look for the next occasion, which costs some 4 %.
 func tuneRuntime(workers int) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		host.SetCollector(gcPercent)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(workers + 1)
@@ -66,7 +68,7 @@ func (s *secure) collectInTime() {
 		if begun[i] = now; max(want-percent, percent-want) > 2 {
 			over := percent >= gcPercentShaking && want < gcPercentShaking
 			percent = want
-			debug.SetGCPercent(percent)
+			host.SetCollector(percent)
 			if over { // what the handshakes have left
 				debug.FreeOSMemory()
 			}

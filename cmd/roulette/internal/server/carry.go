@@ -141,10 +141,17 @@ func (k *carry) append(dst []byte, version byte) []byte {
 	return append(dst, w.b...)
 }
 
+// skipCarry is parseCarry for one that is not looked at.
+func skipCarry(b []byte) (rest []byte, err error) {
+	r := reader{b: b}
+	r.take(int(r.uint(math.MaxInt32)))
+	return r.b, r.err
+}
+
 // parseCarry takes a carry off b. It keeps nothing of b.
 func parseCarry(b []byte, version byte) (k *carry, rest []byte, err error) {
 	outer := reader{b: b}
-	r := reader{b: outer.bytes(math.MaxInt32), version: version}
+	r := reader{b: outer.take(int(outer.uint(math.MaxInt32))), version: version}
 	if outer.err != nil {
 		return nil, nil, outer.err
 	}

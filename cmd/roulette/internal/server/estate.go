@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 
 	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/mesh"
@@ -231,22 +232,11 @@ func parseState(b []byte, n int) (*testament, error) {
 		return nil, cmp.Or(err, errCarry)
 	}
 	t.seed = seed
+	if t.carries, b, err = parseCarries(b, n, version); err != nil {
+		return nil, err
+	}
 	known := make(map[seat]*pairing.Standing, n)
-	for range n {
-		var k *carry
-		if k, b, err = parseCarry(b, version); err != nil {
-			return nil, err
-		}
-		if u := k.unparsed; u != nil {
-			var d partial
-			d.Limit = int(u.limit)
-			rest, ok := d.RestoreState(u.decoder)
-			d.Release()
-			if !ok || len(rest) > 0 {
-				return nil, errCarry
-			}
-		}
-		t.carries = append(t.carries, k)
+	for _, k := range t.carries {
 		known[k.id] = k.standing
 	}
 	r := reader{b: b, version: version}
@@ -261,6 +251,51 @@ func parseState(b []byte, n int) (*testament, error) {
 		return nil, errCarry
 	}
 	return t, t.check(known)
+}
+
+// parseCarries takes n carries off b, some on each processor: nobody is served
+// meanwhile.
+func parseCarries(b []byte, n int, version byte) (all []*carry, rest []byte, err error) {
+	const atOnce = 512
+	all = make([]*carry, n)
+	failed := make([]error, (n+atOnce-1)/atOnce)
+	var parts sync.WaitGroup
+	for i := range failed {
+		part := all[i*atOnce : min((i+1)*atOnce, n)]
+		from := b
+		for range part {
+			if b, err = skipCarry(b); err != nil {
+				return nil, nil, err // the others parse on for nobody
+			}
+		}
+		parts.Go(func() {
+			for j := range part {
+				if part[j], from, failed[i] = parseCarry(from, version); failed[i] != nil {
+					return
+				}
+				if failed[i] = part[j].unparsed.check(); failed[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	parts.Wait()
+	return all, b, errors.Join(failed...)
+}
+
+// check sees whether a message can go on. u may be nil.
+func (u *unparsed) check() error {
+	if u == nil {
+		return nil
+	}
+	var d partial
+	d.Limit = int(u.limit)
+	rest, ok := d.RestoreState(u.decoder)
+	d.Release()
+	if !ok || len(rest) > 0 {
+		return errCarry
+	}
+	return nil
 }
 
 // check sees whether what is said of one fits what is said of others.

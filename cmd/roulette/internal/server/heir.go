@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roulette/cmd/roulette/internal/handover"
+	"roulette/cmd/roulette/internal/host"
 	"roulette/metrics"
 )
 
@@ -21,6 +22,8 @@ type Heir struct {
 	held    map[uint64]int // descriptors by name
 	halt    *halt
 	state   *inheritance
+
+	collects func() // has the garbage collected again; nil: it is
 }
 
 // Lineage is how a server has come to what it serves.
@@ -80,6 +83,7 @@ func (e *Heir) Gone(name uint64) {
 // State implements [handover.Successor]: all stands as it stood there, and nobody
 // reads or writes (U1).
 func (e *Heir) State(b []byte) (sums handover.Sums, err error) {
+	e.collects = host.HoldCollector()
 	t, err := parseState(b, len(e.held))
 	if err != nil {
 		return sums, err
@@ -132,14 +136,24 @@ func (e *Heir) Serve() error {
 	e.halt.end()
 	s.cluster.goOn()
 	e.halt, e.state = nil, nil
+	e.goOnCollecting()
 	err := e.listen(e.sockets)
 	e.sockets = nil
 	s.Started()
 	return err
 }
 
+// goOnCollecting has the garbage collected again.
+func (e *Heir) goOnCollecting() {
+	if e.collects != nil {
+		e.collects()
+		e.collects = nil
+	}
+}
+
 // Close lets go of what the server has not come to serve.
 func (e *Heir) Close() {
+	e.goOnCollecting()
 	if e.halt != nil {
 		e.halt.abandon()
 		e.halt.end()

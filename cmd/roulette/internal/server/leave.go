@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"roulette/cmd/roulette/internal/handover"
+	"roulette/cmd/roulette/internal/host"
 	"roulette/metrics"
 	"roulette/netpoll"
 )
@@ -22,6 +23,7 @@ type Leaving struct {
 	names     atomic.Uint64 // given to connections so far
 	restless  error         // why chats with other nodes may begin at any moment; nil: they do not
 	halt      *halt         // nil: it serves
+	collects  func()        // has the garbage collected again
 	estate    *estate       // in a halt
 }
 
@@ -149,8 +151,10 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 	case l.restless != nil:
 		return nil, l.restless
 	}
+	l.collects = host.HoldCollector()
 	t, err := s.halt(ctx)
 	if err != nil {
+		l.collects()
 		return nil, err
 	}
 	s.cluster.stand()
@@ -212,6 +216,7 @@ func readMail(run func(step func(*handler))) {
 func (l *Leaving) Thaw() {
 	l.halt.end()
 	l.server.cluster.goOn()
+	l.collects()
 }
 
 // Release implements [handover.Predecessor].
@@ -224,6 +229,7 @@ func (l *Leaving) Release() {
 	l.halt.abandon()
 	s.poller.CloseListeners()
 	l.halt.end()
+	l.collects()
 }
 
 // Failed counts a hand-over that has failed.
