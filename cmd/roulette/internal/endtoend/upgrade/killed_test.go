@@ -178,7 +178,7 @@ func TestStopped(t *testing.T) {
 // nothing. Without the tag long, one kind of it for each word.
 func TestMisled(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--upgrade-freeze", "300ms")
+	s := serve(t, "--upgrade-freeze", "1s") // which a loaded machine keeps, too
 	c := s.chats()
 	for i, m := range words {
 		if m.committed() {
