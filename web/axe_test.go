@@ -36,8 +36,8 @@ func axeScript(t *testing.T) string {
 	return string(script)
 }
 
-// TestAccessibility lets axe-core look at the page in each of its states, by day and
-// by night. What it finds serious or critical fails the test.
+// TestAccessibility lets axe-core look at the page in each of its states, in windows of
+// all sizes, by day and by night. What it finds serious or critical fails the test.
 func TestAccessibility(t *testing.T) {
 	script := axeScript(t)
 	t.Parallel()
@@ -46,14 +46,14 @@ func TestAccessibility(t *testing.T) {
 	anna := crowd.visit(t, chat, idle)
 	anna.do(chromedp.EmulateViewport(390, 844))
 	look := func(state string) {
-		anna.do(emulate("light"))
-		anna.audit(state, script, `{}`)
 		anna.do(emulate("dark")) // other colours, and nothing else
 		anna.audit(state+", dark", script, `{ runOnly: ['color-contrast'] }`)
 		anna.do(emulate("light"))
-		for _, size := range [][2]int64{{1280, 800}, {640, 180}} { // other layouts
-			anna.do(chromedp.EmulateViewport(size[0], size[1]))
-			anna.audit(fmt.Sprintf("%s, %d×%d", state, size[0], size[1]), script, `{}`)
+		rules := `{}`
+		for _, screen := range screens {
+			anna.fit(state, screen)
+			anna.audit(fmt.Sprintf("%s, %d×%d", state, screen[0], screen[1]), script, rules)
+			rules = layout
 		}
 		anna.do(chromedp.EmulateViewport(390, 844))
 	}
@@ -76,6 +76,11 @@ func TestAccessibility(t *testing.T) {
 	anna.see(last("stranger", "Hello! Where are you?"))
 	look("chatting, in Arabic")
 }
+
+// layout is the rules of axe-core that find something else where the same things stand
+// in other places.
+const layout = `{ runOnly: ['color-contrast', 'scrollable-region-focusable', 'target-size', 'css-orientation-lock', 'link-in-text-block'],
+	rules: { 'target-size': { enabled: true } } }`
 
 // audit runs axe, with these options, in the page as it is.
 func (p person) audit(state, script, options string) {

@@ -8,7 +8,6 @@ import (
 
 	"roulette/web"
 	"roulette/web/browsertest"
-	"roulette/web/stranger"
 )
 
 // TestFirefox runs in another engine what must not depend on one.
@@ -41,7 +40,7 @@ func TestFirefox(t *testing.T) {
 	fox.Run(`document.getElementById('go').click()`)
 	fox.Wait(chatting) // or it says what the page shows instead
 	ben.until("paired")
-	for n, text := range stranger.Texts(1) {
+	for n, text := range hostileTexts(t) {
 		ben.say(text.Text)
 		behind := fmt.Sprintf("behind number %d", n)
 		ben.say(behind)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"roulette/web/browsertest"
@@ -97,9 +96,9 @@ func TestTooOldABrowser(t *testing.T) {
 	} {
 		t.Run(test.languages, func(t *testing.T) {
 			p := person{t, browsertest.Shared(forgiving{t})}
-			p.do(beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { get: () => %s });
+			p.beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { get: () => %s });
 				Object.defineProperty(navigator, 'language', { get: () => undefined });
-				delete globalThis.EventTarget.prototype.addEventListener;`, test.languages)))
+				delete globalThis.EventTarget.prototype.addEventListener;`, test.languages))
 			p.do(chromedp.Navigate(chat.url+"/#here"), browsertest.Wait(`document.documentElement.dataset.ready === 'never'`))
 			p.check(fmt.Sprintf(`document.body.innerText.includes(%q)`, test.says),
 				`document.querySelector('button').clientHeight >= 36`, `location.hash === '#here'`)
@@ -111,11 +110,3 @@ func TestTooOldABrowser(t *testing.T) {
 type forgiving struct{ testing.TB }
 
 func (f forgiving) Errorf(format string, arguments ...any) { f.Logf(format, arguments...) }
-
-// beforeLoad runs a script in every document of the tab before any of its own.
-func beforeLoad(script string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
-		return err
-	})
-}

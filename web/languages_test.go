@@ -80,13 +80,13 @@ func TestLanguages(t *testing.T) {
 // testMalformedLanguages: what a browser says of its languages may be anything, and the
 // page starts all the same.
 func testMalformedLanguages(t *testing.T, chat *fakeChat, enter func() person) {
-	p := person{t, browsertest.Shared(t)}
+	p := enter()
 	for _, languages := range []string{
 		`['', 'x', '-', 'de_DE@euro', 'a-b-c-d', '\u0000', 'x'.repeat(9999)]`, `[null, 7, {}, ['de']]`, `null`, `undefined`, `'de'`, `{}`, `[]`,
 	} {
-		p.do(beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { configurable: true, get: () => %s });
-			Object.defineProperty(navigator, 'language', { configurable: true, get: () => (%s)?.[0] });`, languages, languages)),
-			chromedp.Navigate(chat.url), browsertest.Wait(idle))
+		p.beforeLoad(fmt.Sprintf(`Object.defineProperty(navigator, 'languages', { configurable: true, get: () => %s });
+			Object.defineProperty(navigator, 'language', { configurable: true, get: () => (%s)?.[0] });`, languages, languages))
+		p.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 		p.check(`/\d/.test(document.getElementById('online').innerText)`)
 	}
 }

@@ -66,6 +66,7 @@ var missing = []struct {
 // a stranger, talks, leaves, and can hide at once.
 func TestMissingFeatures(t *testing.T) {
 	t.Parallel()
+	crowd := newCrowd(t)
 	used := scripts(t)
 	var all []string
 	for _, feature := range missing {
@@ -76,7 +77,7 @@ func TestMissingFeatures(t *testing.T) {
 		all = append(all, away)
 		t.Run(feature.name, func(t *testing.T) {
 			t.Parallel()
-			walk(t, away)
+			walk(crowd.enter(t), away)
 		})
 	}
 	if len(all) < 15 {
@@ -84,7 +85,7 @@ func TestMissingFeatures(t *testing.T) {
 	}
 	t.Run("all of them", func(t *testing.T) {
 		t.Parallel()
-		walk(t, strings.Join(all, ""))
+		walk(crowd.enter(t), strings.Join(all, ""))
 	})
 }
 
@@ -107,11 +108,12 @@ func scripts(t *testing.T) string {
 	return text.String()
 }
 
-// walk leads somebody in whose browser the script runs first through a chat and out.
-func walk(t *testing.T, away string) {
+// walk leads anna, in whose browser the script runs first, through a chat and out.
+func walk(anna person, away string) {
+	t := anna.t
 	chat := newFakeChat(t, false)
-	anna := person{t, browsertest.Shared(t)}
-	anna.do(beforeLoad(away), chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	anna.beforeLoad(away)
+	anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	anna.run(`document.getElementById('sound').click(); Object.defineProperty(document, 'hidden', { get: () => true })`)
 	ben := talkTo(t, chat.url)
 	anna.run(`document.getElementById('go').click()`)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"roulette/web/browsertest"
@@ -36,6 +38,14 @@ func newCrowd(t *testing.T) *crowd {
 // visit opens the page of chat for somebody, and waits until it is in state.
 func (c *crowd) visit(t *testing.T, chat *fakeChat, state string) person {
 	t.Helper()
+	p := c.enter(t)
+	p.do(chromedp.Navigate(chat.url), browsertest.Wait(state))
+	return p
+}
+
+// enter is somebody who has no page open yet.
+func (c *crowd) enter(t *testing.T) person {
+	t.Helper()
 	p := person{t, c.take()}
 	t.Cleanup(func() {
 		p.do(chromedp.Navigate("about:blank"))
@@ -43,8 +53,25 @@ func (c *crowd) visit(t *testing.T, chat *fakeChat, state string) person {
 		defer c.mu.Unlock()
 		c.free = append(c.free, p.tab)
 	})
-	p.do(chromedp.EmulateViewport(800, 600), chromedp.Navigate(chat.url), browsertest.Wait(state))
+	p.do(chromedp.EmulateViewport(800, 600))
 	return p
+}
+
+// beforeLoad runs a script in every document of the tab before any of its own, until the
+// test is over.
+func (p person) beforeLoad(script string) {
+	p.t.Helper()
+	var added page.AddScriptToEvaluateOnNewDocumentResult
+	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
+		added, err = cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
+	p.t.Cleanup(func() {
+		p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			_, err := cdp.Call(ctx, tab, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added))
+			return err
+		}))
+	})
 }
 
 func (c *crowd) take() context.Context {

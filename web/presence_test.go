@@ -23,6 +23,10 @@ import (
 // testNoDowngrade: however the first handshakes fail, what comes in the end is a rich
 // client that has waited, has said why, and is paired by nobody but its person.
 func testNoDowngrade(t *testing.T, chat *fakeChat, enter func() person) {
+	// The next attempt waits for its second, and the second for us: what is said while
+	// it waits can be looked at.
+	anna := enter()
+	anna.beforeLoad(`Math.random = () => 1;` + stoppedClock)
 	for _, test := range []struct {
 		description string
 		fail        func(w http.ResponseWriter)
@@ -49,10 +53,7 @@ func testNoDowngrade(t *testing.T, chat *fakeChat, enter func() person) {
 			chat.handler.ServeHTTP(w, r)
 		}))
 		t.Cleanup(server.Close)
-		anna := person{t, browsertest.Shared(t)}
-		// The next attempt waits for its second, and the second for us: what is said while
-		// it waits can be looked at.
-		anna.do(beforeLoad(`Math.random = () => 1;`+stoppedClock), chromedp.Navigate(server.URL))
+		anna.do(chromedp.Navigate(server.URL))
 		anna.see(reconnecting, fmt.Sprintf(`((text) => text.startsWith(%q) && /\d/.test(text))(document.getElementById('explanation').innerText)`, test.says))
 		anna.check(`!document.getElementById('retry').hidden`)
 		refusing.Store(false)
@@ -205,9 +206,9 @@ func newBlackHole(t *testing.T, target string) *blackHole {
 // writes into it; what was written is not shown as if it had arrived.
 func testBlackHole(t *testing.T, chat *fakeChat, enter func() person) {
 	hole := newBlackHole(t, chat.url)
-	// A tab of her own: its clock stands in whatever it loads, which is nothing for the next test.
-	anna, ben := person{t, browsertest.Shared(t)}, enter()
-	anna.do(beforeLoad(stoppedClock), chromedp.Navigate(hole.url), browsertest.Wait(idle))
+	anna, ben := enter(), enter()
+	anna.beforeLoad(stoppedClock)
+	anna.do(chromedp.Navigate(hole.url), browsertest.Wait(idle))
 	meet(anna, ben)
 	anna.say("this one arrives")
 	ben.see(last("stranger", "this one arrives"))

@@ -71,13 +71,13 @@ func TestRefusedPage(t *testing.T) {
 	p := person{t, browsertest.Shared(t)}
 	folder := t.ArtifactDir()
 	// The seconds of the page are short here.
-	p.do(beforeLoad(`{ const later = setInterval; window.setInterval = (f, ms) => later(f, ms / 40);
+	p.beforeLoad(`{ const later = setInterval; window.setInterval = (f, ms) => later(f, ms / 40);
 		const { fetch } = window;
 		window.asked = window.failed = 0;
 		window.fetch = (...request) => {
 			window.asked++;
 			return fetch(...request).catch((error) => { window.failed++; throw error; });
-		} }`))
+		} }`)
 	for why, says := range []string{
 		web.Full: "Every chair is taken", web.Draining: "restarting", web.TooMany: "from your network",
 		web.Banned: "broke the rules",

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,10 +17,15 @@ import (
 )
 
 // TestScreenshots takes pictures of the page in its states, for somebody to look
-// at. They are kept where the test is run as
+// at, where the test is run as
 //
 //	go test -run Screenshots -artifacts -outputdir DIR ./web
+//
+// What of them a program can see, [TestAccessibility] looks at in every run.
 func TestScreenshots(t *testing.T) {
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		t.Skip("skipped: nobody asks for pictures (-artifacts)")
+	}
 	t.Parallel()
 	crowd := newCrowd(t)
 	chat := newFakeChat(t, false)
@@ -166,15 +172,11 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 // motion is asked for: a picture should not depend on its moment.
 func (p person) shoot(folder, name string) {
 	p.t.Helper()
-	for _, screen := range []struct{ width, height int64 }{{390, 844}, {1280, 800}, {640, 180}, {320, 200}} {
+	for _, screen := range screens {
 		for _, scheme := range []string{"light", "dark"} {
-			p.do(emulate(scheme), chromedp.EmulateViewport(screen.width, screen.height),
-				browsertest.Wait(fmt.Sprintf(`innerWidth === %d && matchMedia('(prefers-color-scheme: %s)').matches`, screen.width, scheme)))
-			if name != "404" && name != "hidden" && name != "large" {
-				p.see(atEnd + ` || !document.getElementById('table').hidden || document.getElementById('log').childElementCount === 0`)
-			}
-			p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)
-			file := fmt.Sprintf("%s-%dx%d-%s.png", name, screen.width, screen.height, scheme)
+			p.do(emulate(scheme))
+			p.fit(name, screen)
+			file := fmt.Sprintf("%s-%dx%d-%s.png", name, screen[0], screen[1], scheme)
 			p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 				picture, err := chromedp.CaptureScreenshot()(ctx, tab)
 				if err != nil {
@@ -184,6 +186,21 @@ func (p person) shoot(folder, name string) {
 			}))
 		}
 	}
+}
+
+// screens are the sizes of windows: a phone, a desk, a phone on its side with the keyboard
+// up, and a desk with letters four times as large.
+var screens = [][2]int64{{390, 844}, {1280, 800}, {640, 180}, {320, 200}}
+
+// fit makes the window as large as screen, and sees that the page, in the state of this
+// name, is not wider, has its newest line in sight, and rests.
+func (p person) fit(name string, screen [2]int64) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(screen[0], screen[1]), browsertest.Wait(fmt.Sprintf(`innerWidth === %d`, screen[0])))
+	if name != "404" && name != "hidden" && name != "large" {
+		p.see(atEnd + ` || !document.getElementById('table').hidden || document.getElementById('log').childElementCount === 0`)
+	}
+	p.check(`document.documentElement.scrollWidth <= innerWidth`, `document.getAnimations().length === 0`)
 }
 
 // emulate sets the colour scheme, and asks for no motion.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,18 +42,69 @@ user_pref("toolkit.telemetry.enabled", false);
 user_pref("ui.prefersReducedMotion", 1);
 `
 
-// A Firefox is one tab of a Firefox of its own, driven by WebDriver BiDi. One goroutine
+// A Firefox is one tab of a Firefox that all tests of a package share, driven by WebDriver
+// BiDi. Storage, cookies and cache are apart from those of every other tab. One goroutine
 // at a time may use it.
 type Firefox struct {
 	t       testing.TB
-	conn    *websocket.Conn
+	browser *foxBrowser
 	context string // of the tab
-	id      int    // of the last command
-	loads   int    // documents of the tab that are there as a whole
 }
 
-// StartFirefox starts Firefox, as [Start] does Chromium. It ends with the test.
+// foxBrowser is the program behind the tabs.
+type foxBrowser struct {
+	conn   *websocket.Conn
+	closed chan struct{} // when nothing comes any more
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	id      int                    // of the last command
+	waiting map[int]chan foxAnswer // for the answers to commands
+	loads   map[string]int         // documents of each tab that are there as a whole
+	loaded  chan struct{}          // closed at the next of them
+}
+
+// foxAnswer is what Firefox says: the result of a command, or an event, which has no ID.
+type foxAnswer struct {
+	ID             int
+	Method         string
+	Params         struct{ Context string }
+	Result         json.RawMessage
+	Error, Message string
+}
+
+// foxes is the one Firefox, and how it ends.
+var foxes lastingFox
+
+// lastingFox is [lasting] for Firefox.
+type lastingFox struct {
+	mu      sync.Mutex
+	browser *foxBrowser
+	end     func()
+}
+
+// StartFirefox opens a tab, in a window of its own, in Firefox, which starts with the first one, and ends with the
+// process (see [Main]). The tab closes with the test.
 func StartFirefox(t testing.TB) *Firefox {
+	t.Helper()
+	foxes.mu.Lock()
+	defer foxes.mu.Unlock()
+	if foxes.browser == nil {
+		foxes.browser, foxes.end = startFirefox(t)
+	}
+	f := &Firefox{t: t, browser: foxes.browser}
+	var person struct{ UserContext string }
+	f.get("browser.createUserContext", map[string]any{}, &person)
+	var tab struct{ Context string }
+	f.get("browsingContext.create", map[string]any{"type": "window", "userContext": person.UserContext}, &tab)
+	f.context = tab.Context
+	t.Cleanup(func() { f.call("browser.removeUserContext", map[string]any{"userContext": person.UserContext}) })
+	f.call("session.subscribe", map[string]any{"events": []string{loaded}, "contexts": []string{f.context}})
+	return f
+}
+
+// startFirefox starts the program, and returns what ends it.
+func startFirefox(t testing.TB) (*foxBrowser, func()) {
 	t.Helper()
 	program := ""
 	for _, name := range foxNames {
@@ -67,7 +119,10 @@ func StartFirefox(t testing.TB) *Firefox {
 		}
 		t.Skipf("skipped: none of %q is on the path; install Firefox to run this test", foxNames)
 	}
-	profile := t.TempDir()
+	profile, err := os.MkdirTemp("", "firefox")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(foxSettings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -81,115 +136,148 @@ func StartFirefox(t testing.TB) *Firefox {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f := &Firefox{t: t}
-	t.Cleanup(func() {
-		if f.conn != nil {
-			f.conn.CloseNow()
-		}
+	end := func() {
 		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
 		_ = command.Wait() // killed, as it should be
-	})
+		_ = os.RemoveAll(profile)
+	}
 	address := ""
 	scanner := bufio.NewScanner(output)
 	for address == "" && scanner.Scan() {
 		_, address, _ = strings.Cut(scanner.Text(), "WebDriver BiDi listening on ")
 	}
 	if address == "" {
+		end()
 		t.Fatalf("browsertest: Firefox did not say where it listens: %v", scanner.Err())
 	}
 	go func() { // it writes on, and must not be kept from it
 		for scanner.Scan() {
 		}
 	}()
-	f.open(address)
-	return f
-}
-
-// open begins a session and finds the tab.
-func (f *Firefox) open(address string) {
-	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), foxStart)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, strings.TrimSpace(address)+"/session", nil)
 	if err != nil {
-		f.t.Fatalf("browsertest: Firefox: %v", err)
+		end()
+		t.Fatalf("browsertest: Firefox: %v", err)
 	}
-	f.conn = conn
-	f.conn.SetReadLimit(64 << 20)
-	f.call("session.new", map[string]any{"capabilities": map[string]any{
+	conn.SetReadLimit(64 << 20)
+	b := &foxBrowser{
+		conn: conn, closed: make(chan struct{}),
+		waiting: map[int]chan foxAnswer{}, loads: map[string]int{}, loaded: make(chan struct{}),
+	}
+	go b.read()
+	if _, err := b.call("session.new", map[string]any{"capabilities": map[string]any{
 		"alwaysMatch": map[string]any{"acceptInsecureCerts": true}, // tests sign their own
-	}})
-	var tree struct {
-		Contexts []struct{ Context string }
+	}}); err != nil {
+		end()
+		t.Fatalf("browsertest: Firefox: %v", err)
 	}
-	if err := json.Unmarshal(f.call("browsingContext.getTree", map[string]any{}), &tree); err != nil || len(tree.Contexts) == 0 {
-		f.t.Fatalf("browsertest: Firefox has no tab: %v", err)
-	}
-	f.context = tree.Contexts[0].Context
-	f.call("session.subscribe", map[string]any{"events": []string{loaded}, "contexts": []string{f.context}})
+	return b, end
 }
 
 // loaded is the event of which loads is the count.
 const loaded = "browsingContext.load"
 
-// call sends one command and returns its result.
-func (f *Firefox) call(method string, params map[string]any) json.RawMessage {
-	f.t.Helper()
+// read hands every answer to who waits for it, and counts the documents that are there.
+func (b *foxBrowser) read() {
+	defer close(b.closed)
+	for {
+		_, text, err := b.conn.Read(context.Background())
+		if err != nil {
+			return
+		}
+		var answer foxAnswer
+		if json.Unmarshal(text, &answer) != nil {
+			continue // of a shape that nobody waits for
+		}
+		b.mu.Lock()
+		if answer.Method == loaded {
+			b.loads[answer.Params.Context]++
+			close(b.loaded)
+			b.loaded = make(chan struct{})
+		} else if waiting := b.waiting[answer.ID]; waiting != nil {
+			waiting <- answer
+			delete(b.waiting, answer.ID)
+		}
+		b.mu.Unlock()
+	}
+}
+
+// call sends one command and returns its result. Any goroutine may call it.
+func (b *foxBrowser) call(method string, params map[string]any) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), foxStart)
 	defer cancel()
-	f.id++
-	command, err := json.Marshal(map[string]any{"id": f.id, "method": method, "params": params})
+	mine := make(chan foxAnswer, 1)
+	b.mu.Lock()
+	b.id++
+	id := b.id
+	b.waiting[id] = mine
+	b.mu.Unlock()
+	command, err := json.Marshal(map[string]any{"id": id, "method": method, "params": params})
 	if err == nil {
-		err = f.conn.Write(ctx, websocket.MessageText, command)
+		err = b.conn.Write(ctx, websocket.MessageText, command)
 	}
-	for err == nil {
-		var answer answer
-		if answer, err = f.read(ctx); err != nil || answer.ID != f.id {
-			continue
-		}
-		if answer.Error != "" {
-			err = fmt.Errorf("%s: %s", answer.Error, answer.Message)
-			break
-		}
-		return answer.Result
-	}
-	f.t.Fatalf("browsertest: Firefox: %s: %v", method, err)
-	return nil
-}
-
-// answer is what Firefox says: the result of a command, or an event, which has no ID.
-type answer struct {
-	ID             int
-	Method         string
-	Result         json.RawMessage
-	Error, Message string
-}
-
-// read reads one, and counts it if a document is there.
-func (f *Firefox) read(ctx context.Context) (a answer, err error) {
-	_, text, err := f.conn.Read(ctx)
 	if err != nil {
-		return a, err
+		return nil, fmt.Errorf("%s: %w", method, err)
 	}
-	if err = json.Unmarshal(text, &a); a.Method == loaded {
-		f.loads++
+	select {
+	case answer := <-mine:
+		if answer.Error != "" {
+			return nil, fmt.Errorf("%s: %s: %s", method, answer.Error, answer.Message)
+		}
+		return answer.Result, nil
+	case <-b.closed:
+		return nil, fmt.Errorf("%s: it is gone", method)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", method, ctx.Err())
 	}
-	return a, err
+}
+
+// call sends one command for the tab and returns its result.
+func (f *Firefox) call(method string, params map[string]any) json.RawMessage {
+	f.t.Helper()
+	result, err := f.browser.call(method, params)
+	if err != nil {
+		f.t.Fatalf("browsertest: Firefox: %v", err)
+	}
+	return result
+}
+
+// get is call for a result of a known shape.
+func (f *Firefox) get(method string, params map[string]any, result any) {
+	f.t.Helper()
+	if err := json.Unmarshal(f.call(method, params), result); err != nil {
+		f.t.Fatalf("browsertest: Firefox: %s: %v", method, err)
+	}
 }
 
 // Follow runs JavaScript statements that make the page load another, or itself again,
 // and waits until that is there.
 func (f *Firefox) Follow(statements string) {
 	f.t.Helper()
-	before := f.loads
+	before, _ := f.browser.loadsOf(f.context)
 	f.Run(statements)
-	ctx, cancel := context.WithTimeout(context.Background(), foxStart)
-	defer cancel()
-	for f.loads == before {
-		if _, err := f.read(ctx); err != nil {
-			f.t.Fatalf("browsertest: Firefox: the next page: %v", err)
+	end := time.After(foxStart)
+	for {
+		loads, next := f.browser.loadsOf(f.context)
+		if loads != before {
+			return
+		}
+		select {
+		case <-next:
+		case <-end:
+			f.t.Fatal("browsertest: Firefox: the next page does not come")
 		}
 	}
+}
+
+// loadsOf is how many documents a tab has had, and what is closed when there is one more
+// in any tab.
+func (b *foxBrowser) loadsOf(tab string) (int, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loads[tab], b.loaded
 }
 
 // Navigate loads a page.
@@ -201,7 +289,7 @@ func (f *Firefox) Navigate(url string) {
 // BeforeLoad runs a script in every document before any of its own.
 func (f *Firefox) BeforeLoad(script string) {
 	f.t.Helper()
-	f.call("script.addPreloadScript", map[string]any{"functionDeclaration": "() => {" + script + "}"})
+	f.call("script.addPreloadScript", map[string]any{"functionDeclaration": "() => {" + script + "}", "contexts": []string{f.context}})
 }
 
 // Run runs JavaScript statements in the page, which may await, and fails the test when

@@ -22,6 +22,9 @@ func Main(m *testing.M) {
 	}
 	code := m.Run()
 	shared.end()
+	if foxes.end != nil {
+		foxes.end()
+	}
 	os.Exit(code)
 }
 
@@ -30,6 +33,13 @@ func Main(m *testing.M) {
 func Shared(t testing.TB) context.Context {
 	t.Helper()
 	return NewPerson(t, shared.start(t))
+}
+
+// Ready starts that browser, where it does not run: for tests that count goroutines, or
+// descriptors, from later on.
+func Ready(t testing.TB) {
+	t.Helper()
+	shared.start(t)
 }
 
 // shared is the one browser, and how it ends.

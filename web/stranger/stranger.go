@@ -97,6 +97,21 @@ func Texts(seed uint64) []Text {
 	return texts
 }
 
+// Some is a share of texts, one of n, that differs from seed to seed; and of the kinds
+// that were the hardest, all.
+func Some(texts []Text, n int, seed uint64) []Text {
+	var some []Text
+	for i, text := range texts {
+		if uint64(i)%uint64(n) == seed%uint64(n) || slices.Contains(Hardest, text.Description) {
+			some = append(some, text)
+		}
+	}
+	return some
+}
+
+// Hardest is what took browsers seconds each.
+var Hardest = []string{"joiner U+200C alone", "joiner U+034F alone", `line structure "\n"`, "a pile of Mn", `one address and ")"`, `links "https://a.b/ "`}
+
 // Punctuation is every character of punctuation outside of ASCII.
 func Punctuation() []rune {
 	return slices.DeleteFunc(Members(unicode.P), func(r rune) bool { return r < utf8.RuneSelf })

@@ -20,6 +20,24 @@ func TestTexts(t *testing.T) {
 	if !slices.Equal(texts, Texts(1)) || slices.Equal(texts, Texts(2)) {
 		t.Error("the texts are not those of the seed")
 	}
+	seen := map[string]bool{}
+	for seed := range uint64(3) {
+		some := Some(texts, 3, seed)
+		if n := len(some); n < len(texts)/3 || n > len(texts)/2 {
+			t.Errorf("a third of %d texts is %d", len(texts), n)
+		}
+		for _, text := range some {
+			seen[text.Description] = true
+		}
+	}
+	for _, hard := range Hardest {
+		if !seen[hard] {
+			t.Errorf("there is no %q", hard)
+		}
+	}
+	if len(seen) != len(texts) {
+		t.Errorf("three thirds of %d texts are %d", len(texts), len(seen))
+	}
 	if n := len(Punctuation()); n < 700 {
 		t.Errorf("%d characters of punctuation", n)
 	}

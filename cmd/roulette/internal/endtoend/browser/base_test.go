@@ -14,6 +14,7 @@ import (
 // TestBasePath: two people meet on a page that is below a path, and everything that
 // the server has is there and nowhere else.
 func TestBasePath(t *testing.T) {
+	browsertest.Ready(t)
 	p := program.Serve(t, "--base-path=/some/where/")
 	for path, status := range map[string]int{
 		"/some/where/": 200, "/some/where/healthz": 200, "/some/where/favicon.svg": 200,
@@ -34,10 +35,9 @@ func TestBasePath(t *testing.T) {
 	echo.Expect(servertest.OpText, "hello")
 	echo.Leave()
 
-	chromium := browsertest.Start(t)
 	var people []visitor
 	for range 2 {
-		v := visitor{t, browsertest.NewPerson(t, chromium)}
+		v := visitor{t, browsertest.Shared(t)}
 		browsertest.Do(t, v.tab, chromedp.Navigate("http://"+p.Addr+"/some/where")) // is sent on
 		v.sees(state("idle"))
 		people = append(people, v)

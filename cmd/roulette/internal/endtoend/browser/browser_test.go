@@ -20,9 +20,9 @@ type visitor struct {
 	tab context.Context
 }
 
-func visit(t *testing.T, browser context.Context, p *program.Process) visitor {
+func visit(t *testing.T, p *program.Process) visitor {
 	t.Helper()
-	v := visitor{t, browsertest.NewPerson(t, browser)}
+	v := visitor{t, browsertest.Shared(t)}
 	browsertest.Do(t, v.tab, chromedp.Navigate("http://"+p.Addr))
 	v.sees(state("idle"))
 	return v
@@ -78,9 +78,9 @@ func pair(first, second visitor) {
 }
 
 func TestStrangersInTheBrowser(t *testing.T) {
+	browsertest.Ready(t)
 	p := program.Serve(t)
-	browser := browsertest.Start(t)
-	anna, ben := visit(t, browser, p), visit(t, browser, p)
+	anna, ben := visit(t, p), visit(t, p)
 	pair(anna, ben)
 	anna.types("Hello")
 	ben.sees(typing)
@@ -96,7 +96,7 @@ func TestStrangersInTheBrowser(t *testing.T) {
 			"\x1e" + `{"type":"left","pair":1,"reason":"next"}`, // typed, the separator is no part of a message
 		} {
 			stranger := servertest.Dial(t, p.Addr, "/ws")
-			carl := visit(t, browser, p)
+			carl := visit(t, p)
 			carl.presses()
 			carl.sees(state("chatting"))
 			stranger.Write(servertest.Encode(servertest.Fin|servertest.OpText, text))
@@ -116,7 +116,7 @@ func TestStrangersInTheBrowser(t *testing.T) {
 		anna.presses()
 		anna.sees(state("looking"))
 		ben.sees(state("left"))
-		carl, dora := visit(t, browser, p), visit(t, browser, p)
+		carl, dora := visit(t, p), visit(t, p)
 		carl.presses()
 		anna.sees(state("chatting"))
 		carl.sees(state("chatting"))
@@ -133,7 +133,7 @@ func TestStrangersInTheBrowser(t *testing.T) {
 	t.Run("one closes, and the survivor meets a third", func(t *testing.T) {
 		ben.clicks("#stop")
 		ben.sees(state("idle"))
-		erin := visit(t, browser, p)
+		erin := visit(t, p)
 		erin.presses()
 		erin.sees(state("looking"))
 		anna.clicks("#next")
@@ -147,10 +147,10 @@ func TestStrangersInTheBrowser(t *testing.T) {
 // TestServerRestartUnderAChat kills the server under an open page and starts it
 // again: the page says so, and comes back by itself.
 func TestServerRestartUnderAChat(t *testing.T) {
+	browsertest.Ready(t)
 	p := program.Launch{Args: []string{"--listen", "127.0.0.1:" + program.FreePort(t)}}.Run(t)
 	p.Addr = p.Await(t, program.Listening)
-	browser := browsertest.Start(t)
-	anna, ben := visit(t, browser, p), visit(t, browser, p)
+	anna, ben := visit(t, p), visit(t, p)
 	pair(anna, ben)
 	anna.says("still there?")
 	ben.sees(lastLine("stranger", "still there?"))

@@ -24,19 +24,19 @@ func lastNote(text string) string {
 // TestCompany: two who want to meet each other, and nobody else, do; who was left by
 // mistake can be had back; and who goes to another page has left.
 func TestCompany(t *testing.T) {
+	browsertest.Ready(t)
 	p := program.Serve(t, "--resume-grace=3s")
-	browser := browsertest.Start(t)
-	anna := visit(t, browser, p)
+	anna := visit(t, p)
 	anna.presses()
 	anna.sees(state("looking"), `document.getElementById('alone').textContent === 'Nobody else is here right now.'`,
 		`document.getElementById('online').textContent === '1 person here'`)
-	other := visit(t, browser, p)
+	other := visit(t, p)
 	anna.clicks("#invite")
 	anna.sees(`document.getElementById('link').value.includes('/#table=')`)
 	other.presses() // among all the others
 	other.sees(state("looking"))
 
-	ben := visitor{t, browsertest.NewPerson(t, browser)}
+	ben := visitor{t, browsertest.Shared(t)}
 	var link string
 	value := chromedp.Evaluate[string](`document.getElementById('link').value`)
 	browsertest.Do(t, anna.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {

@@ -36,12 +36,12 @@ func (f firefox) runs(statements string) { f.Run(statements) }
 // leaves; and the browser's spare sockets keep nobody out.
 func TestFullServer(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T) page{
-		"Chromium": func(t *testing.T) page { return chromium{visitor{t, browsertest.Start(t)}} },
+		"Chromium": func(t *testing.T) page { return chromium{visitor{t, browsertest.Shared(t)}} },
 		"Firefox":  func(t *testing.T) page { return firefox{browsertest.StartFirefox(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := program.Launch{Args: []string{"--max-connections", "2"}}.Serve(t)
 			tab := start(t)
+			p := program.Launch{Args: []string{"--max-connections", "2"}}.Serve(t)
 			first, second := servertest.Dial(t, p.Addr, "/ws"), servertest.Dial(t, p.Addr, "/ws")
 			tab.open("http://" + p.Addr + "/#table=ours")
 			tab.sees(state("reconnecting") + ` && document.getElementById('explanation').innerText.startsWith('The server is full') &&

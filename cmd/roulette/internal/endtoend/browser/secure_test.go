@@ -17,17 +17,18 @@ import (
 // TestSecure: somebody with Chromium and somebody with Firefox meet over TLS, on pages
 // that are a secure context.
 func TestSecure(t *testing.T) {
+	browsertest.Ready(t)
+	fox := browsertest.StartFirefox(t)
 	p := program.Serve(t, "--listen-tls=127.0.0.1:0", "--tls-self-signed")
 	address := "https://localhost" + regexp.MustCompile(`listening on https://127\.0\.0\.1(:\d+)`).FindStringSubmatch(p.Stdout.String())[1]
 
-	anna := visitor{t, browsertest.NewPerson(t, browsertest.Start(t))}
+	anna := visitor{t, browsertest.Shared(t)}
 	trusting := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
 		return err
 	})
 	browsertest.Do(t, anna.tab, trusting, chromedp.Navigate(address))
 	anna.sees(state("idle"), "isSecureContext")
-	fox := browsertest.StartFirefox(t)
 	fox.Navigate(address)
 	fox.Wait(state("idle"))
 

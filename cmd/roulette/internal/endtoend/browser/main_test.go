@@ -1,0 +1,9 @@
+package browser
+
+import (
+	"testing"
+
+	"roulette/web/browsertest"
+)
+
+func TestMain(m *testing.M) { browsertest.Main(m) }
