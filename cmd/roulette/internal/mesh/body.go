@@ -9,6 +9,7 @@ type body struct {
 	chat     Chat // the receiver's number
 	mine     Chat // the sender's
 	stranger Stranger
+	meeting  Meeting
 	note     Note
 	reason   Reason
 	total    uint64 // bytes: taken so far; in opData, sent before; in opPing, any number
@@ -28,13 +29,20 @@ func (m *body) append(dst []byte, o op) []byte {
 		return m.stranger.append(dst)
 	case opDecline:
 		return binary.BigEndian.AppendUint64(dst, m.offer)
-	case opCommit:
+	case opMeet:
+		return m.meeting.append(dst)
+	case opJoin:
+		return m.meeting.append(binary.BigEndian.AppendUint64(dst, uint64(m.mine)))
+	case opCommit, opJoined:
 		dst = binary.BigEndian.AppendUint64(dst, uint64(m.chat))
 		return binary.BigEndian.AppendUint64(dst, uint64(m.mine))
 	case opAbort, opConfirm:
 		return binary.BigEndian.AppendUint64(dst, uint64(m.chat))
 	case opNote:
-		return append(binary.BigEndian.AppendUint64(dst, uint64(m.chat)), byte(m.note))
+		dst = append(binary.BigEndian.AppendUint64(dst, uint64(m.chat)), byte(m.note.Kind))
+		dst = binary.BigEndian.AppendUint64(dst, m.note.Generation)
+		dst = binary.BigEndian.AppendUint64(dst, m.note.N)
+		return binary.BigEndian.AppendUint64(dst, m.note.Lost)
 	case opEnd:
 		return append(binary.BigEndian.AppendUint64(dst, uint64(m.chat)), byte(m.reason))
 	case opChatCredit:
@@ -62,13 +70,19 @@ func (m *body) parse(r *reader, o op) {
 		m.stranger.parse(r)
 	case opDecline:
 		m.offer = r.uint64()
-	case opCommit:
+	case opMeet:
+		m.meeting.parse(r)
+	case opJoin:
+		m.mine = Chat(r.uint64())
+		m.meeting.parse(r)
+	case opCommit, opJoined:
 		m.chat, m.mine = Chat(r.uint64()), Chat(r.uint64())
 	case opAbort, opConfirm:
 		m.chat = Chat(r.uint64())
 	case opNote:
-		m.chat, m.note = Chat(r.uint64()), Note(r.byte())
-		if m.note == 0 || m.note >= notes {
+		m.chat, m.note.Kind = Chat(r.uint64()), NoteKind(r.byte())
+		m.note.Generation, m.note.N, m.note.Lost = r.uint64(), r.uint64(), r.uint64()
+		if m.note.Kind == 0 || m.note.Kind >= notes {
 			r.fail()
 		}
 	case opEnd:

@@ -7,6 +7,8 @@ type stage uint8
 const (
 	reserved stage = iota // b's side: accepted, not committed
 	claimed               // a's side: committed, not confirmed
+	joining               // asked to join, not answered
+	asked                 // to let somebody join: the Host is to say
 	talking
 )
 
@@ -17,6 +19,15 @@ type chat struct {
 	stage  stage
 	since  int64
 	account
+}
+
+// name is the same on both nodes: after the lower of them, and the chat's number
+// there.
+func (c *chat) name(self Node) Name {
+	if self < c.peer.node {
+		return Name{self, c.number, true}
+	}
+	return Name{c.peer.node, c.theirs, false}
 }
 
 // numbers are those of all chats, in order.
@@ -57,7 +68,7 @@ func (m *Mesh) hearOf(c *chat, o op, b *body) (then func()) {
 			return nil
 		}
 		c.stage, c.theirs = talking, b.mine
-		if !host.Begin(c.number) { // N2: the other is claimed
+		if !host.Begin(c.number, c.name(m.config.Self)) { // N2: the other is claimed
 			m.end(c, Next, true)
 			return nil
 		}
@@ -69,11 +80,19 @@ func (m *Mesh) hearOf(c *chat, o op, b *body) (then func()) {
 			return nil
 		}
 		c.stage = talking
-		if !host.Begin(c.number) { // N2: the other was told
+		if !host.Begin(c.number, c.name(m.config.Self)) { // N2: the other was told
 			m.end(c, Next, true)
 			return nil
 		}
 		m.stats.Meetings++
+	case opJoined:
+		if c.stage != joining {
+			m.stats.Stale++
+			return nil
+		}
+		c.stage, c.theirs = talking, b.mine
+		m.stats.Joins++
+		return func() { host.Joined(c.number) }
 	case opAbort:
 		if c.stage == reserved {
 			m.stats.OffersAborted++

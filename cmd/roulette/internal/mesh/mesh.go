@@ -55,7 +55,7 @@ type Host interface {
 	// on another node, without telling them. False: they wait no more.
 	Claim(c Chat, ticket uint64, found *Stranger) bool
 	// Begin tells the one here that they are paired. False: they have gone.
-	Begin(c Chat) bool
+	Begin(c Chat, name Name) bool
 	// End takes c's stand-in away. Who was told of the pair is told that it is
 	// over; who was only reserved keeps their place.
 	End(c Chat, why Reason)
@@ -67,6 +67,20 @@ type Host interface {
 	Note(c Chat, n Note)
 	// Resume says that c has credit again.
 	Resume(c Chat)
+	// Met says that another node has somebody of a pair.
+	Met(from Node, meeting Meeting)
+	// Join wants that somebody's seat here is theirs of another node, in chat c. The
+	// Host answers with [Mesh.Accept], or [Mesh.Leave].
+	Join(c Chat, from Node, meeting Meeting)
+	// Joined says that this was agreed to, in a chat that [Mesh.Join] has begun.
+	Joined(c Chat)
+}
+
+// Name names a pair of two nodes.
+type Name struct {
+	Node  Node
+	Chat  Chat
+	Lower bool // the one here is the lower node's
 }
 
 // Config says how a Mesh works.
@@ -111,7 +125,7 @@ type Mesh struct {
 // Stats are counts since the start, for metrics.
 type Stats struct {
 	OffersMade, OffersAccepted, OffersDeclined, OffersExpired, OffersAborted uint64
-	Meetings                                                                 uint64
+	Meetings, Joins                                                          uint64
 	WordsIn, WordsOut, BytesIn, BytesOut                                     uint64
 	Malformed, Strange, Stale, Repeated                                      uint64
 	Losses                                                                   uint64 // words that were missing: links ended
@@ -144,6 +158,9 @@ func New(config Config) (*Mesh, error) {
 
 // BeatSubject is where the nodes of the world beat.
 func (m *Mesh) BeatSubject() string { return "roulette." + m.config.World + ".beat" }
+
+// MeetSubject is where the nodes ask each other for the rest of a pair.
+func (m *Mesh) MeetSubject() string { return "roulette." + m.config.World + ".meet" }
 
 // Subject is where this node hears what is for it alone.
 func (m *Mesh) Subject() string { return m.subject(m.Self()) }

@@ -150,7 +150,7 @@ func (n *modelNode) Reserve(c Chat, s *Stranger) (Stranger, bool) {
 			p.chat = c
 			n.byChat[c] = p
 			if n.world.fault == earlyBegin {
-				n.Begin(c)
+				n.Begin(c, Name{})
 			}
 			return mine, true
 		}
@@ -171,7 +171,7 @@ func (n *modelNode) Claim(c Chat, ticket uint64, _ *Stranger) bool {
 }
 
 // Begin implements Host.
-func (n *modelNode) Begin(c Chat) bool {
+func (n *modelNode) Begin(c Chat, name Name) bool {
 	p := n.byChat[c]
 	if p == nil || p.gone || p.chat != c {
 		n.world.fail("N1: node %d begins chat %d, whose one is with another", n.id, c)
@@ -192,9 +192,24 @@ func (n *modelNode) Begin(c Chat) bool {
 			}
 		}
 	}
+	if n.world.fault != earlyBegin {
+		n.named(c, name)
+	}
 	p.told, p.sent, p.got, p.untaken, p.paused = true, nil, nil, 0, false
 	n.begun++
 	return true
+}
+
+// named checks that both nodes call the pair the same, and each side another.
+func (n *modelNode) named(c Chat, name Name) {
+	mine := n.mesh.chats[c]
+	lower, chat := n.id, c
+	if !name.Lower {
+		lower, chat = mine.peer.node, mine.theirs
+	}
+	if name.Node != lower || name.Chat != chat || name.Lower != (n.id < mine.peer.node) {
+		n.world.fail("node %d: chat %d is called %+v", n.id, c, name)
+	}
 }
 
 // End implements Host.
@@ -232,6 +247,11 @@ func (n *modelNode) Note(c Chat, _ Note) {
 		n.world.fail("node %d: a note for nobody", n.id)
 	}
 }
+
+// Met, Join and Joined implement Host: the model's people do not come back.
+func (n *modelNode) Met(Node, Meeting)              {}
+func (n *modelNode) Join(c Chat, _ Node, _ Meeting) { n.mesh.Leave(c, Lost) }
+func (n *modelNode) Joined(Chat)                    {}
 
 // Resume implements Host.
 func (n *modelNode) Resume(c Chat) {

@@ -143,7 +143,7 @@ func (b *NATS) Start(c NATSConfig, m *Mesh) error {
 	if err != nil {
 		return fmt.Errorf("mesh: %w", err)
 	}
-	for _, subject := range []string{m.BeatSubject(), m.Subject()} {
+	for _, subject := range []string{m.BeatSubject(), m.MeetSubject(), m.Subject()} {
 		s, err := conn.Subscribe(subject, func(word *nats.Msg) { m.Receive(word.Data) })
 		if err == nil {
 			err = s.SetPendingLimits(-1, -1) // the credits are the bound (N3)

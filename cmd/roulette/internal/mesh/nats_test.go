@@ -96,7 +96,7 @@ func (h *lonelyHost) Claim(c Chat, _ uint64, _ *Stranger) bool {
 	return true
 }
 
-func (h *lonelyHost) Begin(Chat) bool {
+func (h *lonelyHost) Begin(Chat, Name) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.told = true
@@ -118,6 +118,10 @@ func (h *lonelyHost) Deliver(c Chat, frames []byte, _, _ int) {
 }
 
 func (h *lonelyHost) Note(Chat, Note) {}
+
+func (h *lonelyHost) Met(Node, Meeting)        {}
+func (h *lonelyHost) Join(Chat, Node, Meeting) {}
+func (h *lonelyHost) Joined(Chat)              {}
 
 func (h *lonelyHost) Resume(Chat) {
 	h.mu.Lock()

@@ -10,6 +10,7 @@ type Stranger struct {
 	Languages []string
 	Table     string
 	Patient   bool   // insists on some of that still
+	Resumes   bool   // their client can go on after a break
 	Waited    uint32 // milliseconds
 }
 
@@ -18,7 +19,7 @@ func (s *Stranger) append(dst []byte) []byte {
 	dst = appendList(dst, s.Interests)
 	dst = appendList(dst, s.Languages)
 	dst = appendString(dst, s.Table)
-	dst = append(dst, bit(s.Patient, 1))
+	dst = append(dst, bit(s.Patient, 1)|bit(s.Resumes, 2))
 	return binary.BigEndian.AppendUint32(dst, s.Waited)
 }
 
@@ -26,7 +27,8 @@ func (s *Stranger) parse(r *reader) {
 	s.Person = r.uint64()
 	s.Interests, s.Languages = r.list(), r.list()
 	s.Table = r.string(maxTable)
-	s.Patient = r.byte()&1 != 0
+	flags := r.byte()
+	s.Patient, s.Resumes = flags&1 != 0, flags&2 != 0
 	s.Waited = r.uint32()
 }
 

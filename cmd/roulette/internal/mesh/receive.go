@@ -50,7 +50,7 @@ func (m *Mesh) receive(data []byte) (then func()) {
 		m.stats.Malformed++ // if it was p's, a number is missing now
 		return nil
 	}
-	if !m.inOrder(p, h) {
+	if toAll := h.op == opMeet && h.seq == 0; !toAll && !m.inOrder(p, h) {
 		return nil
 	}
 	return m.hear(p, h.op, &b)
@@ -78,6 +78,11 @@ func (m *Mesh) hear(p *peer, o op, b *body) (then func()) {
 		return nil
 	case opTally:
 		return nil
+	case opMeet:
+		meeting := b.meeting
+		return func() { m.config.Host.Met(p.node, meeting) }
+	case opJoin:
+		return m.hearJoin(p, b)
 	case opPing:
 		m.say(p, opPong, body{total: b.total})
 		return nil
@@ -96,8 +101,11 @@ func (m *Mesh) hear(p *peer, o op, b *body) (then func()) {
 	c := m.chats[b.chat]
 	if c == nil || c.peer != p {
 		m.stats.Stale++
-		if o == opData {
+		switch o {
+		case opData:
 			p.taken += uint64(len(b.frames))
+		case opJoined: // it came too late
+			m.say(p, opEnd, body{chat: b.mine, reason: Lost})
 		}
 		return nil
 	}

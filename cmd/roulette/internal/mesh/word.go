@@ -38,19 +38,34 @@ const (
 	opBroken // a word of yours is missing: all our chats have ended
 	opPing   // wants a pong
 	opPong
+	opMeet   // somebody of a pair that was broken is here; to one node, or to all
+	opJoin   // makes them a pair of two nodes again
+	opJoined // agrees
 	ops
 )
 
-// Note is a message about a chat, beside what is said in it.
-type Note uint8
+// NoteKind is what a [Note] is about.
+type NoteKind uint8
 
 const (
-	Typing Note = iota + 1
+	Typing NoteKind = iota + 1
 	NotTyping
 	Hidden
 	Shown
+	Have    // so many messages have been shown: N
+	Sync    // how many have been shown? wants Counted
+	Counted // the answer: N
+	Back    // both are here; N messages of yours have been shown
+	Resend  // begins again with message N; Lost before it are lost
 	notes
 )
+
+// Note is a message about a chat, beside what is said in it. The words of a return
+// (package resume) carry its generation.
+type Note struct {
+	Kind                NoteKind
+	Generation, N, Lost uint64
+}
 
 // Reason is why a chat across nodes has ended.
 type Reason uint8
@@ -62,7 +77,9 @@ const (
 	Stalled
 	Kicked
 	Closed
-	Lost // the bus, the node, or a word between them
+	Lost      // the bus, the node, or a word between them
+	Broken    // their connection is lost, or on another node now: the pair can go on
+	TakenOver // the other one's person has come back on another node
 	reasons
 )
 
@@ -70,7 +87,8 @@ const (
 //
 //	version 1 | op 1 | world 4 | from 8 | seq 8
 //
-// seq counts the words from one node to another, from anywhere; it is 0 in a beat.
+// seq counts the words from one node to another, from anywhere; it is 0 in what goes
+// to all.
 type header struct {
 	version uint8
 	op      op

@@ -10,14 +10,17 @@ import (
 // samples has a word of every op.
 var samples = map[op]body{
 	opOffer: {offer: 7, stranger: Stranger{
-		Person: 1 << 50, Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Waited: 260}},
+		Person: 1 << 50, Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Resumes: true, Waited: 260}},
 	opAccept:     {offer: 7, mine: 9, stranger: Stranger{}},
 	opDecline:    {offer: 7},
 	opCommit:     {chat: 9, mine: 11},
 	opAbort:      {chat: 9},
 	opConfirm:    {chat: 11},
 	opData:       {chat: 9, total: 1 << 40, texts: 1, binaries: 1, frames: []byte("\x81\x02hi\x82\x01\x1e")},
-	opNote:       {chat: 9, note: Typing},
+	opNote:       {chat: 9, note: Note{Kind: Resend, Generation: 3, N: 1 << 40, Lost: 2}},
+	opMeet:       {meeting: Meeting{Token: "abc", Try: 3, Generation: 1 << 33, Over: true}},
+	opJoin:       {mine: 4, meeting: Meeting{Token: "abc", Try: 3, Generation: 1 << 33}},
+	opJoined:     {chat: 9, mine: 4},
 	opEnd:        {chat: 9, reason: Next},
 	opChatCredit: {chat: 9, total: 1 << 33},
 	opNodeCredit: {total: 1 << 50},

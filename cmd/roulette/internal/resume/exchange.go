@@ -60,6 +60,22 @@ func (x *Exchange) Return(side int, try uint32, have uint64) bool {
 	return true
 }
 
+// Newer reports whether a connection that is side's try-th would be its newest.
+func (x *Exchange) Newer(side int, try uint32) bool { return try > x.sides[side].try }
+
+// Try is that of side's newest connection.
+func (x *Exchange) Try(side int) uint32 { return x.sides[side].try }
+
+// Raise notes that the pair has come to a generation in another server.
+func (x *Exchange) Raise(generation uint64) { x.generation = max(x.generation, generation) }
+
+// Rejoin notes that side, which was away, is here again on its try-th connection, and
+// has not said how many messages it has shown: both sides are to be asked.
+func (x *Exchange) Rejoin(side int, try uint32) {
+	x.begin()
+	x.sides[side].try, x.sides[side].away = max(x.sides[side].try, try), false
+}
+
 // Have notes side's answer to the question of a generation: it has shown n
 // messages. True: now both counts are known, and both sides are to be told [Exchange.Count].
 func (x *Exchange) Have(side int, generation, n uint64) (met bool) {
