@@ -49,6 +49,12 @@ func (t *Table) Move(from, to, now uint32) (life Life, c Change) {
 		t.waiting.Add(-1)
 	}
 	source.state = absent
+	switch {
+	case t.isGuest(from) && !t.isGuest(to):
+		t.clients.Add(1)
+	case !t.isGuest(from) && t.isGuest(to):
+		t.clients.Add(-1)
+	}
 	if who := t.take(from); who != nil {
 		t.chunks[to>>chunkBits].persons.Load()[to&(chunkSize-1)] = who
 	}

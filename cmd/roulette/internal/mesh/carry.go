@@ -253,7 +253,7 @@ func appendNumbers(dst []byte, numbers ...uint64) []byte {
 }
 
 func (s *Stats) fields() []*uint64 {
-	return []*uint64{&s.OffersMade, &s.OffersAccepted, &s.OffersDeclined, &s.OffersExpired, &s.OffersAborted, &s.Meetings,
+	return []*uint64{&s.OffersMade, &s.OffersAccepted, &s.OffersDeclined, &s.OffersExpired, &s.OffersAborted, &s.Meetings, &s.Joins,
 		&s.WordsIn, &s.WordsOut, &s.BytesIn, &s.BytesOut, &s.Malformed, &s.Strange, &s.Stale, &s.Repeated, &s.Losses, &s.Stalls}
 }
 

@@ -44,12 +44,12 @@ func (m *Mesh) Meet(to Node, meeting Meeting, all bool) {
 }
 
 // Join asks a node to have somebody who is here take their seat there. What comes of
-// it the Host hears by Joined or by End. 0: the node is not known.
+// it the Host hears by Joined or by End. 0: the node is not known, or no chat is to begin.
 func (m *Mesh) Join(to Node, meeting Meeting) Chat {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.peers[to]
-	if p == nil || p.foreign {
+	if p == nil || p.foreign || m.calm {
 		return 0
 	}
 	c := m.begin(p, 0, joining)
@@ -65,7 +65,7 @@ func (m *Mesh) hearJoin(p *peer, b *body) (then func()) {
 			waiting++
 		}
 	}
-	if waiting >= maxJoins {
+	if m.calm || waiting >= maxJoins {
 		m.say(p, opEnd, body{chat: b.mine, reason: Lost})
 		return nil
 	}

@@ -192,6 +192,13 @@ func (m *Mesh) Stats() Stats {
 	return m.stats
 }
 
+// Losses is how often words were lost so far.
+func (m *Mesh) Losses() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stats.Losses
+}
+
 // say sends a word to p. The caller holds mu, as for all functions without a
 // capital.
 func (m *Mesh) say(p *peer, o op, b body) {

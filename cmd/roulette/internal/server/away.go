@@ -20,6 +20,7 @@ type kept struct {
 	exchange resume.Exchange
 	sides    [2]keptSide
 	over     bool
+	abroad
 }
 
 // keptSide is one of the two.
@@ -83,6 +84,7 @@ type breaks struct {
 	earlier []resume.Node // of the servers that this one has taken over from
 	shown   list.List     // of *absence, in the order in which their time is over
 	hidden  list.List     // likewise: those whose pages were in the background, whose time is longer
+	moved   map[resume.ID]moved
 }
 
 // lock takes mu. Connections are locked under it, so a [netpoll.Scheduler] has to know.
@@ -103,6 +105,12 @@ func (r *breaks) away() int {
 // idOf names the pair of own, who has not been away, and says which side they are.
 // False: they have no partner. Both sides get the same name.
 func (r *breaks) idOf(own seat) (id resume.ID, side int, ok bool) {
+	if e := r.server.elsewhereOf(own); e != nil {
+		if j := e.joint.Load(); j != nil {
+			return j.id, j.side, true
+		}
+		return id, 0, false
+	}
 	name, low, ok := r.server.pairs.Name(own)
 	if low != own {
 		side = 1
@@ -120,7 +128,9 @@ func (h *handler) tokenLocked(c *netpoll.Conn, r *rich, n uint32) []byte {
 	if !ok || !has(c, resumes) {
 		return nil
 	}
-	if p := s.at(other).here; p == nil || !has(p, resumes) {
+	p := s.at(other)
+	_, abroad := p.out.(*elsewhere) // and idOf knows whether they can
+	if !abroad && (p.here == nil || !has(p.here, resumes)) {
 		return nil
 	}
 	id, side, ok := s.breaks.idOf(own)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"roulette/cmd/roulette/internal/mesh"
 	"roulette/frame/record"
 	"roulette/netpoll"
 )
@@ -28,9 +29,15 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	now := s.breaks.now()
 	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
-	other, paired := s.pairs.Partner(own)
 	k, side := s.breaks.keptOf(r, own)
-	if !paired || k == nil {
+	if k == nil {
+		return false
+	}
+	if e := s.elsewhereOf(own); e != nil && !h.estrange(k, 1-side, e, mesh.Broken) {
+		return false
+	}
+	other, paired := s.pairs.Partner(own)
+	if !paired {
 		return false
 	}
 	a := &absence{server: s, pair: k, side: uint8(side), why: why}
@@ -59,14 +66,46 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	s.breaks.leave(a, now, milliseconds(grace), has(c, hiding))
 	h.counters.Breaks++
 	s.at(other).resume() // it is not paused for c any more
-	h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte { return record.AppendAway(dst, n, record.AwayLost) })
+	h.tellAway(k, 1-side)
+	s.cluster.seek(k)
 	return true
 }
 
-// tellSide tells the one of a side, if they are here and the pair is not over by now,
+// tellAway tells the one of a side that their partner's connection is lost. The lock
+// of breaks is held.
+func (h *handler) tellAway(k *kept, side int) {
+	h.tellHere(k, side, func(dst []byte, n uint32) []byte { return record.AppendAway(dst, n, record.AwayLost) })
+}
+
+// tellSide tells the one of a side something of the return. The lock of breaks is held.
+// False: they are away.
+func (h *handler) tellSide(k *kept, side int, note mesh.Note) (there bool) {
+	if e, ok := h.server.at(k.sides[side].place).out.(*elsewhere); ok {
+		e.cluster.mesh.Tell(e.chat, note)
+		return true
+	}
+	return h.tellHere(k, side, func(dst []byte, n uint32) []byte { return appendNote(dst, n, note) })
+}
+
+// appendNote appends what a client is told of its n-th pairing.
+func appendNote(dst []byte, n uint32, note mesh.Note) []byte {
+	switch note.Kind {
+	case mesh.Sync:
+		return record.AppendSync(dst, n, note.Generation)
+	case mesh.Back:
+		return record.AppendReturned(dst, n, note.Generation, note.N)
+	case mesh.Resend:
+		return record.AppendResend(dst, n, note.N, note.Lost)
+	case mesh.Have:
+		return record.AppendHave(dst, n, note.N)
+	}
+	return dst
+}
+
+// tellHere tells the one of a side, if they are here and the pair is not over by now,
 // something of the pairing, which is their n-th. The lock of breaks is held. False:
 // they are not here.
-func (h *handler) tellSide(k *kept, side int, notice func(dst []byte, n uint32) []byte) (here bool) {
+func (h *handler) tellHere(k *kept, side int, notice func(dst []byte, n uint32) []byte) (here bool) {
 	s, place := h.server, k.sides[side].place
 	c := s.at(place).here
 	if c == nil {

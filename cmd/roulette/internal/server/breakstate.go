@@ -61,6 +61,7 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 			k.sides[side].place = moved[k.sides[side].place]
 		}
 		r.pairs[k.id] = k
+		h.restoreAbroad(k, i.led)
 	}
 	for n, c := range i.carries {
 		if c.traits != nil && c.traits.pair != nil {
@@ -70,6 +71,32 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 			conn.Unlock()
 		}
 	}
+}
+
+// restoreAbroad brings what a kept pair has with somebody on another node; led are those
+// on whose nodes the exchange of the return is. The lock is held.
+func (h *handler) restoreAbroad(k *kept, led []*elsewhere) {
+	for side := range k.sides {
+		e, ok := h.server.at(k.sides[side].place).out.(*elsewhere)
+		if !ok {
+			continue
+		}
+		e.joint.Store(&joint{k.id, 1 - side})
+		e.resumes = true
+		if k.peer = e.who.home; slices.Contains(led, e) {
+			k.led = e
+		}
+	}
+}
+
+// leads tells whether the exchange of e's return is on their node. All workers stand.
+func (r *breaks) leads(e *elsewhere) bool {
+	j := e.joint.Load()
+	if j == nil {
+		return false
+	}
+	k := r.pairs[j.id]
+	return k != nil && k.led == e
 }
 
 // forgetBreaks ends what is kept of pairs, all of which have been taken over.

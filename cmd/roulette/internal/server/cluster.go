@@ -10,6 +10,7 @@ import (
 
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/mesh"
+	"roulette/cmd/roulette/internal/resume"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -58,8 +59,13 @@ type cluster struct {
 
 	mu sync.Mutex // taken under the Mesh's lock, and under no other but that
 	// Guarded by mu.
-	chats map[mesh.Chat]*elsewhere
-	gone  map[stranger]acquaintance
+	chats  map[mesh.Chat]*elsewhere
+	joints map[resume.ID]*elsewhere // those of pairs that have had no break yet
+	joins  map[mesh.Chat]*join
+	gone   map[stranger]acquaintance
+
+	// Guarded by the lock of breaks.
+	calls calls
 }
 
 // stranger is somebody on another node.
@@ -91,6 +97,8 @@ func newCluster(s *Server, config *Cluster, first seat) (*cluster, error) {
 		stop:      make(chan struct{}),
 		stopped:   make(chan struct{}),
 		chats:     make(map[mesh.Chat]*elsewhere),
+		joints:    make(map[resume.ID]*elsewhere),
+		joins:     make(map[mesh.Chat]*join),
 		gone:      make(map[stranger]acquaintance),
 	}
 	c.join = func() error { return config.Join(c.mesh) }
@@ -128,6 +136,7 @@ func (c *cluster) tick() {
 	_, people, _ := c.mesh.State()
 	c.others.Store(int64(people))
 	c.forget()
+	c.callOut()
 }
 
 // close ends the goroutine. c may be nil.
@@ -182,7 +191,7 @@ func (c *cluster) Waiting(n int) (list []mesh.Waiter) {
 		return nil
 	}
 	for _, w := range s.pairs.Waiters(c.now(), mesh.OfferAfter, s.standIns.first, n) {
-		list = append(list, mesh.Waiter{Ticket: personOf(w), Stranger: strangerOf(w)})
+		list = append(list, mesh.Waiter{Ticket: personOf(w), Stranger: c.strangerOf(w)})
 	}
 	return list
 }
@@ -190,8 +199,8 @@ func (c *cluster) Waiting(n int) (list []mesh.Waiter) {
 // personOf names somebody of this table for other nodes.
 func personOf(w pairing.Waiter) uint64 { return uint64(w.Life)<<32 | uint64(w.ID) }
 
-func strangerOf(w pairing.Waiter) mesh.Stranger {
-	s := mesh.Stranger{Person: personOf(w), Waited: w.Waited, Patient: w.Insists}
+func (c *cluster) strangerOf(w pairing.Waiter) mesh.Stranger {
+	s := mesh.Stranger{Person: personOf(w), Waited: w.Waited, Patient: w.Insists, Resumes: c.canResume(w.ID)}
 	if w.Wishes != nil {
 		s.Interests, s.Languages, s.Table = w.Wishes.Interests, w.Wishes.Languages, w.Wishes.Table
 	}
@@ -223,7 +232,7 @@ func (c *cluster) Reserve(chat mesh.Chat, s *mesh.Stranger) (found mesh.Stranger
 		return found, false
 	}
 	c.add(e, w.ID)
-	return strangerOf(w), true
+	return c.strangerOf(w), true
 }
 
 // Claim implements [mesh.Host].
@@ -248,7 +257,7 @@ func (c *cluster) Claim(chat mesh.Chat, ticket uint64, found *mesh.Stranger) boo
 
 // seat seats a stranger: where they sat if they are known. Nil: there is no seat.
 func (c *cluster) seat(chat mesh.Chat, s *mesh.Stranger) *elsewhere {
-	e := &elsewhere{cluster: c, chat: chat, who: stranger{s.Home, s.Person}}
+	e := &elsewhere{cluster: c, chat: chat, who: stranger{s.Home, s.Person}, resumes: s.Resumes}
 	c.mu.Lock()
 	old, met := c.gone[e.who]
 	delete(c.gone, e.who)
@@ -286,7 +295,7 @@ func (c *cluster) workerOf(place seat) *netpoll.Worker {
 // avoids them any more.
 func (c *cluster) unseat(e *elsewhere) {
 	c.mu.Lock()
-	delete(c.chats, e.chat)
+	c.removeLocked(e)
 	_, taken := c.gone[e.who]
 	stays := e.until != 0 && !taken
 	if stays {
@@ -296,6 +305,14 @@ func (c *cluster) unseat(e *elsewhere) {
 	c.mu.Unlock()
 	if !stays {
 		c.leave(e.place)
+	}
+}
+
+// removeLocked forgets e. mu is held.
+func (c *cluster) removeLocked(e *elsewhere) {
+	delete(c.chats, e.chat)
+	if j := e.joint.Load(); j != nil && c.joints[j.id] == e {
+		delete(c.joints, j.id)
 	}
 }
 
@@ -335,7 +352,7 @@ func (e *elsewhere) ask(f func(h *handler)) {
 }
 
 // Begin implements [mesh.Host].
-func (c *cluster) Begin(chat mesh.Chat) bool {
+func (c *cluster) Begin(chat mesh.Chat, name mesh.Name) bool {
 	e := c.of(chat)
 	if e == nil {
 		return false
@@ -348,12 +365,18 @@ func (c *cluster) Begin(chat mesh.Chat) bool {
 		return false
 	}
 	e.worker.Store(c.workerOf(m.A))
+	if e.resumes && c.canResume(m.A) {
+		c.tie(e, name)
+	}
 	e.ask(func(h *handler) { h.matched(m, partner{}) })
 	return true
 }
 
 // End implements [mesh.Host].
 func (c *cluster) End(chat mesh.Chat, why mesh.Reason) {
+	c.mu.Lock()
+	delete(c.joins, chat)
+	c.mu.Unlock()
 	if e := c.of(chat); e != nil {
 		e.ask(func(h *handler) { e.end(h, why) })
 	}

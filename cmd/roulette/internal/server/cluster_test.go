@@ -60,7 +60,8 @@ func (b *busEnd) Publish(subject string, data []byte) {
 func (b *busEnd) run() {
 	defer close(b.stopped)
 	for w := range b.inbox {
-		if w.subject == b.mesh.BeatSubject() || w.subject == b.mesh.Subject() {
+		switch w.subject {
+		case b.mesh.BeatSubject(), b.mesh.MeetSubject(), b.mesh.Subject():
 			b.mesh.Receive(w.data)
 		}
 	}

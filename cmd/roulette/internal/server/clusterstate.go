@@ -25,6 +25,8 @@ type carriedStranger struct {
 	who      stranger
 	untaken  uint64
 	left     uint32 // until when they are known, in milliseconds; 0: they are not
+	led      bool   // the exchange of their return is on their node
+	muted    bool
 	standing *pairing.Standing
 }
 
@@ -158,7 +160,7 @@ func (c *cluster) describe(ctx context.Context, now uint32) (state []byte, stran
 		return nil
 	}
 	for _, e := range c.chats {
-		s := &carriedStranger{place: e.place, chat: e.chat, who: e.who, untaken: uint64(e.untaken.Load())}
+		s := &carriedStranger{place: e.place, chat: e.chat, who: e.who, untaken: uint64(e.untaken.Load()), led: c.server.breaks.leads(e), muted: e.muted.Load()}
 		if err := add(s, e.until); err != nil {
 			return nil, nil, err
 		}
@@ -183,6 +185,7 @@ func (c *cluster) restore(i *inheritance, moved map[seat]seat, now uint32) {
 	for _, s := range i.strangers {
 		e := &elsewhere{cluster: c, chat: s.chat, who: s.who}
 		e.untaken.Store(int64(s.untaken))
+		e.muted.Store(s.muted)
 		if s.left != 0 {
 			e.until = max(now+s.left, 1)
 		}
@@ -200,6 +203,9 @@ func (c *cluster) restore(i *inheritance, moved map[seat]seat, now uint32) {
 		e.counted.Store(true)
 		c.talking.Add(1)
 		c.chats[s.chat] = e
+		if s.led {
+			i.led = append(i.led, e)
+		}
 	}
 }
 
@@ -212,6 +218,8 @@ func (t *testament) appendStrangers(w *writer) {
 	w.uints(uint64(len(t.strangers)))
 	for _, s := range t.strangers {
 		w.uints(uint64(s.place), uint64(s.chat), uint64(s.who.home), s.who.person, s.untaken, uint64(s.left))
+		w.bool(s.led)
+		w.bool(s.muted)
 		w.standing(s.standing)
 	}
 }
@@ -223,7 +231,7 @@ func (t *testament) parseStrangers(r *reader) {
 	t.mesh = r.bytes(math.MaxInt32)
 	for n := r.uint(uint64(len(r.b))); n > 0 && r.err == nil; n-- {
 		s := &carriedStranger{place: r.uint32(), chat: mesh.Chat(r.uint(math.MaxUint64)), who: stranger{mesh.Node(r.uint(math.MaxUint64)), r.uint(math.MaxUint64)},
-			untaken: r.uint(math.MaxInt64), left: r.uint32(), standing: r.standing()}
+			untaken: r.uint(math.MaxInt64), left: r.uint32(), led: r.bool(), muted: r.bool(), standing: r.standing()}
 		t.strangers = append(t.strangers, s)
 	}
 	if r.err == nil && !t.sitsRight() {

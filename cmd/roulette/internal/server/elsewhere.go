@@ -19,12 +19,15 @@ type elsewhere struct {
 	chat    mesh.Chat
 	who     stranger
 	place   seat
+	resumes bool // their client can
 
 	// Atomic.
 	worker  atomic.Pointer[netpoll.Worker] // writes what comes from them
 	counted atomic.Bool                    // in cluster.talking
 	over    atomic.Bool                    // whoever sets it gives the seat back
 	untaken atomic.Int64                   // bytes from them that wait for their partner
+	joint   atomic.Pointer[joint]          // nil: their pair is over when it breaks
+	muted   atomic.Bool                    // what they say is thrown away until their resend
 
 	// Until when they are known: set before over is, read after.
 	until uint32
@@ -95,18 +98,18 @@ func (e *elsewhere) send(frames []byte, texts, binaries int, from *netpoll.Conn)
 // typing implements [outlet].
 func (e *elsewhere) typing(on bool) {
 	if on {
-		e.cluster.mesh.Tell(e.chat, mesh.Typing)
+		e.cluster.mesh.Tell(e.chat, mesh.Note{Kind: mesh.Typing})
 	} else {
-		e.cluster.mesh.Tell(e.chat, mesh.NotTyping)
+		e.cluster.mesh.Tell(e.chat, mesh.Note{Kind: mesh.NotTyping})
 	}
 }
 
 // away implements [outlet].
 func (e *elsewhere) away(on bool) {
 	if on {
-		e.cluster.mesh.Tell(e.chat, mesh.Hidden)
+		e.cluster.mesh.Tell(e.chat, mesh.Note{Kind: mesh.Hidden})
 	} else {
-		e.cluster.mesh.Tell(e.chat, mesh.Shown)
+		e.cluster.mesh.Tell(e.chat, mesh.Note{Kind: mesh.Shown})
 	}
 }
 
@@ -136,7 +139,7 @@ func (e *elsewhere) finish() bool {
 	if e.over.Load() {
 		return false
 	}
-	if e.uncount() {
+	if e.uncount() && e.who.person != 0 {
 		e.until = max(e.cluster.now()+known, 1)
 	}
 	e.over.Store(true)
@@ -155,8 +158,20 @@ func (e *elsewhere) uncount() bool {
 // end takes the stranger away, as the other node, or the Mesh, has ended the chat. It
 // runs on the chat's worker.
 func (e *elsewhere) end(h *handler, why mesh.Reason) {
+	switch why {
+	case mesh.TakenOver:
+		e.yield(h)
+		return
+	case mesh.Broken, mesh.Lost:
+		if e.goesOn(h, why) {
+			return
+		}
+	}
 	if !e.finish() {
 		return
+	}
+	if j := e.joint.Load(); j != nil {
+		h.server.breaks.endAt(j.id)
 	}
 	change := h.server.pairs.Stop(e.place, h.worker.Now())
 	h.apply(partner{out: e}, &change, endsBy(why))
@@ -203,7 +218,8 @@ func (e *elsewhere) handler() *handler { return e.worker.Load().Handler().(*hand
 // worker.
 func (e *elsewhere) tell(h *handler, frames []byte) {
 	outcome := netpoll.Gone
-	if c := e.lockPartner(); c != nil {
+	if e.muted.Load() {
+	} else if c := e.lockPartner(); c != nil {
 		h.noteLocked(c, h.server.pairs.Number(seatOf(c)), frames, nil)
 		if outcome = c.SendTwo(h.worker, frames, nil, nil); outcome == netpoll.Queued {
 			e.untaken.Add(int64(len(frames))) // until it has drained
@@ -218,6 +234,12 @@ func (e *elsewhere) tell(h *handler, frames []byte) {
 
 // note passes on what is said of the stranger. It runs on the chat's worker.
 func (e *elsewhere) note(h *handler, n mesh.Note) {
+	switch n.Kind {
+	case mesh.Counted, mesh.Resend, mesh.Sync:
+		if e.returns(h, n) {
+			return
+		}
+	}
 	c := e.lockPartner()
 	if c == nil {
 		return
@@ -227,10 +249,10 @@ func (e *elsewhere) note(h *handler, n mesh.Note) {
 	if r == nil {
 		return
 	}
-	switch n {
+	switch n.Kind {
 	case mesh.Typing, mesh.NotTyping:
 		if !c.Backlogged() {
-			h.noticeLocked(c, record.AppendTyping(h.notice[:0], pair, n == mesh.Typing))
+			h.noticeLocked(c, record.AppendTyping(h.notice[:0], pair, n.Kind == mesh.Typing))
 		}
 	case mesh.Hidden:
 		if r.can&record.CanAway != 0 {
@@ -239,6 +261,10 @@ func (e *elsewhere) note(h *handler, n mesh.Note) {
 	case mesh.Shown:
 		if r.can&record.CanAway != 0 {
 			h.noticeLocked(c, record.AppendBack(h.notice[:0], pair))
+		}
+	case mesh.Have, mesh.Sync, mesh.Back, mesh.Resend:
+		if r.can&record.CanResume != 0 {
+			h.noticeLocked(c, appendNote(h.notice[:0], pair, n))
 		}
 	}
 }

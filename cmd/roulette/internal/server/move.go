@@ -163,6 +163,7 @@ type inheritance struct {
 	testament
 	server *Server
 	conns  []*netpoll.Conn // of the carries
+	led    []*elsewhere    // those on whose nodes the exchange of a return is
 }
 
 // readState sees whether all that state says can be taken over. Nothing has changed
@@ -230,8 +231,8 @@ func (i *inheritance) restore(h *handler) {
 	for n, k := range i.carries {
 		moved[k.id] = i.conns[n].ID()
 	}
-	h.restoreBreaks(i, moved)
 	h.server.cluster.restore(i, moved, h.worker.Now())
+	h.restoreBreaks(i, moved)
 	stand := func(place seat, s pairing.Standing) {
 		present := false
 		s.Partner = moved[s.Partner]

@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/record"
@@ -49,22 +50,25 @@ func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) met
 	k, result := s.breaks.find(token), metrics.ReturnBack
 	switch {
 	case k != nil:
-	case s.breaks.pairs[token.Pair] != nil || s.breaks.ours(token.Node) || !h.fresh(token):
+	case s.breaks.pairs[token.Pair] != nil || !h.fresh(token) || s.breaks.isOver(token):
 		return metrics.ReturnRefused // R4
 	default:
 		if k = h.meetingPlace(token); k == nil {
 			return metrics.ReturnRefused
 		}
-		result = metrics.ReturnMet
+		k.shown, result = cmd.Token, metrics.ReturnMet
 	}
-	if !k.exchange.Return(side, cmd.Try, cmd.N) {
+	if !k.exchange.Newer(side, cmd.Try) {
 		return metrics.ReturnOlder // R3
 	}
+	h.recall(k, side)
+	k.exchange.Return(side, cmd.Try, cmd.N)
 	if !h.sit(c, t.rich, k, side) {
 		s.breaks.forget(k)
 		return metrics.ReturnRefused
 	}
 	h.tellReturn(k, side)
+	s.cluster.arrived(k, side, token)
 	return result
 }
 
@@ -86,6 +90,9 @@ func (r *breaks) find(token resume.Token) *kept {
 		default:
 			return nil
 		}
+		return k
+	}
+	if k := r.server.cluster.findUnbroken(token); k != nil {
 		return k
 	}
 	if token.Node != r.node {
@@ -227,10 +234,8 @@ func (h *handler) takeOver(last keptSide) {
 // tellReturn asks the partner of who is back how far they are, or says that they
 // are away. The lock is held.
 func (h *handler) tellReturn(k *kept, side int) {
-	if here := h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
-		return record.AppendSync(dst, n, k.exchange.Generation())
-	}); !here {
-		h.tellSide(k, side, func(dst []byte, n uint32) []byte { return record.AppendAway(dst, n, record.AwayLost) })
+	if !h.tellSide(k, 1-side, mesh.Note{Kind: mesh.Sync, Generation: k.exchange.Generation()}) {
+		h.tellAway(k, side)
 	}
 }
 
@@ -248,6 +253,9 @@ func (t *turn) have(cmd record.Command) {
 	p := h.lockPartner(t.c)
 	if p.here == nil {
 		if p.out != nil {
+			if e, ok := p.out.(*elsewhere); ok {
+				e.cluster.mesh.Tell(e.chat, mesh.Note{Kind: mesh.Have, N: cmd.N})
+			}
 			p.out.Unlock()
 		}
 		return
@@ -270,14 +278,22 @@ func (t *turn) synced(cmd record.Command) {
 	t.writeBack()
 	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
-	side := k.sideAt(own)
-	if k.over || side < 0 || !k.exchange.Have(side, cmd.Generation, cmd.N) {
+	switch side := k.sideAt(own); {
+	case k.over || side < 0:
+	case k.led != nil:
+		k.led.cluster.mesh.Tell(k.led.chat, mesh.Note{Kind: mesh.Counted, Generation: cmd.Generation, N: cmd.N})
+	default:
+		h.counted(k, side, cmd.Generation, cmd.N)
+	}
+}
+
+// counted takes a side's answer to a sync. The lock of breaks is held.
+func (h *handler) counted(k *kept, side int, generation, n uint64) {
+	if !k.exchange.Have(side, generation, n) {
 		return
 	}
 	for i := range k.sides {
-		h.tellSide(k, i, func(dst []byte, n uint32) []byte {
-			return record.AppendReturned(dst, n, k.exchange.Generation(), k.exchange.Count(1-i))
-		})
+		h.tellSide(k, i, mesh.Note{Kind: mesh.Back, Generation: generation, N: k.exchange.Count(1 - i)})
 	}
 }
 
@@ -294,6 +310,7 @@ func (t *turn) resend(cmd record.Command) {
 	switch {
 	case k.over || side < 0 || cmd.Generation < k.exchange.Generation():
 		return // of an earlier break: it was under way
+	case k.led != nil: // which judges, and throws away what comes before
 	case !k.exchange.Resend(side, cmd.Generation, cmd.From, cmd.Lost):
 		t.refuseRecord(record.ErrOutOfTurn)
 		return
@@ -301,7 +318,5 @@ func (t *turn) resend(cmd record.Command) {
 	t.c.Lock()
 	t.rich.told.mark(s.pairs.Number(own), toldMuted, false)
 	t.c.Unlock()
-	h.tellSide(k, 1-side, func(dst []byte, n uint32) []byte {
-		return record.AppendResend(dst, n, cmd.From, cmd.Lost)
-	})
+	h.tellSide(k, 1-side, mesh.Note{Kind: mesh.Resend, Generation: cmd.Generation, N: cmd.From, Lost: cmd.Lost})
 }

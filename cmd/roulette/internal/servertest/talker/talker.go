@@ -31,13 +31,15 @@ type Talker struct {
 	Name   string
 	Table  string // where the two meet
 	Addr   string
-	Total  int // messages to say, and to hear
+	Where  func() string // the address of each connection, in place of Addr
+	Total  int           // messages to say, and to hear
 	Pace   time.Duration
 	Wait   func(attempts int) time.Duration // after so many attempts in a row that failed
 	Finish func()                           // is called once, when all was said, confirmed and heard
 	Over   <-chan struct{}
 	Met    func()      // is called when the chat begins
 	Cut    func() bool // whether the connection is to be cut after this message, while there is a chat
+	Stays  bool        // what Cut has cut is there still, as far as the server knows, until Run ends
 
 	// Owned by Run until it has ended.
 	Chat     *resume.Chat // nil: not met
@@ -51,6 +53,7 @@ type Talker struct {
 
 	conn    *websocket.Conn
 	partner string
+	stayed  []*websocket.Conn
 }
 
 // Talk runs two at one table until each has said and heard all.
@@ -102,6 +105,11 @@ func (k *Talker) command(ctx context.Context, cmd record.Command) error {
 // is made at once, the others after a wait. The error is a mistake of the server, or of
 // ctx.
 func (k *Talker) Run(ctx context.Context) error {
+	defer func() {
+		for _, conn := range k.stayed {
+			conn.CloseNow()
+		}
+	}()
 	for attempts := 0; ; attempts++ {
 		err := k.live(ctx)
 		if err == nil {
@@ -129,12 +137,22 @@ func (k *Talker) Run(ctx context.Context) error {
 }
 
 // live is one connection, from the handshake to its end; nil when all is over.
-func (k *Talker) live(ctx context.Context) error {
-	conn, _, err := websocket.Dial(ctx, "ws://"+k.Addr+"/ws", &websocket.DialOptions{Subprotocols: []string{record.Subprotocol}, HTTPClient: strict})
+func (k *Talker) live(ctx context.Context) (err error) {
+	addr := k.Addr
+	if k.Where != nil {
+		addr = k.Where()
+	}
+	conn, _, err := websocket.Dial(ctx, "ws://"+addr+"/ws", &websocket.DialOptions{Subprotocols: []string{record.Subprotocol}, HTTPClient: strict})
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
+	defer func() {
+		if k.Stays && errors.Is(err, ErrCut) {
+			k.stayed = append(k.stayed, conn)
+		} else {
+			conn.CloseNow()
+		}
+	}()
 	k.conn = conn
 	if err := k.command(ctx, record.Command{Kind: record.Hello, Can: record.CanResume | record.CanTables}); err != nil {
 		return err
@@ -148,11 +166,12 @@ func (k *Talker) live(ctx context.Context) error {
 	}
 	in := make(chan []byte)
 	broken := make(chan error, 1)
+	reading := ctx // the library closes a connection whose reading is given up
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		for {
-			_, data, err := conn.Read(ctx)
+			_, data, err := conn.Read(reading)
 			if err != nil {
 				broken <- err
 				return
