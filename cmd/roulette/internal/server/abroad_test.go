@@ -16,7 +16,7 @@ import (
 // startResuming is so many nodes whose tokens are good for each other.
 func startResuming(t *testing.T, n int) (*localBus, []*Server, []string) {
 	t.Helper()
-	return startNodes(t, n, Config{Settings: Settings{MaxAway: 10_000}, ResumeKeys: resume.NewKeys()})
+	return startNodes(t, n, Config{Settings: Settings{MaxAway: 10_000, PingInterval: 4 * time.Second, PongTimeout: 2 * time.Second}, ResumeKeys: resume.NewKeys()})
 }
 
 // TestEveryMessageOnceAcrossNodes: pairs of three nodes talk while their connections are

@@ -19,8 +19,8 @@ import (
 	"roulette/frame/record"
 )
 
-// window is how many messages may be on their way.
-const window = 20
+// Window is how many messages may be on their way.
+const Window = 20
 
 // ErrCut is what ends a connection that Cut has cut.
 var ErrCut = errors.New("cut")
@@ -50,6 +50,8 @@ type Talker struct {
 	// Talks is when both could talk last after a break, as this one was told, in
 	// nanoseconds of Unix time.
 	Talks atomic.Int64
+
+	Heard atomic.Int64 // messages so far
 
 	conn    *websocket.Conn
 	partner string
@@ -240,6 +242,7 @@ func (k *Talker) heard(ctx context.Context, text string) error {
 		return wrong{fmt.Errorf("heard %q of nobody", text)}
 	}
 	due, shown := k.Chat.Showed(), k.Chat.Shown()
+	k.Heard.Add(1)
 	if from != k.partner || n != shown {
 		return wrong{fmt.Errorf("heard %q where message %d of %s is due", text, shown, k.partner)}
 	}
@@ -305,7 +308,7 @@ func (k *Talker) speak(ctx context.Context) error {
 		return nil
 	}
 	delivered, sent := k.Chat.Sent()
-	if int(sent) == k.Total || sent-delivered >= window {
+	if int(sent) == k.Total || sent-delivered >= Window {
 		return nil
 	}
 	m := fmt.Appendf(nil, "%s %d", k.Name, sent+1)
