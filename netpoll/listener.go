@@ -303,24 +303,6 @@ func (p *Poller) openSpareLocked() {
 	p.spareOut.Store(false)
 }
 
-// SetTick changes the period of the coarse clock, for a time in which more
-// depends on it.
-func (p *Poller) SetTick(d time.Duration) error {
-	for _, w := range p.workers {
-		if err := w.Ask(func() { w.period = d; w.armTimer(d) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// armTimer makes the coarse clock tick once in d, and by its period after that.
-func (w *Worker) armTimer(d time.Duration) {
-	if err := w.kernel.SetTimer(w.timer, min(d, w.period), w.period); err != nil {
-		w.poller.config.Logger.Error("timer not set", "error", err)
-	}
-}
-
 // retryListeners listens again where the wait is over.
 func (w *Worker) retryListeners() {
 	for l, b := range w.refused {

@@ -131,13 +131,6 @@ func (w *Worker) release() {
 // Index is the worker's place among [Poller.Workers].
 func (w *Worker) Index() int { return w.index }
 
-// Now is the coarse clock: milliseconds since the Poller was opened, as of the
-// last tick. It wraps after 49 days: subtract, never compare. Worker only.
-func (w *Worker) Now() uint32 { return w.now }
-
-// Time is the exact clock. Any goroutine.
-func (w *Worker) Time() time.Duration { return w.kernel.Now() }
-
 // Handler returns the worker's handler, whose state is the worker's own.
 func (w *Worker) Handler() Handler { return w.handler }
 
@@ -146,8 +139,6 @@ func (w *Worker) Stats() *Stats { return &w.stats }
 
 // Count is how many connections the worker owns. Any goroutine.
 func (w *Worker) Count() int { return int(w.count.Load()) }
-
-func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
 
 // Ended is closed when the worker has ended: what was its own is then left to
 // whoever waited for that. Any goroutine.
@@ -207,49 +198,6 @@ func (w *Worker) ReadMail() (any bool) {
 // OnFree has f called whenever a connection's ID becomes free, until OnFree(nil).
 // Worker only.
 func (w *Worker) OnFree(f func(id uint32)) { w.freed = f }
-
-// onTick is the coarse clock: everything that has a deadline is looked at here.
-func (w *Worker) onTick() {
-	ticks, last := w.kernel.Drain(w.timer), w.now
-	w.now = milliseconds(w.kernel.Now())
-	w.notice(ticks, last)
-	w.retryListeners()
-	w.tick++
-	w.load.tick(w.tick, w.Count())
-	for i := int(w.tick % sweepTicks); i < w.lastChunk; i += sweepTicks {
-		if k := w.chunks[i].Load(); k != nil {
-			for j := range k.conns {
-				if c := &k.conns[j]; c.fd >= 0 {
-					w.sweep(c)
-				}
-			}
-		}
-	}
-	if w.ticker != nil {
-		w.ticker.Tick()
-	}
-}
-
-func (w *Worker) sweep(c *Conn) {
-	if c.has(closing) {
-		if w.now-c.heard >= milliseconds(w.poller.config.LingerTimeout) {
-			c.close(Abandoned)
-			return
-		}
-	}
-	if c.spilled() != nil && !w.sweepBacklog(c) {
-		return
-	}
-	if c.has(closing) {
-		return
-	}
-	if c.has(paused) || c.spilled() != nil && c.Pending() > 0 {
-		// Who is not read cannot be heard; and who has much to take before he
-		// sees our ping is judged by the stall time.
-		c.heard = w.now
-	}
-	w.handler.Sweep(c)
-}
 
 // Each calls f for every connection of the worker that is open and not closing;
 // f may close it. Worker only.

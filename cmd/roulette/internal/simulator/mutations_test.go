@@ -27,12 +27,12 @@ var mutations = []mutation{
 		"	c.fd = -1\n	if s := c.spill", "	if s := c.spill"},
 	{"a backlog not given back", "netpoll/close.go",
 		"		w.stats.BacklogConns--\n", ""},
-	{"nobody lingers for ever", "netpoll/worker.go",
+	{"nobody lingers for ever", "netpoll/clock.go",
 		"			c.close(Abandoned)\n", ""},
 	{"who is refused at accept stays open", "netpoll/close.go",
 		"	w.kernel.Close(c.forget())", "	c.forget()"},
 
-	{"who takes nothing is waited for behind a backlog", "netpoll/worker.go",
+	{"who takes nothing is waited for behind a backlog", "netpoll/clock.go",
 		"	if c.has(closing) {\n		return\n	}\n	if c.has(paused) ||", "	if c.has(paused) ||"},
 
 	// netpoll: reading and writing.
@@ -84,7 +84,7 @@ var mutations = []mutation{
 		"	for _, a := range arrivals {\n		w.arrive(a.fd, a.peer, a.door)\n	}\n", ""},
 	{"an accepted socket is not registered", "netpoll/listener.go",
 		"	c.read(0)\n	w.register(c)\n", "	c.read(0)\n"},
-	{"the sweep leaves chunks out", "netpoll/worker.go",
+	{"the sweep leaves chunks out", "netpoll/clock.go",
 		"	for i := int(w.tick % sweepTicks); i < w.lastChunk; i += sweepTicks {", "	for i := int(w.tick%sweepTicks) + 1; i < w.lastChunk; i += sweepTicks {"},
 
 	// netpoll: codecs.
