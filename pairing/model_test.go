@@ -86,7 +86,7 @@ func (m *model) play(script []byte) {
 }
 
 func (m *model) step(what, who, with byte) {
-	m.now += uint32(what>>3) * 32
+	m.now += uint32(what>>3) * (longestStep / 31)
 	who %= 60
 	id := m.idOf(who)
 	p, had := m.in[id], (*person)(nil)
@@ -214,12 +214,16 @@ func (m *model) waits(p *person, w Wishes) {
 	}
 }
 
-const slowPatience = 10_000
+const (
+	slowPatience = 10_000
+	longestStep  = 31 * 32 // milliseconds
+)
 
 // inClass is the class in which p waits; sure: not only from about now on.
 func (m *model) inClass(p *person) (c Class, sure bool) {
 	if waited := m.waited(p); p.stands == Slow && waited >= slowPatience {
-		return Ordinary, waited >= slowPatience+512
+		const late = longestStep + 1<<slotBits // the table is asked to relax at the end of a step
+		return Ordinary, waited >= slowPatience+late
 	}
 	return p.stands, true
 }
