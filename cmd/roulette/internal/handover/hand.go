@@ -15,6 +15,9 @@ const (
 	// StepTimeout is how long either side may take for an answer while the
 	// predecessor serves.
 	StepTimeout = 10 * time.Second
+	// StartTimeout is how long the successor may take to say hello, which begins with its
+	// start: a loaded machine takes its time for that, and nothing waits for it.
+	StartTimeout = 30 * time.Second
 	// ServingTimeout is how long the predecessor waits behind commit to hear that the
 	// successor serves. It goes in any case.
 	ServingTimeout = 5 * time.Second
@@ -145,7 +148,7 @@ func (h *hand) ask(w *word, fds ...int) error {
 func (h *hand) greet(p Predecessor) (Hello, error) {
 	mine := p.Hello()
 	mine.Protocol, mine.PID = Protocol, os.Getpid()
-	if err := h.c.deadline(h.ctx, StepTimeout); err != nil {
+	if err := h.c.deadline(h.ctx, StartTimeout); err != nil {
 		return Hello{}, err
 	}
 	if err := h.c.say(&word{Type: hello, Hello: &mine}); err != nil {

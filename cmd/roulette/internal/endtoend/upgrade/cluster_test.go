@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,14 +105,18 @@ func TestNodesServeOn(t *testing.T) {
 	}
 	c := gather(t, a, crowding{Plain: a.plain, Secure: b.secure, Apart: true, Clients: 4, Every: 20 * time.Millisecond})
 	self := program.Path(t)
-	for _, tc := range []struct{ name, arg, want string }{
-		{"of no cluster", "", "by its settings the successor is not"},
-		{"of another world", "--cluster " + bus + " --cluster-world other", `one of "other"`},
-		{"on a bus that does not answer", "--cluster nats://127.0.0.1:" + program.FreePort(t), "the bus answers the predecessor"},
+	with := func(flags string) string {
+		return script(t, "exec "+self+" serve --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0 --tls-self-signed --admin '' "+flags)
+	}
+	for _, tc := range []struct{ name, binary, want string }{
+		{"of no cluster", with(""), "by its settings the successor is not"},
+		{"of another world", with("--cluster " + bus + " --cluster-world other"), `one of "other"`},
+		{"on a bus that does not answer", with("--cluster nats://127.0.0.1:" + program.FreePort(t)), "the bus answers the predecessor"},
+		{"that is killed in the freeze", meddling{predecessor, "state", kill + successor}.binary(t, self), "gone"},
+		{"that is not heard any more in the freeze", meddling{successor, "ready", hang}.binary(t, self), "in time"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			binary := script(t, "exec "+self+" serve --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0 --tls-self-signed --admin '' "+tc.arg)
-			if out, err := a.upgrade(nil, "--binary", binary); err == nil || !bytes.Contains([]byte(out), []byte(tc.want)) {
+			if out, err := a.upgrade(nil, "--binary", tc.binary); err == nil || !strings.Contains(out, tc.want) {
 				t.Errorf("%v\n%s", err, out)
 			}
 			c.awaits(40)

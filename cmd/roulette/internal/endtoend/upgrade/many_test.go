@@ -61,6 +61,12 @@ func (u series) run(t *testing.T) (stood, longest []time.Duration, usual time.Du
 		}
 		servertest.Await(t, fmt.Sprintf("process %d to be gone", before), func() bool { return syscall.Kill(before, 0) != nil })
 	}
+	if frozen := s.metric("roulette_handover_frozen_seconds"); frozen <= 0 {
+		t.Errorf("frozen for %v s, by the metric", frozen)
+	}
+	if _, body := program.Get(t, "http://"+s.admin+"/statusz"); !strings.Contains(body, "It took over from ") {
+		t.Errorf("/statusz does not say from whom it took over:\n%s", body)
+	}
 	c.tell(letRead)
 	end := c.tell(letEnd)
 	t.Logf("%d clients, %d of them slow: %d messages over %d upgrades; frozen for %v, the slowest message was under way for %v, and %v without an upgrade",
