@@ -4,15 +4,17 @@ import "time"
 
 // peer is another node. Guarded by the Mesh's lock, as are chat and offer.
 type peer struct {
-	node     Node
-	heard    int64
-	beat     Beat
-	foreign  bool // of another major version
-	out, in  uint64
-	tallied  uint64 // out, when the peer was last told
-	pinged   uint64 // the number of the ping that is out; 0: none is
-	pingedAt time.Time
-	trip     time.Duration // there and back; 0: not known
+	node        Node
+	heard       int64
+	beat        Beat
+	foreign     bool // of another major version
+	out, in     uint64
+	tallied     uint64 // out, when the peer was last told
+	behind      uint64 // the last number that was passed already when it came
+	behindSince int64  // since when those come one after the other
+	pinged      uint64 // the number of the ping that is out; 0: none is
+	pingedAt    time.Time
+	trip        time.Duration // there and back; 0: not known
 	account
 }
 
@@ -65,13 +67,29 @@ func (m *Mesh) Peers() (list []Peer) {
 func (m *Mesh) inOrder(p *peer, h header) bool {
 	if p.in != 0 && h.seq <= p.in {
 		m.stats.Repeated++
-		return false
+		if !m.goesOnBehind(p, h.seq) {
+			return false
+		}
 	}
 	if p.in != 0 && h.seq != p.in+1 {
 		m.outOfOrder(p, h.seq)
 	}
 	p.in = h.seq
 	return true
+}
+
+// behindFor is for how long, in milliseconds, words come one after the other that seem to
+// be heard already, until they are believed.
+const behindFor = 3000
+
+// goesOnBehind tells whether p has gone on for long with numbers that were passed: then it
+// is the number heard last that was wrong, as of somebody who pretended to be p.
+func (m *Mesh) goesOnBehind(p *peer, seq uint64) bool {
+	if seq != p.behind+1 {
+		p.behindSince = m.now
+	}
+	p.behind = seq
+	return m.now-p.behindSince >= behindFor
 }
 
 // outOfOrder ends what there is with p, and tells it to.

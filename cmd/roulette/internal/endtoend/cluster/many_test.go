@@ -3,7 +3,7 @@
 package cluster
 
 const (
-	couples = 60
+	couples = 30
 	losses  = 20
 )
 

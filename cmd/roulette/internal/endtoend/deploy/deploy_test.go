@@ -22,7 +22,7 @@ import (
 
 // othersFlags are in the files of deploy and not this program's.
 var othersFlags = strings.Fields(`--allowed-unsafe-sysctls --build --build-arg --chown --clean --config.file --format
-	--from --interval --now --platform --quiet --read-only --retries --skip --snapshot --start-period
+	--from --from-file --from-literal --interval --now --platform --quiet --read-only --retries --skip --snapshot --start-period
 	--stop-timeout --storage.tsdb.path --storage.tsdb.retention.time --system --timeout --ulimit --wait`)
 
 // TestDeployNames: whatever flag or variable of the program stands in a file of
