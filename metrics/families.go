@@ -37,6 +37,9 @@ func newFamilies(cfg Config) []family {
 		histogram("handshake_duration_seconds", "Time from accept to the response of the opening handshake.",
 			func(c *Counters) *Histogram { return &c.HandshakeDuration }),
 
+		gauge("page_connections", "Connections that fetch pages, or are kept for the next one.",
+			func(s *scrape) float64 { return float64(s.status.Pages) }),
+
 		// TLS.
 		counters("tls_handshakes_total", "TLS handshakes by result.",
 			"result", tlsResultLabels[:], func(c *Counters) []uint64 { return c.TLSHandshakes[:] }),

@@ -55,6 +55,8 @@ type Status struct {
 	ConnectionsLimit int
 	// Pairs is the number of pairs that are chatting.
 	Pairs int
+	// Pages is the number of connections that fetch pages, or have lately.
+	Pages int
 	// Away is the number of people whose connection was lost and whose seat is kept.
 	Away int
 	// Bans is the number of networks that are banned.

@@ -80,6 +80,9 @@ type serveFlags struct {
 	ProxyProtocol            bool     `live:"" group:"limits" help:"Each connection begins with a PROXY protocol header, version 1 or 2, of a trusted proxy; others are refused."`
 	MemoryShare              int      `live:"" group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
 
+	MaxPages           int `group:"limits" placeholder:"N" default:"1024" help:"Connections that fetch pages, at once; they do not count as chats (default ${default})."`
+	MaxPagesPerAddress int `group:"limits" placeholder:"N" default:"64" help:"The same from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`
+
 	MaxAway int `live:"" group:"limits" placeholder:"N" default:"20000" help:"People whose connection was lost and whose seat is kept, at once; 0 is none, and then no chat is resumed (default ${default})."`
 
 	HandshakeTimeout  time.Duration `live:"" group:"time" placeholder:"TIME" default:"5s" help:"How long a request may take to arrive (default ${default})."`
@@ -104,6 +107,7 @@ type serveFlags struct {
 const (
 	maxWorkers     = 256
 	maxConnections = 1 << 24
+	maxPages       = 1 << 16        // each has a goroutine and buffers
 	maxRate        = 16_000         // a second: the clock of the limits has no more
 	maxTime        = 24 * time.Hour // the coarse clock wraps after a month
 	minTime        = time.Millisecond
@@ -124,6 +128,8 @@ func (c *serveFlags) check(values *config.Values) {
 		{"message-burst", c.MessageBurst, 1 << 20},
 		{"memory-share", c.MemoryShare, 100},
 		{"max-away", c.MaxAway, server.MaxAway},
+		{"max-pages", c.MaxPages, maxPages},
+		{"max-pages-per-address", c.MaxPagesPerAddress, maxPages},
 	} {
 		switch {
 		case n.value < 0:

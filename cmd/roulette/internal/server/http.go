@@ -15,14 +15,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/tlsfront"
 	"roulette/frame/handshake"
 	"roulette/netpoll"
 	"roulette/web"
 )
 
-// maxHTTP bounds the connections that net/http serves at once (I4): each has a
-// goroutine and buffers.
+// maxHTTP bounds the connections that net/http serves at once (I4), where Config.MaxPages
+// does not say: each has a goroutine and buffers.
 const maxHTTP = 1024
 
 // httpServer serves, on the public port, what is not a chat: the descriptors
@@ -36,17 +37,26 @@ type httpServer struct {
 	done    chan struct{}
 	ended   sync.Once
 
-	idle idleConns
+	idle      idleConns        // locked inside
+	addresses *limit.Addresses // likewise: places by client address
 
 	// Atomic.
 	open atomic.Int32
 }
 
+// pagePlace is one place among the connections of net/http.
+type pagePlace struct {
+	key     uint32 // of the client's address
+	counted bool   // for that address
+}
+
 func newHTTPServer(s *Server) *httpServer {
 	hs := &httpServer{
 		server:  s,
-		arrived: make(chan net.Conn, maxHTTP), // never full: admit bounds it
+		arrived: make(chan net.Conn, s.config.MaxPages), // never full: admit bounds it
 		done:    make(chan struct{}),
+
+		addresses: limit.NewAddresses(limit.NewSeed(), s.config.MaxPagesPerAddress, 0),
 	}
 	mux := http.NewServeMux()
 	base := s.config.BasePath
@@ -72,24 +82,36 @@ func newHTTPServer(s *Server) *httpServer {
 	return hs
 }
 
-// admit takes a place among the connections, of the one that has been idle for longest
-// if there is no other; serve or release must follow.
-func (hs *httpServer) admit() bool {
-	if hs.open.Add(1) > maxHTTP && !hs.idle.closeOldest() {
-		hs.release()
-		return false
+// admit takes place among the connections, of the one that has been idle for longest if
+// there is no other; serve or release must follow. why says why it may not be.
+func (hs *httpServer) admit(place pagePlace, network limit.Network) (why refusal, ok bool) {
+	if place.counted && !hs.addresses.Enter(place.key, network) {
+		own := func(c *httpConn) bool { return c.place == place }
+		if !hs.idle.closeOldest(own) || !hs.addresses.Enter(place.key, network) {
+			return addressFull, false
+		}
 	}
-	return true
+	if hs.open.Add(1) > int32(hs.server.config.MaxPages) && !hs.idle.closeOldest(nil) {
+		hs.release(place)
+		return pagesFull, false
+	}
+	return admitted, true
 }
 
-func (hs *httpServer) release() { hs.open.Add(-1) }
+// release gives a place back, once (I6).
+func (hs *httpServer) release(place pagePlace) {
+	if place.counted {
+		hs.addresses.Release(place.key, 0) // no rate is kept here, so the time is all the same
+	}
+	hs.open.Add(-1)
+}
 
 // serve makes d, which is its own now, a connection of net/http; read is what was
 // read from it already. client is who is behind a proxy, if it has said so in a
 // header of the PROXY protocol.
-func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr) {
+func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr, place pagePlace) {
 	if toPages := hs.server.config.ToPages; toPages != nil {
-		hs.release()
+		hs.release(place)
 		toPages(d.FD, read)
 		return
 	}
@@ -102,7 +124,7 @@ func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr) 
 			_, _ = unix.Write(d.FD, pagesFull.append(nil))
 		}
 		f.Close()
-		hs.release()
+		hs.release(place)
 		hs.server.log.Debug("connection not handed to net/http", "error", err)
 		return
 	}
@@ -114,11 +136,11 @@ func (hs *httpServer) serve(d netpoll.Detached, read []byte, client netip.Addr) 
 		case *net.UnixAddr: // has none
 		default: // it was reset meanwhile
 			conn.Close()
-			hs.release()
+			hs.release(place)
 			return
 		}
 	}
-	c := &httpConn{stream: conn.(stream), socket: conn.(syscall.Conn), server: hs, read: read, client: client}
+	c := &httpConn{stream: conn.(stream), socket: conn.(syscall.Conn), server: hs, read: read, client: client, place: place}
 	if k, ok := d.Codec.(*codec); ok {
 		c.sealed = tlsfront.NewStream(conn, &k.session, d.Unsent, d.Unread)
 		c.stream = c.sealed
@@ -178,6 +200,7 @@ type httpConn struct {
 	server *httpServer
 	read   []byte // what comes before the stream's bytes
 	client netip.Addr
+	place  pagePlace
 	closed atomic.Bool
 }
 
@@ -194,7 +217,7 @@ func (c *httpConn) Read(b []byte) (int, error) {
 
 func (c *httpConn) Close() error {
 	if !c.closed.Swap(true) {
-		c.server.release()
+		c.server.release(c.place)
 	}
 	return c.stream.Close()
 }

@@ -33,11 +33,14 @@ func (i *idleConns) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
-// closeOldest ends one, and tells whether there was any. net/http finds out when it
-// reads; the place is free at once.
-func (i *idleConns) closeOldest() bool {
+// closeOldest ends one, of those for which of is true, and tells whether there was any.
+// net/http finds out when it reads; the place is free at once.
+func (i *idleConns) closeOldest(of func(*httpConn) bool) bool {
 	i.mu.Lock()
 	e := i.order.Front()
+	for e != nil && of != nil && !of(e.Value.(*httpConn)) {
+		e = e.Next()
+	}
 	if e == nil {
 		i.mu.Unlock()
 		return false

@@ -2,9 +2,11 @@ package server
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/metrics"
 )
@@ -51,6 +53,60 @@ func TestPublicHealth(t *testing.T) {
 	first.Leave()
 	second.Leave()
 	awaitNobody(t, s)
+}
+
+// TestPagesOfOneAddress: one address has only so many places, of which those that are idle
+// give way first; another has its own, and so has the machine itself.
+func TestPagesOfOneAddress(t *testing.T) {
+	k, s, addr := startAfar(t, Config{MaxPages: 8, MaxPagesPerAddress: 2})
+	k.set("192.0.2.1")
+	var all []*servertest.Conn
+	connect := func() *servertest.Conn {
+		c := servertest.Connect(t, addr)
+		all = append(all, c)
+		return c
+	}
+	fetch := func(c *servertest.Conn) {
+		t.Helper()
+		if r, _ := get(t, c, "HEAD", "/"); r.StatusCode != http.StatusOK {
+			t.Errorf("%s", r.Status)
+		}
+	}
+	client := netip.MustParseAddr("192.0.2.1")
+	key, _ := s.http.addresses.Key(client)
+	for range 2 { // are being served
+		s.http.addresses.Enter(key, limit.NetworkOf(client))
+	}
+	refusedPage := connect()
+	refusedPage.Write([]byte(pageRequest("GET", "/")))
+	refused(t, refusedPage, "GET", http.StatusTooManyRequests)
+	s.http.addresses.Release(key, 0)
+	first := connect()
+	fetch(first)
+	servertest.Await(t, "it to be idle", func() bool {
+		s.http.idle.mu.Lock()
+		defer s.http.idle.mu.Unlock()
+		return s.http.idle.order.Len() == 1
+	})
+	fetch(connect()) // in the place of the first
+	if err := first.ReadEnd(); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if n := total(t, s, func(c *metrics.Counters) uint64 { return c.Rejected[metrics.RejectPerAddress] }); n != 1 {
+		t.Errorf("%d are counted", n)
+	}
+	for _, other := range []string{"192.0.2.2", "127.0.0.1", "127.0.0.1", "127.0.0.1"} {
+		k.set(other)
+		fetch(connect())
+	}
+	for _, c := range all {
+		c.TCP.Close()
+	}
+	s.http.addresses.Release(key, 0)
+	servertest.Await(t, "all places to be free", func() bool { return s.http.open.Load() == 0 })
+	if n := s.http.addresses.Known(); n != 0 {
+		t.Errorf("%d addresses are remembered for nothing", n)
+	}
 }
 
 // TestIdlePagesGiveWay: when all places of pages are taken, the connection that has

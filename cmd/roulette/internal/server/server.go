@@ -38,6 +38,9 @@ type Config struct {
 
 	KeepAlive time.Duration // how long a connection of pages may be idle; default 75 s
 
+	MaxPages           int // connections that fetch pages, at once; default 1024
+	MaxPagesPerAddress int // the same of one client address; 0: no limit
+
 	BasePath        string   // what the page, its links and the endpoints are below; default "/"
 	TLS             *TLS     // what ListenTLS needs; nil: nothing is
 	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
@@ -98,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = 75 * time.Second
+	}
+	if c.MaxPages <= 0 {
+		c.MaxPages = maxHTTP
 	}
 	if c.RestoreCodec == nil && c.TLS != nil {
 		c.RestoreCodec = restoreCodec
@@ -346,6 +352,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				CertificateLoads:    s.config.TLS.loads(),
 				ConnectionsLimit:    s.rules.Load().MaxConnections,
 				Pairs:               s.pairs.Pairs(),
+				Pages:               int(s.http.open.Load()),
 				OldestWait:          s.oldestWait(),
 				Draining:            s.phaseNow() >= phaseGrace,
 				Away:                s.breaks.away(),

@@ -208,9 +208,10 @@ func (l *lobby) handshakeTimeout(c *netpoll.Conn) {
 // toPages gives a connection whose request is for no chat, with the bytes that
 // were read, to net/http.
 func (l *lobby) toPages(c *netpoll.Conn, head, rest []byte) {
-	if !l.server.http.admit() {
-		l.note(c, metrics.RejectPages)
-		l.refuseRequest(c, pagesFull, head)
+	place := pagePlace{key: c.Key, counted: has(c, attributed)}
+	if why, ok := l.server.http.admit(place, l.server.addresses.Network(c.Key)); !ok {
+		l.note(c, refusals[why].why)
+		l.refuseRequest(c, why, head)
 		return
 	}
 	var client netip.Addr
@@ -221,7 +222,7 @@ func (l *lobby) toPages(c *netpoll.Conn, head, rest []byte) {
 	releaseRequest(c)
 	l.releaseAddress(c)
 	l.counters.Connections[metrics.ConnectionHandshaking]--
-	l.server.http.serve(c.Detach(), read, client)
+	l.server.http.serve(c.Detach(), read, client, place)
 }
 
 func milliseconds(d time.Duration) uint32 { return uint32(d / time.Millisecond) }
