@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/servertest"
@@ -217,6 +218,7 @@ func TestWishesAcrossNodes(t *testing.T) {
 		want []string
 	}{
 		{"interest", record.Command{Kind: record.Next, HasInterests: true, Interests: []string{"go", "tea"}}, []string{"go", "tea"}},
+		{"language", record.Command{Kind: record.Next, HasLanguages: true, Languages: []string{"de"}}, nil},
 		{"table", record.Command{Kind: record.Next, HasTable: true, Table: "kitchen"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -236,6 +238,36 @@ func TestWishesAcrossNodes(t *testing.T) {
 			b.hears("here")
 		})
 	}
+}
+
+// TestPatienceAcrossNodes: who has interests insists on them for a while, on two nodes as
+// on one; and the last partner is avoided across nodes until nobody else has come.
+func TestPatienceAcrossNodes(t *testing.T) {
+	_, _, addrs := startNodes(t, 2, Config{})
+	a, b := dialRich(t, addrs[0]), dialRich(t, addrs[1])
+	meet := func(least time.Duration) {
+		t.Helper()
+		began := time.Now()
+		for _, p := range []*person{a, b} {
+			p.event("paired")
+		}
+		if took := time.Since(began); took < least {
+			t.Errorf("they have met after %v", took)
+		}
+		a.says("here")
+		b.hears("here")
+	}
+	a.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasInterests: true, Interests: []string{"ornithology"}}))
+	a.event("waiting")
+	b.next()
+	b.event("waiting")
+	meet(3 * time.Second) // patience is 5 s
+	a.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasInterests: true}))
+	a.event("waiting")
+	b.event("left")
+	b.next()
+	b.event("waiting")
+	meet(3 * time.Second)
 }
 
 // TestSlowReceiverElsewhere: a sender on another node is paused when the credit is

@@ -22,12 +22,12 @@ import (
 
 // bus is a NATS server that can be killed and started again on its address.
 type bus struct {
-	t    *testing.T
+	t    testing.TB
 	addr string
 	cmd  *exec.Cmd
 }
 
-func startBus(t *testing.T) *bus {
+func startBus(t testing.TB) *bus {
 	t.Helper()
 	if _, err := exec.LookPath("nats-server"); err != nil {
 		t.Skip("needs nats-server")
@@ -79,7 +79,7 @@ func (b *bus) signal(sig syscall.Signal) {
 }
 
 // startNodes starts so many nodes on the bus, which know each other.
-func startNodes(t *testing.T, b *bus, n int) (nodes []*program.Process) {
+func startNodes(t testing.TB, b *bus, n int) (nodes []*program.Process) {
 	t.Helper()
 	for i := range n {
 		nodes = append(nodes, program.Serve(t, "--cluster=nats://"+b.addr, "--node-name=node"+strconv.Itoa(i), "--message-rate=0"))
@@ -88,7 +88,7 @@ func startNodes(t *testing.T, b *bus, n int) (nodes []*program.Process) {
 	return nodes
 }
 
-func awaitAll(t *testing.T, nodes []*program.Process) {
+func awaitAll(t testing.TB, nodes []*program.Process) {
 	t.Helper()
 	servertest.Await(t, "the nodes to know each other", func() bool {
 		for _, p := range nodes {
