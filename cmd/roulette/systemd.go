@@ -111,6 +111,9 @@ func (v *supervisor) run(ctx context.Context, interval time.Duration) {
 		half := time.NewTicker(interval / 2)
 		defer half.Stop()
 		watchdog = half.C
+		// At once: the last sign of a predecessor may be half the time old, and the next one
+		// here comes after as much again.
+		v.tell(daemon.SdNotifyWatchdog)
 	}
 	for {
 		select {
