@@ -133,6 +133,10 @@ type Change struct {
 
 	found   int
 	matches [2]Match
+
+	// Only the pairing of this number may end, if it is named.
+	named bool
+	name  uint32
 }
 
 // Matches are the pairs that came to be: at most one of the caller's client, and
@@ -176,6 +180,22 @@ func (t *Table) Seek(id, now uint32, w *Wishes) (c Change) {
 	c.add(t.wait(id, e, now, w))
 	t.reseat(&c, now)
 	return c
+}
+
+// SeekAfter is Seek, unless the client has a partner in another than its n-th pairing:
+// then nothing changes, and ok is false.
+func (t *Table) SeekAfter(id, n, now uint32, w *Wishes) (c Change, ok bool) {
+	e := t.entry(id)
+	if e == nil {
+		return c, true
+	}
+	c.named, c.name = true, n
+	if t.abandon(id, e, idle, now, &c) == paired && !c.Parted {
+		return c, false
+	}
+	c.add(t.wait(id, e, now, w))
+	t.reseat(&c, now)
+	return c, true
 }
 
 // Stop has a client leave its partner or the pool.
@@ -258,6 +278,10 @@ func (t *Table) abandon(id uint32, e *entry, become state, now uint32, c *Change
 		if e.link.Load() != partner+1 { // just now
 			unlockBoth(s, theirs)
 			continue
+		}
+		if c.named && e.number.Load() != c.name {
+			unlockBoth(s, theirs)
+			return paired
 		}
 		// I5: both ends change while both shards are locked.
 		other := t.entry(partner)

@@ -58,7 +58,8 @@ func (k Kind) String() string {
 type Command struct {
 	Kind Kind
 
-	// Of Next, and Pair of Again and Have. Pair is not 0 if HasPair. Interests are in the
+	// Of Next, and Pair of Again and Have. Pair is 0 with HasPair in a Next
+	// of who knows of no pairing. Interests are in the
 	// form in which they are compared, each once; without HasInterests the client
 	// keeps those it has, and with it an empty list clears them. So it is with
 	// Languages and Table, which is left if it is empty.
@@ -206,8 +207,13 @@ func parseTyping(o *object, cmd *Command) *Error {
 }
 
 func parseNext(o *object, cmd *Command) (refused *Error) {
-	if refused = parsePair(o, cmd); refused != nil {
-		return refused
+	switch v := o.get("pair"); {
+	case string(v) == "0":
+		cmd.HasPair = true
+	default:
+		if refused = parsePair(o, cmd); refused != nil {
+			return refused
+		}
 	}
 	if v := o.get("interests"); v != nil {
 		cmd.HasInterests = true

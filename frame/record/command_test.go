@@ -51,6 +51,7 @@ func TestParse(t *testing.T) {
 		{"next", `{"type":"next"}` + "\n", Command{Kind: Next}},
 		{"without LF", `{"type":"next"}`, Command{Kind: Next}},
 		{"next with a pair", `{"type":"next","pair":7}`, Command{Kind: Next, Pair: 7, HasPair: true}},
+		{"next with no pair known of", `{"type":"next","pair":0}`, Command{Kind: Next, HasPair: true}},
 		{"the largest pair", `{"type":"next","pair":4294967295}`, Command{Kind: Next, Pair: 1<<32 - 1, HasPair: true}},
 		{"next with interests", `{"type":"next","interests":["go","music"]}`, interested("go", "music")},
 		{"no interests", `{"type":"next","interests":[ ]}`, interested()},
@@ -218,7 +219,8 @@ func TestParseRefuses(t *testing.T) {
 		{"no exponent", next(`"x":1e+`), ErrBadRecord},
 		{"hexadecimal number", next(`"x":0x1`), ErrBadRecord},
 
-		{"pair 0", next(`"pair":0`), errPair},
+		{"pair 00", next(`"pair":00`), ErrBadRecord},
+		{"pair -0", next(`"pair":-0`), errPair},
 		{"pair -1", next(`"pair":-1`), errPair},
 		{"pair 2^32", next(`"pair":4294967296`), errPair},
 		{"pair of 300 digits", next(`"pair":1` + strings.Repeat("0", 300)), errPair},

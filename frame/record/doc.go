@@ -100,7 +100,7 @@
 // stay; [] clears them. The same holds for languages, and for the table, which ""
 // leaves. With pair, the record counts only while that is the latest pairing,
 // going on or just over, so that pressing a key twice does not skip the new
-// partner.
+// partner. pair 0 says that the client knows of none on this connection.
 //
 // A rich client is idle until its first next. The order of a chat, then:
 //
@@ -118,6 +118,21 @@
 // partner and what crossed left on the way is counted in undelivered and reaches
 // nobody, and what comes behind its next is meant for the new partner. That
 // holds by the order of the stream alone: messages need no numbers.
+//
+// A next that crosses paired on its way would end a pairing which its client believes
+// to be in from then on, and what the client says to that partner would reach the next
+// one. So a client that is to be safe from this names in every next the pairing it
+// was told of last, or 0. If it has said hello (below), the server does one of three
+// things with a next that names another pairing than the latest: while that one goes
+// on, nothing; while the client waits, what it says; and if the client has
+// ended the latest itself, by a stop that had crossed paired too, the server tells it so
+// with left, which the client answers with another next if it still wants one:
+//
+//	client  stop                      it looked, and knows of no pairing
+//	server            paired 1        has crossed stop, which ends 1
+//	client  next {"pair":0}
+//	server            left 1          "stop": it was the client's own
+//	client  next {"pair":1}
 //
 // # What both can
 //
@@ -346,7 +361,7 @@
 //     deep, the record itself included
 //   - no type, an unknown one, a field of a wrong type or null; typing
 //     without on; a pair that is not an integer from 1 to 4294967295 in plain
-//     digits; again without pair; ping without n, or another n than above; the
+//     digits, or 0 in next; again without pair; ping without n, or another n than above; the
 //     numbers of resume, have and resend likewise
 //   - an interest that is empty, longer than 32 characters, or has control
 //     characters; a table likewise, with 64 characters

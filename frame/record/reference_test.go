@@ -104,7 +104,7 @@ func reference(text []byte) (cmd Command, code string) {
 	cmd.Kind = Next
 	if pair, has := record["pair"]; has {
 		n, ok := integer(pair)
-		if !ok || n == 0 || n > math.MaxUint32 {
+		if !ok || n > math.MaxUint32 {
 			return Command{}, bad
 		}
 		cmd.Pair, cmd.HasPair = uint32(n), true

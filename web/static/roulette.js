@@ -384,7 +384,9 @@ export class Roulette extends EventTarget {
     clearTimeout(this.#askTimer);
     this.#asked = true;
     this.#wantsBack = false;
-    this.#record({ type: 'next', ...this.#wishes });
+    // The pairing that it knows of, or it may end one that it is just being told of.
+    const known = this.#can.size > 0 ? { pair: this.#pair } : {};
+    this.#record({ type: 'next', ...this.#wishes, ...known });
     this.#heartbeat.acted();
   }
 
@@ -478,6 +480,11 @@ export class Roulette extends EventTarget {
         else this.#tell('away', { on: record.type === 'away', lost: false });
         break;
       case 'left':
+        if (this.#state === 'looking' && record.pair > this.#pair) { // stop() has ended what it was not told of yet
+          this.#pair = record.pair;
+          this.#ask();
+          break;
+        }
         if (this.#state !== 'chatting' || record.pair !== this.#pair) break;
         this.#forgetTyping();
         this.#endChat(['next', 'stop', 'closed'].includes(record.reason) ? 'stranger' : '');
@@ -524,7 +531,10 @@ export class Roulette extends EventTarget {
   #paired({ pair, again, common, common_languages: languages, resume }) {
     // After stop() it is no longer wanted, which the server is about to read; unless
     // it is the partner whom we have asked back.
-    if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) return;
+    if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) {
+      this.#pair = pair;
+      return;
+    }
     this.#answered();
     this.#forgetTyping();
     this.#wantsBack = false;

@@ -68,20 +68,53 @@ func (t *turn) refuseRecord(e *record.Error) {
 // next has c leave its partner and look for a new one. A command that names
 // another pairing than the last one is a double press, and too late.
 func (t *turn) next(cmd record.Command) {
-	h, c, r := t.h, t.c, t.rich
-	if cmd.HasPair && cmd.Pair != h.server.pairs.Number(seatOf(c)) {
+	h, c, r, pairs := t.h, t.c, t.rich, t.h.server.pairs
+	own := seatOf(c)
+	exact := cmd.HasPair && r.greeted()
+	if cmd.HasPair && cmd.Pair != pairs.Number(own) && (!exact || t.hasMissedEnd()) {
 		return
 	}
 	r.said.set(saidNext, true)
+	before := r.wishes()
 	c.Lock()
 	r.wishOf(cmd)
 	c.Unlock()
-	r.said.set(saysTyping, false)
-	r.said.set(saidChat, false)
 	t.writeBack() // before what follows
 	h.classify(c)
-	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), r.wishes())
+	var change pairing.Change
+	now := h.worker.Now()
+	if exact {
+		var ok bool
+		if change, ok = pairs.SeekAfter(own, cmd.Pair, now, r.wishes()); !ok {
+			c.Lock()
+			r.wish(before)
+			c.Unlock()
+			return
+		}
+	} else {
+		change = pairs.Seek(own, now, r.wishes())
+	}
+	r.said.set(saysTyping, false)
+	r.said.set(saidChat, false)
 	h.apply(partner{here: c}, &change, byNext)
+}
+
+// hasMissedEnd tells whether c's client believes to be in a pairing that its own stop
+// has ended, as paired had crossed that. It is told so: what it says until it hears
+// of it is for nobody, and not for the next partner (I7).
+func (t *turn) hasMissedEnd() bool {
+	h, c, pairs := t.h, t.c, t.h.server.pairs
+	own := seatOf(c)
+	n := pairs.Number(own)
+	standing, ok := pairs.Standing(own, h.worker.Now())
+	if !ok || standing.Waiting || standing.Paired || !t.rich.told.lately(n) {
+		return false
+	}
+	t.writeBack()
+	c.Lock()
+	defer c.Unlock()
+	h.noticeLocked(c, record.AppendLeft(h.notice[:0], n, record.LeftStop))
+	return true
 }
 
 // wishOf takes over the wishes of a next; those that it does not name stay. Worker

@@ -520,3 +520,49 @@ func TestQuietChat(t *testing.T) {
 		t.Errorf("%d frames, %d before", now, before)
 	}
 }
+
+// TestNextThatCrosses: a next that names the pairing its client knows of ends no other,
+// and whoever has ended one unknowingly is told so.
+func TestNextThatCrosses(t *testing.T) {
+	_, addr := start(t, Config{})
+	a, _ := dialGreeting(t, addr, 0)
+	b, _ := dialGreeting(t, addr, 0)
+	nextAfter := func(p *person, pair uint32, interests ...string) {
+		p.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasPair: true, Pair: pair, HasInterests: true, Interests: interests}))
+	}
+	nextAfter(a, 0)
+	a.event("waiting")
+	nextAfter(a, 0, "go") // as it waits: for other wishes
+	a.event("waiting")
+	nextAfter(a, 0)
+	a.event("waiting")
+	nextAfter(b, 0)
+	a.event("paired")
+	b.event("paired")
+
+	// Other wishes, which have crossed paired: the pairing goes on.
+	nextAfter(a, 0, "go", "chess")
+	a.says("still here")
+	b.hears("still here")
+
+	// A stop that has crossed paired: what is said to the partner is for nobody, also
+	// when somebody else has come.
+	c, _ := dialGreeting(t, addr, 0)
+	nextAfter(c, 0)
+	c.event("waiting")
+	a.do(record.AppendStop(nil))
+	nextAfter(a, 0)
+	a.says("for b alone")
+	if e := a.event("left"); e.Pair != 1 || e.Reason != record.LeftStop {
+		t.Errorf("got %+v", e)
+	}
+	a.event("undelivered")
+	b.event("left")
+	nextAfter(a, 1)
+	if e := a.event("paired"); e.Pair != 2 {
+		t.Errorf("got %+v", e)
+	}
+	a.says("for c")
+	c.event("paired")
+	c.hears("for c")
+}

@@ -15,6 +15,7 @@ type person struct {
 	paired bool    // they have read that they have a partner
 	pair   uint32  // the latest pairing that they have read of on this connection
 	asked  bool    // they have said next, and know of no pairing yet
+	back   bool    // they have said again since
 	gone   bool    // for good
 }
 
@@ -24,9 +25,6 @@ type chat struct {
 	ends  [2]*end
 	over  bool // a side has left it, or may have
 	left  int  // the server that has told somebody so; 0: none has
-	// What one of them had said before they read of the chat may have ended it: they do
-	// not know, and say in it what the next partner hears.
-	crossed bool
 }
 
 // end is one side of a chat.
@@ -100,7 +98,7 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 		late = late || k != w.running && k.reading == c
 	}
 	if late || c.obeyed < len(c.commands) || c.offence != 0 || c.goodbye != nil && !bytes.HasPrefix(c.goodbye, goingAway) {
-		k.over, k.crossed = true, true
+		k.over = true
 	}
 }
 
@@ -174,9 +172,6 @@ func (c *client) checkParcel(payload []byte, direct bool) bool {
 	e, number, ok := w.label(payload)
 	if !ok {
 		return false
-	}
-	if e.chat.crossed {
-		return true
 	}
 	if c.end == nil || c.end != e.peer() || c.over {
 		w.failf("client %d is sent message %d of another chat than its own (I7)", c.serial, number)
@@ -269,12 +264,21 @@ func (c *client) heed(b []byte) {
 	n := number(rest, `,"pair":`)
 	switch typ {
 	case "paired":
-		p.pair, p.paired, p.asked, p.end = n, true, false, nil
+		if p.pair = n; !p.asked && !p.back { // unwanted: stop is on its way
+			return
+		}
+		p.paired, p.asked, p.back, p.end = true, false, false, nil
 		if text, _ := field(rest, `"resume":"`, '"'); text != "" {
 			p.end = w.endOf(text)
 			p.end.token, p.end.life = text, c.life
 		}
 	case "left":
+		if p.asked && n > p.pair {
+			if p.pair = n; !c.left && !c.finAfter && !c.open {
+				c.command(true)
+			}
+			return
+		}
 		p.paired, p.end = false, nil
 	case "error":
 		if code, _ := field(rest, `,"code":"`, '"'); code == "no_such_chat" {

@@ -203,10 +203,10 @@ func (c *client) command(next bool) {
 	}
 	if p := c.person; p != nil {
 		sure = false
-		if next && p.pair > 0 {
+		if next {
 			rest += `,"pair":` + strconv.Itoa(int(p.pair))
 		}
-		p.asked = next
+		p.asked, p.back = next, false
 		p.leave()
 	} else if next && c.paired > 0 && r.oneIn(5) {
 		sure = false

@@ -10,7 +10,7 @@ func (c *client) choose(p *person) {
 	r := &c.world.rnd
 	if p != nil {
 		c.words, c.person = p.client.words, p
-		p.client, p.paired, p.pair, p.asked = c, false, 0, false
+		p.client, p.paired, p.pair, p.asked, p.back = c, false, 0, false, false
 		return
 	}
 	for _, word := range []string{"heartbeat", "away", "people", "again", "languages", "tables"} {
@@ -88,6 +88,7 @@ func (c *client) term() {
 			if n = p.pair; p.paired {
 				return
 			}
+			p.back = n > 0
 		}
 		if n > 0 {
 			c.records("again", `,"pair":`+strconv.Itoa(int(n)))

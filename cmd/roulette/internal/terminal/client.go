@@ -68,6 +68,7 @@ type Client struct {
 	held       []parcel // for the stranger who is looked for
 	asked      bool     // a next has had no answer yet
 	ungreeted  bool     // the hello has had no answer yet
+	agreed     bool     // it has had one
 	canGoBack  bool     // the server knows again
 	canBlock   bool     // likewise
 	canReport  bool
@@ -309,6 +310,8 @@ func (c *Client) ask() {
 		Kind: record.Next, HasInterests: true, Interests: c.interests,
 		HasLanguages: len(c.config.Languages) > 0, Languages: c.config.Languages,
 		HasTable: c.config.Table != "", Table: c.config.Table,
+		// The pairing that it knows of, or it may end one that it is just being told of.
+		HasPair: c.agreed, Pair: c.pair,
 	}), false)
 }
 

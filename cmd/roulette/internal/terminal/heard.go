@@ -71,6 +71,7 @@ func (c *Client) obey(e record.Event) {
 		// After stop it is unwanted, which the server is about to read; unless it is the
 		// partner whom we have asked back.
 		if c.state != Looking && !(c.wantsBack && (c.state == Idle || c.state == Left)) {
+			c.pair, c.said = e.Pair, nil
 			return
 		}
 		c.answered()
@@ -93,6 +94,11 @@ func (c *Client) obey(e record.Event) {
 		}
 		c.held = nil
 	case record.TypeLeft:
+		if c.state == Looking && e.Pair > c.pair { // stop has ended what it was not told of yet
+			c.pair, c.said = e.Pair, nil
+			c.ask()
+			return
+		}
 		if c.state != Chatting || e.Pair != c.pair {
 			return
 		}
@@ -184,7 +190,7 @@ const canDo = record.CanHeartbeat | record.CanResume | record.CanAway | record.C
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
 // partner only then, as a server that knows no tables would find them anybody.
 func (c *Client) greeted(terms *record.Terms) {
-	c.ungreeted, c.canGoBack = false, terms.Can&record.CanAgain != 0
+	c.ungreeted, c.agreed, c.canGoBack = false, true, terms.Can&record.CanAgain != 0
 	c.canBlock, c.canReport = terms.Can&record.CanBlock != 0, terms.Can&record.CanReport != 0
 	if terms.Can&record.CanHeartbeat != 0 && terms.Heartbeat > 0 && c.heart.every == 0 {
 		c.heart.start(terms.Heartbeat)

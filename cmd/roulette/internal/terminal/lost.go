@@ -11,7 +11,7 @@ func (c *Client) open(s State) {
 	stopTimer(&c.retryTimer)
 	c.serverPause = false
 	c.pair, c.said = 0, nil
-	c.canGoBack, c.wantsBack = false, false
+	c.agreed, c.canGoBack, c.wantsBack = false, false, false
 	c.canBlock, c.canReport, c.parting = false, false, false
 	if c.chat == nil {
 		c.dossier = dossier{}
