@@ -68,6 +68,7 @@ type Counters struct {
 	// Safety.
 	Reports [reportResults]uint64
 	Blocks  uint64
+	Proofs  [proofResults]uint64
 
 	// Resume.
 	Breaks       uint64
@@ -151,6 +152,7 @@ func (c *Counters) Add(other *Counters) {
 
 	addAll(c.Reports[:], other.Reports[:])
 	c.Blocks += other.Blocks
+	addAll(c.Proofs[:], other.Proofs[:])
 
 	c.Breaks += other.Breaks
 	addAll(c.Returns[:], other.Returns[:])

@@ -66,6 +66,9 @@ type Status struct {
 	// RulesActed is how often each rule has acted, or would have, predecessors' included, in
 	// the order of SafetyRules. Nil: never.
 	RulesActed []uint64
+	// ProofBits is how hard the proof of work is that newcomers are asked for; 0: they are
+	// asked for none.
+	ProofBits int
 	// ReportsUndecided wait for moderators, since OldestUndecided; zero if none does.
 	ReportsUndecided int
 	OldestUndecided  time.Time

@@ -115,6 +115,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		"handover_attempts_total":     {"result", "done failed"},
 		"safety_reports_total":        {"result", "taken untrue late twice too_many lost"},
 		"safety_rules_acted_total":    {"rule", "reported reported_often speaks_at_once left_at_once network_speaks_at_once client_speaks_at_once"},
+		"safety_proofs_total":         {"result", "asked right wrong foreign busy"},
 		"resume_returns_total":        {"result", "back met older refused lapsed"},
 		"cluster_offers_total":        {"result", "accepted declined expired aborted"},
 		"cluster_words_total":         {"direction", "in out"},
@@ -126,7 +127,7 @@ func TestEverySeriesAtStart(t *testing.T) {
 		pairing_oldest_wait_timestamp_seconds pair_duration_seconds resume_breaks_total
 		cluster_nodes cluster_connected cluster_people cluster_chats cluster_meetings_total
 		cluster_credit_stalls_total cluster_losses_total
-		page_connections resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans safety_people_banned safety_people_shadowed safety_reports_undecided safety_oldest_report_timestamp_seconds safety_people safety_blocks_total relayed_bytes_total
+		page_connections resume_away_seats resume_away_seconds handover_frozen_seconds safety_bans safety_people_banned safety_people_shadowed safety_reports_undecided safety_oldest_report_timestamp_seconds safety_people safety_proof_difficulty safety_blocks_total relayed_bytes_total
 		undelivered_messages_total network_receive_bytes_total network_transmit_bytes_total
 		relay_latency_seconds send_backlog_bytes send_backlog_connections read_pauses_total
 		workers worker_events_per_wakeup draining tls_handshake_duration_seconds tls_handshakes_open

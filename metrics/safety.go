@@ -19,6 +19,20 @@ var reportResultLabels = [reportResults]string{"taken", "untrue", "late", "twice
 
 func (r ReportResult) String() string { return reportResultLabels[r] }
 
+// ProofResult is what has come of a proof of work.
+type ProofResult uint8
+
+const (
+	ProofAsked   ProofResult = iota // a client was asked for one
+	ProofRight                      // and has given it
+	ProofWrong                      // its answers were none
+	ProofForeign                    // it was not of this client, too old, or not the first
+	ProofBusy                       // too many were to be looked at
+	proofResults
+)
+
+var proofResultLabels = [proofResults]string{"asked", "right", "wrong", "foreign", "busy"}
+
 // SafetyRules are the rules by which something is done about people without anybody
 // deciding.
 var SafetyRules = [...]string{"reported", "reported_often", "speaks_at_once", "left_at_once", "network_speaks_at_once", "client_speaks_at_once"}
@@ -50,6 +64,10 @@ func safetyFamilies() []family {
 			"result", reportResultLabels[:], func(c *Counters) []uint64 { return c.Reports[:] }),
 		counter("safety_blocks_total", "Partners that people have blocked.",
 			func(c *Counters) uint64 { return c.Blocks }),
+		counters("safety_proofs_total", "Proofs of work that newcomers were asked for, by what came of them.",
+			"result", proofResultLabels[:], func(c *Counters) []uint64 { return c.Proofs[:] }),
+		gauge("safety_proof_difficulty", "How many bits hard the proof of work is that newcomers are asked for; 0 if they are asked for none.",
+			func(s *scrape) float64 { return float64(s.status.ProofBits) }),
 		gauge("safety_people", "People whom the server knows, those who have left lately included.",
 			func(s *scrape) float64 { return float64(s.status.People) }),
 	}

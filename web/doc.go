@@ -25,7 +25,8 @@
 //	static/roulette.js     the client library: one connection that comes back,
 //	static/retry.js        when it is tried again,
 //	static/heartbeat.js    how it knows that it is one,
-//	static/presence.js     and whether anybody looks
+//	static/presence.js     whether anybody looks,
+//	static/proof.js        and what is worked for when a server has too much to do
 //	static/controls.js     which press counts, swiping, Esc
 //	static/notice.js       the line above the field, and the way back
 //	static/lobby.js        waiting, and tables;

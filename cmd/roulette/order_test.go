@@ -33,17 +33,18 @@ var mayImport = map[string][]string{
 	// Rooms of the program that know no connections.
 	"cmd/roulette/internal/admin":    {"metrics", "cmd/roulette/internal/safety"},
 	"cmd/roulette/internal/safety":   {},
+	"cmd/roulette/internal/proof":    {},
 	"cmd/roulette/internal/stamp":    {"frame", "cmd/roulette/internal/safety"},
 	"cmd/roulette/internal/limit":    {},
 	"cmd/roulette/internal/host":     {},
 	"cmd/roulette/internal/tlsfront": {"frame/tls13"},
 	"cmd/roulette/internal/resume":   {"frame/record"},
-	"cmd/roulette/internal/terminal": {"frame", "frame/record", "cmd/roulette/internal/resume"},
+	"cmd/roulette/internal/terminal": {"frame", "frame/record", "cmd/roulette/internal/resume", "cmd/roulette/internal/proof"},
 
 	"cmd/roulette/internal/moderator": {"cmd/roulette/internal/safety", "cmd/roulette/internal/terminal"},
 
 	"cmd/...": {"cmd/roulette/internal/moderator", "netpoll", "netpoll/nettest", "netpoll/onlylinux", "frame", "frame/handshake", "frame/record", "frame/tls13", "pairing", "metrics", "web", "bench", "cmd/...",
-		"cmd/roulette/internal/admin", "cmd/roulette/internal/safety", "cmd/roulette/internal/stamp", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/resume", "cmd/roulette/internal/terminal", "cmd/roulette/internal/tlsfront"},
+		"cmd/roulette/internal/admin", "cmd/roulette/internal/safety", "cmd/roulette/internal/proof", "cmd/roulette/internal/stamp", "cmd/roulette/internal/limit", "cmd/roulette/internal/host", "cmd/roulette/internal/resume", "cmd/roulette/internal/terminal", "cmd/roulette/internal/tlsfront"},
 }
 
 // meetings is where netpoll and pairing meet: one place, and what looks into it.

@@ -107,6 +107,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Inbox:        inbox,
 		PersonSecret: people,
 		Plain:        c.Plain,
+		Proof:        c.Proof,
 
 		SecurityContact: c.SecurityContact,
 	})

@@ -178,6 +178,8 @@ func AppendCommand(dst []byte, cmd *Command) []byte {
 		dst = appendReport(dst, cmd)
 	case Block:
 		dst = appendText(dst, "opening", cmd.Opening)
+	case Proof:
+		dst = appendAnswers(dst, cmd)
 	}
 	return end(dst)
 }

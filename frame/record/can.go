@@ -15,13 +15,14 @@ const (
 	CanNotice
 	CanReport
 	CanBlock
+	CanProof
 
 	// CanAll is what the server knows.
 	CanAll = 1<<iota - 1
 )
 
 // words are those of Can, by bit.
-var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice", "report", "block"}
+var words = [...]string{"heartbeat", "away", "people", "again", "languages", "tables", "resume", "notice", "report", "block", "proof"}
 
 // canOf is the bit for a word, 0 if it is not known.
 func canOf(word []byte) Can {

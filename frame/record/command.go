@@ -24,6 +24,7 @@ const (
 	Resend
 	Report
 	Block
+	Proof
 
 	// Kinds is how many there are.
 	Kinds = iota
@@ -33,7 +34,7 @@ var kinds = [Kinds]string{
 	Unknown: "unknown", Next: "next", Stop: "stop", Typing: TypeTyping,
 	Hello: TypeHello, Ping: "ping", Hiding: "hiding", Shown: "shown", Again: TypeAgain,
 	Resume: "resume", Have: TypeHave, Resend: TypeResend,
-	Report: "report", Block: "block",
+	Report: "report", Block: "block", Proof: TypeProof,
 }
 
 // kindOf is the kind of a type on the wire.
@@ -77,7 +78,7 @@ type Command struct {
 	Blocked []string // of Hello: what those are called whom the client has blocked
 	N       uint64   // of Ping; of Resume and Have: messages of the partner that were shown
 
-	Token      string // of Resume, not looked into
+	Token      string // of Resume, not looked into; of Proof: its seed, likewise
 	Try        uint32 // of Resume, not 0
 	Generation uint64 // of Resend, and of Have if it answers a sync; else 0
 	From, Lost uint64 // of Resend
@@ -88,6 +89,8 @@ type Command struct {
 	Reason               string // one of ReportReasons
 	Text                 string
 	Messages             []Relayed
+
+	Answers [ProofParts]uint32 // of Proof
 }
 
 // Parse calls do for every record of the control message with this payload, in
@@ -170,6 +173,8 @@ func parse(text []byte) (Command, *Error) {
 		refused = parseReport(&o, &cmd)
 	case Block:
 		refused = parseBlock(&o, &cmd)
+	case Proof:
+		refused = parseProof(&o, &cmd)
 	case Again:
 		if refused = parsePair(&o, &cmd); refused == nil && !cmd.HasPair {
 			refused = errAgainPair

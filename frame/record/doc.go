@@ -140,8 +140,8 @@
 // the client will do and says what it understands. The server answers with a second
 // hello: the words that it knows too, in its order.
 //
-//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block","…"]}
-//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block"],
+//	client  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block","proof","…"]}
+//	server  {"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block","proof"],
 //	         "heartbeat":25,"hidden":300,"people":2}
 //
 // The answer has heartbeat and hidden, in seconds, only with the word heartbeat, and
@@ -217,7 +217,7 @@
 //	                            takes it back
 //
 // resume: see the next section. report, block: see the one after it; a server may know
-// neither of them, or block alone.
+// neither of them, or block alone. proof: see Proof of work.
 //
 // # Resume
 //
@@ -348,6 +348,27 @@
 // handshake's response, or else by their network, which may be many people, or else by
 // their connection.
 //
+// # Proof of work
+//
+// When there is more to do than it can, or bots come in numbers, the server asks
+// newcomers for some work, before what answers their next. Without such a need nobody is
+// asked, and who has answered is not asked again for an hour.
+//
+//	client  {"type":"next"}
+//	server  {"type":"proof","seed":"AbC…","bits":5}
+//	server  {"type":"waiting"}         but nobody is looked for yet
+//	client  {"type":"proof","seed":"AbC…","answers":[17,3,60,2,44,9,31,5]}
+//	server  {"type":"paired", …}
+//
+// There are eight answers, one for each part from 0 to 7: an integer n from 0 to
+// 4294967295, for which PBKDF2-HMAC-SHA-256 begins with so many bits that are 0. The
+// password is the seed, the salt the part and n with four bytes each, the highest first;
+// 256 rounds, 32 bytes. The first n is found in 2 to the power of bits attempts, on
+// average. An answer is good for a minute, on this connection. One that is not is refused
+// with an error proof_wrong, and proof_busy is the answer if more has to be looked at than
+// can be; the next next asks anew. Who goes on, or stops, may forget a puzzle. A client
+// that has not promised proof is asked for nothing, and meets others like itself first.
+//
 // # What the server refuses
 //
 // [Parse] takes the records of one message in order; a refused one does not harm
@@ -370,6 +391,7 @@
 //   - more than 10 interests (too_many_interests)
 //   - hello without can, with more than 32 words or 64 names in blocked, or anywhere else than as the
 //     first record
+//   - a proof without a seed of 1 to 128 bytes, or with other answers than above
 //   - a report or a block without the fields above, or with others of those names:
 //     what is sealed is a string of 1 to 256 bytes
 //   - the 17th record of a message, and all behind it, with one error

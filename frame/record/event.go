@@ -25,7 +25,8 @@ type Event struct {
 	Reason     Reason        // left, away
 	On         bool          // typing
 	N          uint64        // online, undelivered, pong, have, stamp
-	Token      string        // paired, resumed: what the pairing can be resumed with; empty if it cannot
+	Token      string        // paired, resumed: what the pairing can be resumed with; empty if it cannot. proof: its seed
+	Bits       int           // proof
 	Generation uint64        // sync, and back after a break
 	Have       uint64        // back after a break: how many messages the partner has shown
 	From, Lost uint64        // resend
@@ -129,6 +130,9 @@ func parseEvent(text []byte) (e Event, known bool, err error) {
 		read("mark", &e.Mark)
 	case TypeBlocked:
 		read("name", &e.Name)
+	case TypeProof:
+		read("seed", &e.Token)
+		read("bits", &e.Bits)
 	case TypeReported:
 	case TypeWarned:
 		read("code", &e.Code)

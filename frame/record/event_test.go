@@ -25,7 +25,7 @@ var serverRecords = []struct {
 	{"hello, the second", func(b []byte) []byte {
 		return AppendTerms(b, Terms{Can: CanAll, Heartbeat: 25 * time.Second, Hidden: 90500 * time.Millisecond, People: 2})
 	},
-		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block"],"heartbeat":25,"hidden":90.5,"people":2}`,
+		`{"type":"hello","can":["heartbeat","away","people","again","languages","tables","resume","notice","report","block","proof"],"heartbeat":25,"hidden":90.5,"people":2}`,
 		Event{Type: TypeHello, Terms: &Terms{CanAll, 25 * time.Second, 90500 * time.Millisecond, 2}}},
 	{"hello of who can nothing", func(b []byte) []byte { return AppendTerms(b, Terms{Heartbeat: time.Second, People: 2}) },
 		`{"type":"hello","can":[]}`, Event{Type: TypeHello, Terms: &Terms{}}},
@@ -64,6 +64,8 @@ var serverRecords = []struct {
 	{"stamp", func(b []byte) []byte { return AppendStamp(b, 7, 4294967295, []byte("Ab-")) },
 		`{"type":"stamp","pair":7,"n":4294967295,"mark":"Ab-"}`, Event{Type: TypeStamp, Pair: 7, N: 4294967295, Mark: "Ab-"}},
 	{"reported", AppendReported, `{"type":"reported"}`, Event{Type: TypeReported}},
+	{"proof", func(b []byte) []byte { return AppendProof(b, "AbC-", 5) },
+		`{"type":"proof","seed":"AbC-","bits":5}`, Event{Type: TypeProof, Token: "AbC-", Bits: 5}},
 	{"warned", func(b []byte) []byte { return AppendWarned(b, WarnedReported) },
 		`{"type":"warned","code":"reported"}`, Event{Type: TypeWarned, Code: "reported"}},
 	{"blocked", func(b []byte) []byte { return AppendBlocked(b, []byte("Ab-")) },
@@ -353,6 +355,8 @@ func encodeEvent(e Event) []byte {
 		return AppendStamp(nil, e.Pair, uint32(e.N), []byte(e.Mark))
 	case TypeReported:
 		return AppendReported(nil)
+	case TypeProof:
+		return AppendProof(nil, e.Token, e.Bits)
 	case TypeWarned:
 		return AppendWarned(nil, e.Code)
 	case TypeBlocked:

@@ -65,6 +65,8 @@ var (
 	ErrManyReports      = &Error{"too_many_reports", "more than 5 reports in an hour"}
 	ErrReportLost       = &Error{"report_lost", "the report could not be taken; try again later"}
 	ErrCannotBlock      = &Error{"cannot_block", "nobody whom this client could block"}
+	ErrProofWrong       = &Error{"proof_wrong", "that is not what was asked for"}
+	ErrProofBusy        = &Error{"proof_busy", "too much to look at; try again"}
 )
 
 // Bad records that [Parse] cannot tell, as it knows nothing of what came before.
@@ -107,6 +109,7 @@ var (
 	errText            = &Error{ErrBadRecord.Code, "text is not a string of at most 1000 characters"}
 	errMessages        = &Error{ErrBadRecord.Code, "messages is not an array of 1 to 32 objects with either text or binary"}
 	errNames           = &Error{ErrBadRecord.Code, "blocked is not an array of at most 64 strings"}
+	errAnswers         = &Error{ErrBadRecord.Code, "answers is not an array of 8 integers from 0 to 4294967295"}
 	errAgainPair       = &Error{ErrBadRecord.Code, "pair is missing"}
 )
 
@@ -133,6 +136,7 @@ const (
 	TypeReported    = "reported"
 	TypeBlocked     = "blocked"
 	TypeWarned      = "warned"
+	TypeProof       = "proof" // also a client's
 )
 
 // NoticeCode is what an operator has to say. A client must expect others.

@@ -31,6 +31,7 @@
 
 import { Heartbeat } from './heartbeat.js';
 import { watchPage } from './presence.js';
+import { solve } from './proof.js';
 import { CountError } from './ledger.js';
 import { Resumption } from './resume.js';
 import { askWhy, closeReason, endsChat, isHeld, mayReconnect, retryDelay, returnDelay } from './retry.js';
@@ -43,7 +44,7 @@ export const SUBPROTOCOL = 'roulette.v1';
 
 const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
 
-const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice'];
+const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice', 'proof'];
 
 const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
 const BROKEN = 4408; // a close that the server may read after all, and that keeps our place
@@ -148,6 +149,7 @@ export class Roulette extends EventTarget {
 
   // One attempt: the socket and what listens to it.
   #socket = null;
+  #puzzle = ''; // what the server wants proved
   #attempt = null; // AbortController of the listeners
   #handshakeTimer = 0;
   #openedAt = 0; // 0: not yet
@@ -464,6 +466,9 @@ export class Roulette extends EventTarget {
       case 'paired':
         this.#paired(record);
         break;
+      case 'proof':
+        void this.#prove(record);
+        break;
       case 'again':
         if (record.pair === this.#pair && this.#state !== 'chatting') this.#tell('again', { pair: record.pair });
         break;
@@ -507,6 +512,15 @@ export class Roulette extends EventTarget {
         this.#refused(record);
         break;
     }
+  }
+
+  /** Does the work that the server asks newcomers for, unless it is for nothing by then. */
+  async #prove({ seed, bits }) {
+    if (typeof seed !== 'string' || !(bits >= 0 && bits <= 8)) return;
+    const socket = this.#socket;
+    const puzzle = this.#puzzle = seed;
+    const answers = await solve(seed, bits, () => this.#socket !== socket || this.#puzzle !== puzzle || this.#state !== 'looking');
+    if (answers) this.#record({ type: 'proof', seed, answers });
   }
 
   #welcome({ online, max_message: maxMessage }) {

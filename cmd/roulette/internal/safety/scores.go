@@ -31,6 +31,7 @@ type score struct {
 	at     uint32 // Unix time of the counts
 	until  [sanctions]uint32
 	client uint32 // what their handshake looks like; 0: not known
+	proved uint32 // until when they need no proof of work
 	wrong  uint16 // reports of theirs that moderators found false
 	told   bool   // of the warning
 }
@@ -173,6 +174,29 @@ func (s *Scores) Judge(who Who, now time.Time) (j Judgement) {
 	return j
 }
 
+// ProofLasts is for how long somebody who has proved some work is asked for none.
+const ProofLasts = time.Hour
+
+// Proved notes that somebody has proved some work.
+func (s *Scores) Proved(p Person, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(p).proved = unix(now.Add(ProofLasts))
+}
+
+// IsNew tells whether somebody has neither stayed in a chat lately nor proved some work.
+func (s *Scores) IsNew(p Person, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.find(p)
+	if k == nil {
+		return true
+	}
+	k.age(now)
+	left := int64(k.proved) - int64(unix(now))
+	return k.counts[Stayed] < 1-slack && (left <= 0 || left > int64(ProofLasts.Seconds()))
+}
+
 // WasFalse notes that a moderator found somebody's report false.
 func (s *Scores) WasFalse(by Person) {
 	s.mu.Lock()
@@ -243,7 +267,7 @@ func (s *Scores) rotate() {
 
 // matters tells whether a score has more in it than that somebody was there.
 func (k *score) matters(now uint32) bool {
-	return k.wrong > 0 || k.counts[Reported] > 0.5 || k.until[Shadow] > now || k.until[Slow] > now
+	return k.wrong > 0 || k.counts[Reported] > 0.5 || k.until[Shadow] > now || k.until[Slow] > now || k.proved > now
 }
 
 // age has the counts be worth what they are now. A clock that has gone back takes nothing
@@ -275,6 +299,7 @@ type Scored struct {
 	At     uint32            `json:"at"`
 	Until  [sanctions]uint32 `json:"until"`
 	Client uint32            `json:"client,omitempty"`
+	Proved uint32            `json:"proved,omitempty"`
 	Wrong  uint16            `json:"wrong,omitempty"`
 	Told   bool              `json:"told,omitempty"`
 }
@@ -292,7 +317,7 @@ func (s *Scores) All(now time.Time) (all []Scored) {
 				return all
 			}
 			if (k.matters(unix(now)) || k.counts[SpokeAtOnce] > 0) && (s.young[p] == nil || s.young[p] == k) {
-				all = append(all, Scored{p, k.counts, k.at, k.until, k.client, k.wrong, k.told})
+				all = append(all, Scored{p, k.counts, k.at, k.until, k.client, k.proved, k.wrong, k.told})
 			}
 		}
 	}
@@ -304,7 +329,7 @@ func (s *Scores) Inherit(all []Scored, acted []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range all[:min(len(all), 2*maxScored)] {
-		*s.of(k.Key) = score{k.Counts, k.At, k.Until, k.Client, k.Wrong, k.Told}
+		*s.of(k.Key) = score{k.Counts, k.At, k.Until, k.Client, k.Proved, k.Wrong, k.Told}
 	}
 	for i := range acted[:min(len(acted), len(s.acted))] {
 		s.acted[i].Add(acted[i])

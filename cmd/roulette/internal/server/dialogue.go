@@ -3,6 +3,7 @@ package server
 import (
 	"roulette/frame"
 	"roulette/frame/record"
+	"roulette/netpoll"
 	"roulette/pairing"
 )
 
@@ -29,6 +30,7 @@ var commands = [record.Kinds]command{
 	record.Resend: {record.CanResume, (*turn).resend},
 	record.Report: {record.CanReport, (*turn).report},
 	record.Block:  {record.CanBlock, (*turn).block},
+	record.Proof:  {record.CanProof, (*turn).prove},
 }
 
 // control obeys the records of one control message of a rich client. False: c
@@ -80,9 +82,16 @@ func (t *turn) next(cmd record.Command) {
 	r.wishOf(cmd)
 	c.Unlock()
 	t.writeBack() // before what follows
-	h.classify(c)
 	var change pairing.Change
 	now := h.worker.Now()
+	asked, slow := t.asks()
+	if asked {
+		r.said &^= saysTyping | saidChat | saidProof
+		change = pairs.Stop(own, now) // it is idle, until the proof has come
+		h.apply(partner{here: c}, &change, byNext)
+		return
+	}
+	h.classify(c, slow)
 	if exact {
 		var ok bool
 		if change, ok = pairs.SeekAfter(own, cmd.Pair, now, r.wishes()); !ok {
@@ -94,8 +103,14 @@ func (t *turn) next(cmd record.Command) {
 	} else {
 		change = pairs.Seek(own, now, r.wishes())
 	}
-	r.said.set(saysTyping, false)
-	r.said.set(saidChat, false)
+	r.said &^= saysTyping | saidChat | saidProof
+	h.apply(partner{here: c}, &change, byNext)
+}
+
+// seek has c, which is idle, look for a partner.
+func (h *handler) seek(c *netpoll.Conn) {
+	h.classify(c, false)
+	change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), richOf(c).wishes())
 	h.apply(partner{here: c}, &change, byNext)
 }
 
@@ -145,7 +160,7 @@ func (r *rich) wishOf(cmd record.Command) {
 // stop has c leave its partner or the pool.
 func (t *turn) stop(record.Command) {
 	h, c := t.h, t.c
-	t.rich.said &^= saysTyping
+	t.rich.said &^= saysTyping | saidProof
 	t.writeBack() // before what follows
 	change := h.server.pairs.Stop(seatOf(c), h.worker.Now())
 	h.apply(partner{here: c}, &change, byStop)

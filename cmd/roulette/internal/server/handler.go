@@ -43,8 +43,9 @@ type handler struct {
 	toSendAway  []uint32 // in a drain: IDs of connections
 	travelled   travelled
 	history     admin.History
-	keys        *tls13.Keys // the hot ones; nil without TLS
-	cooled      uint32      // Worker.Now when they were last looked through
+	busyBefore  time.Duration // Worker.Stats' when it was noted last
+	keys        *tls13.Keys   // the hot ones; nil without TLS
+	cooled      uint32        // Worker.Now when they were last looked through
 }
 
 // partial is a message that is not whole yet.
@@ -216,6 +217,7 @@ func (h *handler) Tick() {
 	h.sendAwayDue()
 	h.noteHistory()
 	h.coolKeys()
+	h.noteWork()
 	if h.worker.Index() != 0 {
 		return
 	}
@@ -234,6 +236,7 @@ func (h *handler) Tick() {
 	h.server.refusals.flush(now)
 	h.server.kicks.flush(now)
 	h.server.ruled.flush(now)
+	h.lookForPressure()
 }
 
 // forgetReportsEvery is how many ticks there are between two looks through all reports.

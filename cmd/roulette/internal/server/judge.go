@@ -35,12 +35,14 @@ func (h *handler) came(c *netpoll.Conn, head []byte) {
 	if h.server.known == nil || kindOf(c) != richKind {
 		return
 	}
+	h.server.proofs.came.Add(1)
 	h.server.scores.Came(h.judged(c).Person, handshake.Likeness(head))
 }
 
 // classify says in which class c's client looks for its next partner, and warns it if
-// that is due. At a table of their own both have chosen whom they meet.
-func (h *handler) classify(c *netpoll.Conn) {
+// that is due; slow: if nothing else is said of it, among those who are.
+// At a table of their own both have chosen whom they meet.
+func (h *handler) classify(c *netpoll.Conn, slow bool) {
 	s := h.server
 	class, now := pairing.Ordinary, s.clock()
 	if kindOf(c) == plain && s.config.Plain == PlainApart {
@@ -56,7 +58,7 @@ func (h *handler) classify(c *netpoll.Conn) {
 	j := s.scores.Judge(h.judged(c), now)
 	if _, decided := s.bans.Shadowed(safety.Person(p), now); j.Shadow || decided && !shared {
 		class = pairing.Shadow
-	} else if j.Slow && class == pairing.Ordinary {
+	} else if (slow || j.Slow) && class == pairing.Ordinary {
 		class = pairing.Slow
 	}
 	s.pairs.Classify(seatOf(c), class)
@@ -115,7 +117,7 @@ func (h *handler) note(c *netpoll.Conn, life pairing.Life, what []safety.Signal)
 	}
 	h.noted(c, what...)
 	if kindOf(c) == plain { // which does not say next
-		h.classify(c)
+		h.classify(c, false)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestEverySeriesMoves(t *testing.T) {
 		name string
 		play func(t *testing.T)
 	}{
-		{"people", a.people}, {"breaks", a.breaks}, {"nodes", a.nodes}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals}, {"bans", a.bans}, {"reports", a.reports}, {"moderation", a.moderation},
+		{"people", a.people}, {"breaks", a.breaks}, {"nodes", a.nodes}, {"closes", a.closes}, {"handshakes", a.handshakes}, {"refusals", a.refusals}, {"bans", a.bans}, {"reports", a.reports}, {"moderation", a.moderation}, {"proofs", a.proofs},
 		{"TLS", a.tls}, {"a slow receiver", a.slowReceiver}, {"accept", a.accepts}, {"memory", a.memory},
 		{"a successor", a.successor}, {"the end", a.end},
 	} {

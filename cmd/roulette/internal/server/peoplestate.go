@@ -1,6 +1,7 @@
 package server
 
 import (
+	"roulette/cmd/roulette/internal/proof"
 	"roulette/cmd/roulette/internal/safety"
 	"roulette/cmd/roulette/internal/stamp"
 	"roulette/netpoll"
@@ -75,6 +76,7 @@ func (s *Server) inheritPeople(c *carriedPeople) {
 	}
 	if s.config.PersonSecret == nil {
 		s.known = newFamiliar(c.Secret)
+		s.proofs.issuer = proof.NewIssuer(c.Secret.For("proof"))
 	}
 	if *s.known.secret == *c.Secret {
 		s.known.stamper.Inherit(c.Processes)

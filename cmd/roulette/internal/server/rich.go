@@ -58,6 +58,7 @@ const (
 	saidRecord                  // anything, so hello is too late
 	saidNext                    // so resume is too late
 	saidChat                    // to this partner
+	saidProof                   // and waits for what comes of it
 )
 
 func (s said) has(bit said) bool { return s&bit != 0 }

@@ -17,6 +17,7 @@ import (
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/host"
 	"roulette/cmd/roulette/internal/limit"
+	"roulette/cmd/roulette/internal/proof"
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame"
@@ -57,6 +58,7 @@ type Config struct {
 	Reports      safety.Reports
 	Inbox        *safety.Inbox // the same for moderators; nil: there are none
 	Plain        Plain         // whom clients that speak no records may meet
+	Proof        ProofMode     // when newcomers are asked for a proof of work; of no use with safety.Off
 
 	ResumeKeys *resume.Keys // sign what a broken chat is resumed with; default: new ones
 
@@ -143,6 +145,7 @@ type Server struct {
 	known     *familiar // nil: nobody is known
 	reports   reports   // locked inside
 	scores    safety.Scores
+	proofs    proofs
 	http      *httpServer
 	registry  *prometheus.Registry
 	pressure  *host.Pressure
@@ -232,6 +235,7 @@ func New(config Config) (*Server, error) {
 			secret = safety.NewSecret()
 		}
 		s.known = newFamiliar(secret)
+		s.proofs.issuer = proof.NewIssuer(secret.For("proof"))
 		s.scores.Observe = config.Safety == safety.Observe
 	}
 	rules, err := s.newRules(config.Settings)
@@ -363,6 +367,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				PeopleBanned:        s.bans.PeopleBanned(),
 				PeopleShadowed:      s.bans.PeopleShadowed(),
 				RulesActed:          ruled[:],
+				ProofBits:           int(s.proofs.bits.Load()),
 				ReportsUndecided:    undecided,
 				OldestUndecided:     oldestUndecided,
 				People:              s.pairs.People(),

@@ -19,7 +19,7 @@ func (t *turn) hello(cmd record.Command) {
 	}
 	switch {
 	case h.server.known == nil:
-		r.can &^= record.CanReport | record.CanBlock
+		r.can &^= record.CanReport | record.CanBlock | record.CanProof
 	case h.server.config.Reports == nil:
 		r.can &^= record.CanReport
 	}
@@ -158,6 +158,7 @@ func (t *turn) again(cmd record.Command) {
 		return
 	}
 	t.writeBack()
+	r.said &^= saidProof
 	r.said.set(saidChat, true) // whom it wants back it has something to say to
 	reunion := pairs.Again(seatOf(c), now, r.wishes())
 	switch {

@@ -50,7 +50,7 @@ func (p *person) refused(code string) {
 }
 
 // canAll is what a server without Config.Safety knows.
-const canAll = record.CanAll &^ (record.CanReport | record.CanBlock)
+const canAll = record.CanAll &^ (record.CanReport | record.CanBlock | record.CanProof)
 
 func TestHello(t *testing.T) {
 	_, addr := start(t, Config{Settings: Settings{PingInterval: 20 * time.Second, HiddenTimeout: time.Minute, MaxAway: 1}})

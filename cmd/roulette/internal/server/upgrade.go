@@ -183,7 +183,7 @@ func (h *handler) open(c *netpoll.Conn, k kind, who safety.Person) {
 	case plain:
 		h.server.pairs.Enter(seatOf(c), true)
 		h.identify(seatOf(c), who)
-		h.classify(c)
+		h.classify(c, false)
 		change := h.server.pairs.Seek(seatOf(c), h.worker.Now(), nil)
 		h.apply(partner{here: c}, &change, byNext)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"roulette/cmd/roulette/internal/proof"
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/frame/record"
 )
@@ -144,6 +145,8 @@ func (c *Client) obey(e record.Event) {
 		}
 	case record.TypeReported:
 		c.tell(Event{Kind: NotPossible, Text: "The moderators have your report."})
+	case record.TypeProof:
+		c.prove(proof.Puzzle{Seed: e.Token, Bits: min(e.Bits, proof.MaxBits)})
 	case record.TypeWarned:
 		c.tell(Event{Kind: NotPossible, Text: "People have reported what you said. If it goes on you may be kept out."})
 	case record.TypeBlocked:
@@ -153,6 +156,21 @@ func (c *Client) obey(e record.Event) {
 	case record.TypeError:
 		c.refused(e)
 	}
+}
+
+// prove does the work that the server asks newcomers for, and says what has come of it if
+// that is wanted still.
+func (c *Client) prove(p proof.Puzzle) {
+	conn := c.conn
+	go func() {
+		if answers, ok := p.Solve(c.done); ok {
+			c.do(func() {
+				if c.conn == conn && c.state == Looking {
+					c.record(record.AppendCommand(nil, &record.Command{Kind: record.Proof, Token: p.Seed, Answers: answers}), false)
+				}
+			})
+		}
+	}()
 }
 
 func (c *Client) welcome(e record.Event) {
@@ -185,7 +203,7 @@ func (c *Client) welcome(e record.Event) {
 
 // canDo is what the client can.
 const canDo = record.CanHeartbeat | record.CanResume | record.CanAway | record.CanPeople | record.CanAgain | record.CanLanguages | record.CanTables | record.CanNotice |
-	record.CanReport | record.CanBlock
+	record.CanReport | record.CanBlock | record.CanProof
 
 // greeted: the server says what it can too. Whoever is to sit at a table asks for a
 // partner only then, as a server that knows no tables would find them anybody.
