@@ -196,6 +196,58 @@ var mutations = []mutation{
 	{"half a message is forgotten by an upgrade that is called off", "cmd/roulette/internal/server/move.go",
 		"		k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}\n", "		k.unparsed = &unparsed{decoder: held.AppendState(nil), age: now - held.since, limit: uint32(held.Limit), promised: held.promised}\n		h.releaseHeld(c)\n"},
 
+	// Admission. (The limits of handshakes are those of package limit's own model.)
+	{"an address has one connection more than it may", "cmd/roulette/internal/limit/addresses.go",
+		"most > 0 && e.conns >= most", "most > 0 && e.conns > most"},
+	{"an address has one connection fewer than it may", "cmd/roulette/internal/limit/addresses.go",
+		"most > 0 && e.conns >= most", "most > 0 && e.conns+1 >= most"},
+	{"who goes to net/http counts for its address still", "cmd/roulette/internal/server/upgrade.go",
+		"	l.releaseAddress(c)\n", ""},
+	{"there are more chats than there may be", "cmd/roulette/internal/server/gates.go",
+		"		s.chats.Add(-1)\n		return true", "		s.chats.Add(-1)\n		return false"},
+	{"who finds no place takes one", "cmd/roulette/internal/server/gates.go",
+		"		s.chats.Add(-1)\n		return true", "		return true"},
+	{"who ends keeps its place", "cmd/roulette/internal/server/handler.go",
+		"	h.server.chats.Add(-1)\n", ""},
+	{"there may be ever more who are to be refused", "cmd/roulette/internal/server/refusal.go",
+		"		l.server.turnedAway.Add(-1)\n", ""},
+
+	// Pairings across a stop, a next and a paired that cross each other.
+	{"a next that crosses paired ends that pairing", "pairing/table.go",
+		"		if c.named && e.number.Load() != c.name {", "		if c.named && e.number.Load() == 0 {"},
+	{"who has ended a pairing unknowingly is not told", "cmd/roulette/internal/server/dialogue.go",
+		"standing.Paired || !t.rich.told.lately(n) {", "standing.Paired || !t.rich.told.lately(n) || true {"},
+
+	// Move and Again.
+	{"a partner points at the seat that somebody has left", "pairing/move.go",
+		"		t.entry(partner).link.Store(to + 1)\n", ""},
+	{"who moves begins to count pairings anew", "pairing/move.go",
+		"	target.number.Store(source.number.Load())\n", "	target.number.Store(0)\n"},
+	{"who moves stays where it was, too", "pairing/move.go",
+		"		source.link.Store(0)\n	case waiting:", "	case waiting:"},
+
+	// Coming back.
+	{"a break resets the count of what was shown", "cmd/roulette/internal/resume/exchange.go",
+		"	s.try, s.away, s.have, s.counted = try, false, have, true\n", "	s.try, s.away, s.have, s.counted = try, false, 0, true\n"},
+	{"the count is one too few", "cmd/roulette/internal/resume/exchange.go",
+		"	s.have, s.counted = n, true\n", "	s.have, s.counted = max(n, 1)-1, true\n"},
+	{"the newest is who arrives last", "cmd/roulette/internal/resume/exchange.go",
+		"	if try <= s.try {", "	if try == 0 {"},
+	{"what was under way is relayed after a break", "cmd/roulette/internal/server/break.go",
+		"	r.told.mark(s.pairs.Number(place), toldMuted, true)\n", ""},
+	{"who is back is heard before it has begun again", "cmd/roulette/internal/server/return.go",
+		"	r.told.mark(n, toldMuted|toldResumable, true)\n", "	r.told.mark(n, toldResumable, true)\n"},
+	{"whoever has a token of the pair has the place", "cmd/roulette/internal/server/return.go",
+		"	side := int(token.Side)\n	k, result", "	side := 1 - int(token.Side)\n	k, result"},
+	{"an older connection stays when a newer one has its place", "cmd/roulette/internal/server/return.go",
+		"			w.Handler().(*handler).end(c, takenOver)\n", ""},
+	{"who is away counts for no address any more", "cmd/roulette/internal/server/break.go",
+		"		clearFlag(c, attributed) // it goes on counting\n", ""},
+
+	// Upgrades.
+	{"a nonce is used twice", "cmd/roulette/internal/simulator/upgrade.go",
+		"out: uint32(v[2]), most", "out: max(uint32(v[2]), 1) - 1, most"},
+
 	// pairing.
 	{"the fence: who is left is paired again", "pairing/table.go",
 		"		if other.manner.auto() {", "		if other.state = idle; true {"},
