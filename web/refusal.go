@@ -41,6 +41,15 @@ const MaxRefusal = 12 << 10
 //
 // It allocates nothing if dst has room, and may be called by any goroutine.
 func (r Refusal) AppendTo(dst []byte, acceptLanguage string, retryAfter int, body bool) []byte {
+	return r.append(dst, acceptLanguage, retryAfter, Appeal{}, body)
+}
+
+// AppendBanned is AppendTo for [Banned], with where one can write to.
+func AppendBanned(dst []byte, acceptLanguage string, retryAfter int, to Appeal, body bool) []byte {
+	return Banned.append(dst, acceptLanguage, retryAfter, to, body)
+}
+
+func (r Refusal) append(dst []byte, acceptLanguage string, retryAfter int, to Appeal, body bool) []byte {
 	p := refusalPages()
 	page := p.pages[r][p.choose(acceptLanguage)]
 	retryAfter = max(retryAfter, 1)
@@ -55,7 +64,7 @@ func (r Refusal) AppendTo(dst []byte, acceptLanguage string, retryAfter int, bod
 	dst = append(dst, "\r\nRetry-After: "...)
 	dst = strconv.AppendInt(dst, int64(retryAfter), 10)
 	dst = append(dst, "\r\nContent-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(page.open)+len(p.middle)+len(page.before)+digits+len(page.after)+len(p.tail)), 10)
+	dst = strconv.AppendInt(dst, int64(len(page.open)+len(p.middle)+len(page.before)+digits+len(page.after)+to.size(page)+len(p.tail)), 10)
 	dst = append(dst, "\r\n\r\n"...)
 	if body {
 		dst = append(dst, page.open...)
@@ -63,6 +72,7 @@ func (r Refusal) AppendTo(dst []byte, acceptLanguage string, retryAfter int, bod
 		dst = append(dst, page.before...)
 		dst = strconv.AppendInt(dst, int64(retryAfter), 10)
 		dst = append(dst, page.after...)
+		dst = to.append(dst, page)
 		dst = append(dst, p.tail...)
 	}
 	return dst
@@ -87,13 +97,16 @@ type refusalWords struct {
 	Draining           [2]string
 	TooMany            [2]string `json:"too_many"`
 	Banned             [2]string
-	Until              string
+	Until, Appeal      string
 	Again, Trying, Now string
 }
 
 // A refusalPage is what one page in one language has for itself: a page is open,
 // middle, before, the number of seconds, after, tail.
-type refusalPage struct{ language, open, before, after string }
+type refusalPage struct {
+	language, open, before, after string
+	appeal                        [2]string // what is around the address that one can write to
+}
 
 type refusalSite struct {
 	head         string // between the status and the language
@@ -134,7 +147,10 @@ var refusalPages = sync.OnceValue(func() *refusalSite {
 			fill := strings.NewReplacer("{language}", language, "{direction}", direction,
 				"{heading}", html.EscapeString(says[0]), "{text}", html.EscapeString(says[1]),
 				"{again}", html.EscapeString(again), "{trying}", html.EscapeString(w.Trying), "{now}", html.EscapeString(w.Now))
-			p.pages[r][language] = refusalPage{language, fill.Replace(open), fill.Replace(before), fill.Replace(after)}
+			page := refusalPage{language: language, open: fill.Replace(open), before: fill.Replace(before), after: fill.Replace(after)}
+			around, behind, _ := strings.Cut(html.EscapeString(w.Appeal), "{address}")
+			page.appeal = [2]string{"<p>" + around, behind + "</p>\n"}
+			p.pages[r][language] = page
 		}
 	}
 	return p

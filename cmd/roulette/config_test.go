@@ -181,6 +181,8 @@ func TestWrongConfiguration(t *testing.T) {
 			says: []string{`--moderators: "age1nobody" is not a recipient such as age1…, which age-keygen prints`}},
 		{name: "moderators without a place for reports", args: []string{"--safety=on", "--moderators=age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"},
 			says: []string{`--moderators: needs --state-dir, where reports are kept`}},
+		{name: "an appeal to nowhere", args: []string{"--appeal=javascript:alert(1)"},
+			says: []string{`--appeal: is no address such as mailto:appeals@example.org or https://example.org/appeals`}},
 		{name: "moderators of nothing", args: []string{"--moderators=age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"},
 			says: []string{`--moderators: is of no use with --safety off: nobody can report`}},
 		{name: "a stall time that the kernel does not wait for", args: []string{"--stall-timeout=6m"}, says: []string{`--stall-timeout: 6m0s is more than 5m0s`}},

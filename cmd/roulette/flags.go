@@ -68,6 +68,7 @@ type serveFlags struct {
 	Proof      server.ProofMode `group:"safety" placeholder:"WHEN" default:"auto" help:"When newcomers are asked for a proof of work, a fraction of a second of their computer: auto is under pressure, off never, always is also when all is calm. Not with --safety off (default ${default})."`
 	PersonKey  string           `group:"safety" placeholder:"FILE" help:"Secret that signs cookies and stamps, the same for all nodes; made if it is not there. The default is a file in the state folder; without one, people are known until the process ends."`
 	Moderators []string         `group:"safety" placeholder:"RECIPIENT" help:"Public key of a moderator, age1…, as age-keygen prints it: reports are kept in the state folder for thirty days, encrypted to all of them, and the server itself cannot read them. May be given several times. Without one nobody can report."`
+	Appeal     string           `group:"safety" placeholder:"URI" help:"Where somebody who is banned can write to, such as mailto:appeals@example.org or https://example.org/appeals: the page that keeps them out says so. Empty is nowhere."`
 
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`

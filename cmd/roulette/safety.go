@@ -5,6 +5,7 @@ import (
 
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/safety"
+	"roulette/web"
 )
 
 // checkSafety adds to values what is wrong with the flags of safety.
@@ -13,6 +14,9 @@ func (c *serveFlags) checkSafety(values *config.Values) {
 		if _, err := safety.ParseRecipients([]string{text}); err != nil {
 			values.Reject("moderators", "%w", err)
 		}
+	}
+	if _, err := web.ParseAppeal(c.Appeal); err != nil {
+		values.Reject("appeal", "%w", err)
 	}
 	switch {
 	case len(c.Moderators) == 0:

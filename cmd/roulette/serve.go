@@ -18,6 +18,7 @@ import (
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/config"
 	"roulette/cmd/roulette/internal/server"
+	"roulette/web"
 )
 
 // serveCommand is roulette serve.
@@ -84,6 +85,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return fmt.Errorf("--moderators: %w", err)
 	}
+	appeal, err := web.ParseAppeal(c.Appeal)
+	if err != nil {
+		return fmt.Errorf("--appeal: %w", err)
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -104,6 +109,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		AdminHosts: c.AdminHosts,
 
 		Safety:       c.Safety,
+		Appeal:       appeal,
 		Inbox:        inbox,
 		PersonSecret: people,
 		Plain:        c.Plain,

@@ -53,7 +53,7 @@ func (l *lobby) refuseBanned(c *netpoll.Conn, head []byte) {
 	if !l.bannedUntil.IsZero() {
 		lasts = max(lasts, seconds(l.bannedUntil.Sub(s.clock())))
 	}
-	l.dismiss(c, banned.appendTo(l.reply[:0], head, lasts))
+	l.dismiss(c, banned.appendTo(l.reply[:0], head, lasts, s.config.Appeal))
 }
 
 // banLasts is for how many seconds a client is banned still, at least one.
@@ -85,7 +85,7 @@ func (hs *httpServer) unbanned(next http.Handler) http.Handler {
 			return
 		}
 		defer conn.Close()
-		_, _ = conn.Write(banned.appendTo(nil, handshake.HeadFromRequest(nil, r), s.banLasts(client))) // the client is gone if this fails
+		_, _ = conn.Write(banned.appendTo(nil, handshake.HeadFromRequest(nil, r), s.banLasts(client), s.config.Appeal)) // the client is gone if this fails
 	})
 }
 

@@ -67,12 +67,15 @@ func (r refusal) append(dst []byte) []byte {
 
 // appendTo appends the refusal's response to a request that is whole: people get a
 // page.
-func (r refusal) appendTo(dst, head []byte, retryAfter int) []byte {
+func (r refusal) appendTo(dst, head []byte, retryAfter int, to web.Appeal) []byte {
 	row := &refusals[r]
 	if row.status == 0 || row.status == 400 || !web.AcceptsHTML(headerOf(head, "Accept")) || headerOf(head, "Upgrade") != "" {
 		return handshake.AppendRefusal(dst, row.status, row.text, retryAfter)
 	}
 	body := !bytes.HasPrefix(head, []byte("HEAD "))
+	if r == banned {
+		return web.AppendBanned(dst, headerOf(head, "Accept-Language"), retryAfter, to, body)
+	}
 	return row.page.AppendTo(dst, headerOf(head, "Accept-Language"), retryAfter, body)
 }
 
@@ -85,7 +88,7 @@ func (l *lobby) refuseRequest(c *netpoll.Conn, r refusal, head []byte) {
 		l.refuseBanned(c, head)
 		return
 	}
-	l.dismiss(c, r.appendTo(l.reply[:0], head, refusals[r].retryAfter))
+	l.dismiss(c, r.appendTo(l.reply[:0], head, refusals[r].retryAfter, web.Appeal{}))
 }
 
 // headerOf is the value of a field of a request head that handshake has found whole,

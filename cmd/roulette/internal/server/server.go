@@ -26,6 +26,7 @@ import (
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
+	"roulette/web"
 )
 
 // Config says how a Server works. Zero values mean the defaults.
@@ -42,10 +43,11 @@ type Config struct {
 	MaxPages           int // connections that fetch pages, at once; default 1024
 	MaxPagesPerAddress int // the same of one client address; 0: no limit
 
-	BasePath        string   // what the page, its links and the endpoints are below; default "/"
-	TLS             *TLS     // what ListenTLS needs; nil: nothing is
-	SecurityContact string   // a URI for /.well-known/security.txt; empty is none
-	AdminHosts      []string // names of the admin side, besides those that are private anyway
+	BasePath        string     // what the page, its links and the endpoints are below; default "/"
+	TLS             *TLS       // what ListenTLS needs; nil: nothing is
+	SecurityContact string     // a URI for /.well-known/security.txt; empty is none
+	Appeal          web.Appeal // where who is banned can write to
+	AdminHosts      []string   // names of the admin side, besides those that are private anyway
 
 	Cluster *Cluster     // the nodes that it belongs to; nil: it is alone
 	Bans    *safety.Bans // default: none yet, and those to come end with the process
