@@ -17,7 +17,7 @@ func badRecords() (all []string) {
 	wrong := map[string][]string{
 		"can":       {``, `null`, `7`, `"away"`, `{}`, `[7]`, `[["away"]]`, `[` + many + `]`},
 		"n":         {``, `null`, `-1`, `1.5`, `1e3`, `"1"`, `9007199254740992`, `[1]`, `true`},
-		"pair":      {`null`, `0`, `-1`, `1.5`, `"1"`, `4294967296`, `[1]`, `{}`},
+		"pair":      {`null`, `0`, `-1`, `-0`, `1.5`, `"1"`, `4294967296`, `[1]`, `{}`},
 		"languages": {`null`, `7`, `"de"`, `{}`, `[7]`, `["d"]`, `["de-AT"]`, `["[["]`, `[""]`, `["abcdefghi"]`, `[` + many + `]`},
 		"table":     {`null`, `7`, `["x"]`, `{}`, `" "`, `"\u0000"`, `"\u202e"`, `"\u200d"`, `"` + long + `"`},
 	}
@@ -26,6 +26,9 @@ func badRecords() (all []string) {
 	} {
 		for _, field := range fields {
 			for _, value := range wrong[field] {
+				if typ == "next" && field == "pair" && value == "0" {
+					continue // it is the pairing of a client that knows of none
+				}
 				if value == "" {
 					all = append(all, fmt.Sprintf(`{"type":%q}`, typ))
 				} else {
