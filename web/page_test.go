@@ -398,6 +398,18 @@ func testHide(t *testing.T, chat *fakeChat, enter func() person) {
 		anna.see(idle, button("Start"))
 		anna.check(`document.getElementById('log').childElementCount === 0`, `document.title.includes('Roulette')`)
 	}
+
+	// Shift does so only for who wants it, also on the next visit.
+	anna.run(`document.getElementById('panic').click()`)
+	for range 2 {
+		anna.check(`!document.getElementById('hint').innerText.includes('Shift three')`)
+		anna.do(browsertest.Shift(), browsertest.Shift(), browsertest.Shift())
+		anna.check(idle, `document.getElementById('cover').hidden`)
+		anna.do(chromedp.Reload(), browsertest.Wait(idle))
+	}
+	anna.run(`document.getElementById('panic').click()`)
+	anna.do(browsertest.Shift(), browsertest.Shift(), browsertest.Shift())
+	anna.see(empty)
 }
 
 func testKeys(t *testing.T, chat *fakeChat, enter func() person) {

@@ -40,6 +40,30 @@ func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.see(`((image) => image?.naturalWidth >= 200 && image.src.startsWith('blob:') && image.alt === 'Picture from the stranger')(document.querySelector('.picture img'))`)
 	ben.see(atEnd)
 
+	// As large as the window, and small again; hidden, and shown again.
+	ben.run(`document.querySelector('.picture .enlarge').click()`)
+	ben.check(`((large) => large.clientWidth === innerWidth && large.clientHeight === innerHeight)(document.querySelector('.large'))`)
+	ben.do(browsertest.Escape())
+	ben.check(`!document.querySelector('.large')`, chatting)
+	ben.do(chromedp.Click(chromedp.CSS(".picture .enlarge + button")))
+	ben.check(`document.querySelectorAll('.picture img').length === 0`)
+	ben.do(chromedp.Click(chromedp.CSS(".picture button")))
+	ben.check(`document.querySelector('.picture img').naturalWidth >= 200`)
+
+	// Where it can be dropped is seen while it is over the page, and of a file alone.
+	anna.run(`window.over = (kind, type, to = null) => {
+			const files = new DataTransfer();
+			if (type === 'file') files.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+			else files.items.add('some words', 'text/plain');
+			document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: files, relatedTarget: to, bubbles: true, cancelable: true }));
+			return document.querySelector('.drop').clientHeight > 0;
+		};
+		if (over('dragover', 'text')) throw new Error('words are not for dropping');
+		if (!over('dragover', 'file')) throw new Error('nothing shows where');
+		if (!over('dragleave', 'file', document.querySelector('header'))) throw new Error('it is still over the page');
+		if (over('dragleave', 'file')) throw new Error('it has left the page');
+		over('dragover', 'file')`)
+
 	// Dropped, looked at, and put away again.
 	anna.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 30, height: 20 });
 		canvas.getContext('2d').fillRect(0, 0, 30, 20);
@@ -52,6 +76,7 @@ func testPictures(t *testing.T, chat *fakeChat, enter func() person) {
 		};
 		drop('small.png', window.small)`)
 	anna.see(`!document.getElementById('preview').hidden`)
+	anna.check(`document.querySelector('.drop').clientHeight === 0`)
 	anna.do(chromedp.Click(chromedp.CSS("#preview button")))
 	anna.see(`document.getElementById('preview').hidden`, focusedField)
 
