@@ -223,7 +223,7 @@ func TestWishesAcrossNodes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b, other := dialRich(t, addrs[0]), dialRich(t, addrs[1]), dialRich(t, addrs[1])
-			other.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasTable: true, Table: "another"}))
+			other.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasTable: true, Table: "not for " + c.name}))
 			other.event("waiting")
 			a.do(record.AppendCommand(nil, &c.wish))
 			a.event("waiting")
