@@ -233,8 +233,10 @@
 //	server  {"type":"have","pair":7,"n":32}    the partner has shown so many: they are
 //	                                           delivered, and may be forgotten
 //
-// have is sent after 32 more messages were shown, or 5 s after the first of them. Such
-// a pairing needs no undelivered: what is never delivered was not.
+// have is sent after 32 more messages were shown, or 5 s after the first of them, and
+// with n 0 as soon as the token is there: who is lost before that may have none, so
+// their place is kept for 5 s only. Such a pairing needs no undelivered: what is never
+// delivered was not.
 //
 // A connection that ends without a close frame of the client's own, with 1001 (the page
 // is loaded again, or left) or with 4408 (the client has heard nothing for too long) is a

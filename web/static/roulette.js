@@ -557,6 +557,7 @@ export class Roulette extends EventTarget {
     this.#brokenAt = 0;
     this.#leaves = this.#kept = null;
     this.#resumption = typeof resume === 'string' && this.can('resume') ? new Resumption(resume, pair, this.#way()) : null;
+    if (this.#resumption) this.#record({ type: 'have', pair, n: 0 }); // the token has arrived
     this.#become('chatting');
     const strings = (list) => (Array.isArray(list) ? list.map(String) : []);
     const detail = { pair, back: again === true, common: strings(common), languages: languages ? strings(languages) : null };

@@ -37,7 +37,8 @@ type Step struct {
 	Lost    uint64
 }
 
-// NewChat is the chat that begins with a pairing and its token.
+// NewChat is the chat that begins with a pairing and its token. Its client sends
+// [Chat.Have] at once, which says that the token has arrived.
 func NewChat(token string, pair uint32) *Chat { return &Chat{token: token, pair: pair} }
 
 // Pair is the number of the pairing on the present connection.

@@ -10,8 +10,8 @@ type Exchange struct {
 
 // progress is how far one side has come.
 type progress struct {
-	try     uint32 // of its newest connection
 	have    uint64 // messages of the partner that it has shown
+	try     uint32 // of its newest connection
 	counted bool   // have is of this generation
 	away    bool   // it has no connection
 	muted   bool   // its chat is thrown away until its resend

@@ -192,7 +192,7 @@ func (e *elsewhere) goesOn(h *handler, why mesh.Reason) bool {
 // or is about to be.
 func (h *handler) estrange(k *kept, side int, e *elsewhere, why mesh.Reason) bool {
 	s, now, own := h.server, h.worker.Now(), k.sides[1-side].place
-	a := &absence{server: s, pair: k, side: uint8(side), why: lost}
+	a := &absence{pair: k, side: uint8(side), why: lost.counted}
 	place, ok := s.standIns.take(a)
 	if !ok {
 		return false
@@ -214,7 +214,7 @@ func (h *handler) estrange(k *kept, side int, e *elsewhere, why mesh.Reason) boo
 	k.exchange.Break(side)
 	k.sides[side].place, k.sides[side].away = place, a
 	k.peer, k.led = e.who.home, nil
-	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace), false)
+	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
 	h.counters.Breaks++
 	s.at(own).resume() // it is not paused for want of credit any more
 	h.tellAway(k, 1-side)

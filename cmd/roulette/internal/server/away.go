@@ -1,10 +1,10 @@
 package server
 
 import (
-	"container/list"
 	"encoding/binary"
 	"sync"
 	"time"
+	"unsafe"
 
 	"roulette/cmd/roulette/internal/resume"
 	"roulette/frame/record"
@@ -45,17 +45,19 @@ func (k *kept) sideAt(place seat) int {
 // that takes nothing, as what their partner says stands in the partner's own ring.
 type absence struct {
 	sync.Mutex
-	server *Server
-	pair   *kept
-	side   uint8
-	// The rest is guarded by the lock of breaks.
-	attributed bool   // key is counted in the address table
-	key        uint32 // of the person's address
-	why        parting
-	since, due uint32 // breaks.now: when the connection was lost, and when the seat is given up
-	queue      *list.List
-	element    *list.Element
+	pair *kept
+	// Guarded by the lock of breaks.
+	next, prev *absence // in the queue of their manner
+	since, due uint32   // breaks.now: when the connection was lost, and when the seat is given up
+	key        uint32   // of the person's address
+	attributed bool     // key is counted in the address table
+	side       uint8
+	manner     manner
+	why        metrics.EndReason // of the pair, if they do not come back: see partingOf
 }
+
+// It fills its share of a block of the allocator, or this does not compile.
+var _ [48 - unsafe.Sizeof(absence{})]struct{}
 
 // deliver implements [outlet]: a rich partner's chat is thrown away before it comes
 // here (turn.discards), and nobody else has a partner who is away.
@@ -67,7 +69,7 @@ func (a *absence) drained()    {}
 func (a *absence) paired()     {}
 
 // left implements [outlet]: the pair is over, so there is nothing to come back to.
-func (a *absence) left(uint32, record.Reason) { a.server.breaks.giveUp(a) }
+func (a *absence) left(s *Server, _ uint32, _ record.Reason) { s.breaks.giveUp(a) }
 
 // breaks are the pairs that have had one, and the people of them who are away.
 type breaks struct {
@@ -82,8 +84,7 @@ type breaks struct {
 	// of the pairing table.
 	pairs   map[resume.ID]*kept
 	earlier []resume.Node // of the servers that this one has taken over from
-	shown   list.List     // of *absence, in the order in which their time is over
-	hidden  list.List     // likewise: those whose pages were in the background, whose time is longer
+	queues  [manners]queue
 	moved   map[resume.ID]moved
 }
 
@@ -99,7 +100,14 @@ func (r *breaks) lock() {
 func (r *breaks) away() int {
 	r.lock()
 	defer r.mu.Unlock()
-	return r.shown.Len() + r.hidden.Len()
+	return r.awayLocked()
+}
+
+func (r *breaks) awayLocked() (n int) {
+	for i := range r.queues {
+		n += r.queues[i].n
+	}
+	return n
 }
 
 // idOf names the pair of own, who has not been away, and says which side they are.
@@ -156,19 +164,15 @@ func (r *breaks) now() uint32 { return milliseconds(r.server.now()) }
 
 // leave notes, with the lock held, that a person is away: until when, and that they
 // count for their address.
-func (r *breaks) leave(a *absence, now, grace uint32, hidden bool) {
+func (r *breaks) leave(a *absence, now, grace uint32) {
 	a.since, a.due = now, now+grace
-	a.queue = &r.shown
-	if hidden {
-		a.queue = &r.hidden
-	}
-	a.element = a.queue.PushBack(a)
+	r.queues[a.manner].push(a)
 }
 
 // comeHome notes, with the lock held, that a is no more: somebody is back, or is
 // not going to be.
 func (r *breaks) comeHome(a *absence, now uint32) {
-	a.queue.Remove(a.element)
+	r.queues[a.manner].remove(a)
 	a.pair.sides[a.side].away = nil
 	if a.attributed {
 		r.server.addresses.Release(a.key, now)
@@ -221,10 +225,9 @@ func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
 func (r *breaks) late(now uint32, most int) (due []*absence) {
 	r.lock()
 	defer r.mu.Unlock()
-	over := r.shown.Len() + r.hidden.Len() - most
-	for _, queue := range []*list.List{&r.shown, &r.hidden} {
-		for e := queue.Front(); e != nil && len(due) < lateAtOnce; e = e.Next() {
-			a := e.Value.(*absence)
+	over := r.awayLocked() - most
+	for i := range r.queues {
+		for a := r.queues[i].first; a != nil && len(due) < lateAtOnce; a = a.next {
 			if int32(now-a.due) < 0 && len(due) >= over {
 				break
 			}
@@ -252,7 +255,8 @@ func (h *handler) expel(a *absence) {
 	}
 	h.counters.Returns[metrics.ReturnLapsed]++
 	h.counters.AwayDuration.Observe(int64(h.server.breaks.now()-a.since) * 1e6)
-	h.apply(partner{out: a}, &change, a.why)
+	why, _ := partingOf(a.why)
+	h.apply(partner{out: a}, &change, why)
 }
 
 // clock is the time of day, as far as the Kernel's clock has brought it.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"roulette/cmd/roulette/internal/mesh"
 	"roulette/frame/record"
 	"roulette/netpoll"
@@ -17,6 +19,11 @@ import (
 // pairing it was told of last. It is set before the table names another seat,
 // and looked at under the partner's write lock after the table was asked, so nothing
 // of before the break is written to who comes back (I7).
+
+// StartGrace is for who is lost before they have said that they have the token of their
+// pairing: it may have been lost with the connection, so that nobody can come back. Who
+// has it is there at once.
+const StartGrace = 5 * time.Second
 
 // keepSeat keeps the seat of c, whose connection is lost, if the two of them can resume
 // their chat. c is ended, and nobody can write to it any more. False: nothing is
@@ -40,7 +47,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	if !paired {
 		return false
 	}
-	a := &absence{server: s, pair: k, side: uint8(side), why: why}
+	a := &absence{pair: k, side: uint8(side), why: why.counted}
 	place, ok := s.standIns.take(a)
 	if !ok {
 		return false
@@ -60,10 +67,13 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 		clearFlag(c, attributed) // it goes on counting
 	}
 	grace := h.rules.ResumeGrace
-	if has(c, hiding) {
-		grace = h.rules.ResumeHiddenGrace
+	switch {
+	case !r.said.has(saidToken):
+		a.manner, grace = fromStart, min(grace, StartGrace)
+	case has(c, hiding):
+		a.manner, grace = fromHiding, h.rules.ResumeHiddenGrace
 	}
-	s.breaks.leave(a, now, milliseconds(grace), has(c, hiding))
+	s.breaks.leave(a, now, milliseconds(grace))
 	h.counters.Breaks++
 	s.at(other).resume() // it is not paused for c any more
 	h.tellAway(k, 1-side)

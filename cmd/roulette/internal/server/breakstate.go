@@ -1,7 +1,6 @@
 package server
 
 import (
-	"container/list"
 	"slices"
 
 	"roulette/cmd/roulette/internal/resume"
@@ -13,8 +12,6 @@ import (
 // maxNodes bounds the predecessors whose tokens are told from those of strangers:
 // they are good for a day.
 const maxNodes = 256
-
-func (r *breaks) queues() [2]*list.List { return [...]*list.List{&r.shown, &r.hidden} }
 
 // carried is what is to be kept of the pair of r, who sits at own, in another server,
 // and which side they are; nil: nothing.
@@ -42,8 +39,13 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 	defer r.mu.Unlock()
 	r.earlier = i.nodes
 	for _, c := range i.away {
-		why, _ := partingOf(c.why) // parseState has seen that there is one
-		a := &absence{server: s, pair: i.pairs[c.pair], side: c.side, why: why, attributed: c.attributed, key: c.key}
+		a := &absence{pair: i.pairs[c.pair], side: c.side, why: c.why, attributed: c.attributed, key: c.key}
+		switch {
+		case c.hidden:
+			a.manner = fromHiding
+		case c.left <= milliseconds(StartGrace): // or they went away long ago: it is over as soon
+			a.manner = fromStart
+		}
 		place, ok := s.standIns.take(a)
 		if !ok {
 			panic("server: no seat for somebody who is away, and who had one")
@@ -52,7 +54,7 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 		if a.attributed {
 			s.addresses.Readmit(a.key, c.network)
 		}
-		r.leave(a, now, c.left, c.hidden)
+		r.leave(a, now, c.left)
 		a.since = now - c.age
 		a.pair.sides[a.side].away = a
 	}
@@ -105,9 +107,8 @@ func (h *handler) forgetBreaks() {
 	r := &s.breaks
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, queue := range r.queues() {
-		for queue.Len() > 0 {
-			a := queue.Front().Value.(*absence)
+	for i := range r.queues {
+		for a := r.queues[i].first; a != nil; a = r.queues[i].first {
 			place := a.pair.sides[a.side].place
 			r.comeHome(a, now)
 			s.pairs.Leave(place, now)

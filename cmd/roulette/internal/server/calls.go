@@ -235,7 +235,7 @@ func (h *handler) oust(k *kept, side int) {
 		h.estrange(k, 1-side, e, mesh.Broken)
 		other = k.sides[1-side].place
 	}
-	a := &absence{server: s, pair: k, side: uint8(side), why: lost}
+	a := &absence{pair: k, side: uint8(side), why: lost.counted}
 	place, ok := s.standIns.take(a)
 	if !ok {
 		return
@@ -244,7 +244,7 @@ func (h *handler) oust(k *kept, side int) {
 	s.pairs.Move(last.place, place, now)
 	k.sides[side] = keptSide{place: place, holder: last.holder, wishes: last.wishes, away: a}
 	k.exchange.Break(side)
-	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace), false)
+	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
 	h.counters.Breaks++
 	h.takeOver(last)
 	s.at(other).resume()

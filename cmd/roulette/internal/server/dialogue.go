@@ -86,7 +86,7 @@ func (t *turn) next(cmd record.Command) {
 	now := h.worker.Now()
 	asked, slow := t.asks()
 	if asked {
-		r.said &^= saysTyping | saidChat | saidProof
+		r.said &^= saysTyping | saidChat | saidProof | saidToken
 		change = pairs.Stop(own, now) // it is idle, until the proof has come
 		h.apply(partner{here: c}, &change, byNext)
 		return
@@ -103,7 +103,7 @@ func (t *turn) next(cmd record.Command) {
 	} else {
 		change = pairs.Seek(own, now, r.wishes())
 	}
-	r.said &^= saysTyping | saidChat | saidProof
+	r.said &^= saysTyping | saidChat | saidProof | saidToken
 	h.apply(partner{here: c}, &change, byNext)
 }
 

@@ -124,7 +124,7 @@ func (e *elsewhere) drained() {
 }
 
 // left implements [outlet].
-func (e *elsewhere) left(_ uint32, why record.Reason) {
+func (e *elsewhere) left(_ *Server, _ uint32, why record.Reason) {
 	if !e.finish() {
 		return
 	}

@@ -140,9 +140,8 @@ func (e *estate) describeBreaks(h *handler) {
 			}
 		}
 	}
-	for _, queue := range r.queues() {
-		for el := queue.Front(); el != nil; el = el.Next() {
-			a := el.Value.(*absence)
+	for i := range r.queues {
+		for a := r.queues[i].first; a != nil; a = a.next {
 			place := a.pair.sides[a.side].place
 			standing, ok := s.pairs.Standing(place, now)
 			if !ok {
@@ -150,8 +149,8 @@ func (e *estate) describeBreaks(h *handler) {
 				return
 			}
 			e.away = append(e.away, &carriedAbsence{
-				place: place, pair: at[a.pair.id], side: a.side, why: a.why.counted, attributed: a.attributed, key: a.key, network: s.addresses.Network(a.key),
-				hidden: queue == &r.hidden, age: now - a.since, left: uint32(max(int32(a.due-now), 0)), standing: &standing,
+				place: place, pair: at[a.pair.id], side: a.side, why: a.why, attributed: a.attributed, key: a.key, network: s.addresses.Network(a.key),
+				hidden: a.manner == fromHiding, age: now - a.since, left: uint32(max(int32(a.due-now), 0)), standing: &standing,
 			})
 		}
 	}

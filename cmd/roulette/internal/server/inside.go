@@ -51,9 +51,9 @@ func (i Inside) FromAddress(addr netip.Addr) int {
 // AwayFrom is how many of those who are away count for an address.
 func (i Inside) AwayFrom(addr netip.Addr) (n int) {
 	key, _ := i.server.addresses.Key(addr)
-	for _, queue := range i.server.breaks.queues() {
-		for e := queue.Front(); e != nil; e = e.Next() {
-			if a := e.Value.(*absence); a.attributed && a.key == key {
+	for q := range i.server.breaks.queues {
+		for a := i.server.breaks.queues[q].first; a != nil; a = a.next {
+			if a.attributed && a.key == key {
 				n++
 			}
 		}

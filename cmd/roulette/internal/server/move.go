@@ -333,6 +333,7 @@ func (t *traits) restore(r *rich, life pairing.Life, now uint32) {
 	r.said.set(saysTyping, t.typing)
 	r.said.set(saidRecord, t.begun)
 	r.said.set(saidNext, t.sought)
+	r.said.set(saidToken, true) // in case it has; else its place is kept for longer than need be
 	r.wish(t.wishes)
 	r.told.part(parting{again: t.again}, now-t.partedAge)
 }

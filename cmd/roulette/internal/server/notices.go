@@ -137,7 +137,7 @@ func (h *handler) announceLocked(c *netpoll.Conn) (paired bool) {
 func (h *handler) tellLeft(survivor partner, change *pairing.Change, why parting) {
 	c, n := survivor.here, change.Number
 	if survivor.out != nil {
-		survivor.out.left(n, why.told)
+		survivor.out.left(h.server, n, why.told)
 	}
 	if c == nil || !isRich(c) {
 		return

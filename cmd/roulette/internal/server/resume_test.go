@@ -65,6 +65,9 @@ func resumable(t *testing.T, addr string) (a, b *person, tokenA, tokenB string) 
 	if tokenA == "" || tokenB == "" || tokenA == tokenB {
 		t.Fatalf("tokens %q and %q", tokenA, tokenB)
 	}
+	for _, p := range []*person{a, b} {
+		p.command(record.Command{Kind: record.Have, Pair: 1}) // they have them
+	}
 	return a, b, tokenA, tokenB
 }
 

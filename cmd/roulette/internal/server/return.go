@@ -126,13 +126,13 @@ func (r *breaks) find(token resume.Token) *kept {
 // comes: nil if there is no room. The lock is held.
 func (h *handler) meetingPlace(token resume.Token) *kept {
 	s, now := h.server, h.server.breaks.now()
-	if s.breaks.shown.Len()+s.breaks.hidden.Len() >= h.rules.MaxAway {
+	if s.breaks.awayLocked() >= h.rules.MaxAway {
 		return nil
 	}
 	k := &kept{id: token.Pair}
 	wish := &pairing.Wishes{Table: "\x00" + string(token.Pair[:])} // nobody else can sit there
 	for side := range k.sides {
-		a := &absence{server: s, pair: k, side: uint8(side), why: lost}
+		a := &absence{pair: k, side: uint8(side), why: lost.counted}
 		place, ok := s.standIns.take(a)
 		if !ok {
 			if side == 1 {
@@ -142,7 +142,7 @@ func (h *handler) meetingPlace(token resume.Token) *kept {
 		}
 		k.sides[side] = keptSide{place: place, away: a}
 		k.exchange.Break(side)
-		s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace), false)
+		s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
 		s.pairs.Enter(place, false)
 		s.pairs.Seek(place, now, wish)
 	}
@@ -169,6 +169,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	c.Lock()
 	n := s.pairs.Number(last.place)
 	r.told.tell(n) // what follows is no news
+	r.said.set(saidToken, true)
 	r.told.mark(n, toldMuted|toldResumable, true)
 	r.keepLocked(k)
 	r.holder = last.holder
@@ -246,9 +247,13 @@ func (t *turn) have(cmd record.Command) {
 	if cmd.Pair != s.pairs.Number(own) {
 		return // of an earlier pairing: it was under way
 	}
+	t.rich.said.set(saidToken, true)
 	if cmd.Generation != 0 {
 		t.synced(cmd)
 		return
+	}
+	if cmd.N == 0 {
+		return // no news to the partner
 	}
 	p := h.lockPartner(t.c)
 	if p.here == nil {

@@ -59,6 +59,7 @@ const (
 	saidNext                    // so resume is too late
 	saidChat                    // to this partner
 	saidProof                   // and waits for what comes of it
+	saidToken                   // that it has what it can come back to them with
 )
 
 func (s said) has(bit said) bool { return s&bit != 0 }

@@ -46,7 +46,7 @@ type outlet interface {
 	// paired: they have a partner now. No lock is held.
 	paired()
 	// left: their partner in the n-th pairing has left. No lock is held.
-	left(n uint32, why record.Reason)
+	left(s *Server, n uint32, why record.Reason)
 }
 
 // at is who sits in a seat. Any goroutine.
@@ -129,6 +129,9 @@ func (p partner) resume() {
 // maxStandIns bounds the people who are not here and have a seat (I4).
 const maxStandIns = 1 << 17
 
+// outletChunk is how many places get their memory at once.
+const outletChunk = 1 << 10
+
 // MaxAway is the most that Settings.MaxAway may be.
 const MaxAway = maxStandIns
 
@@ -139,16 +142,28 @@ type standIns struct {
 
 	mu sync.RWMutex
 	// Guarded by mu.
-	outlets map[seat]outlet
-	free    []seat // given back
-	used    seat   // those from first+used on were never taken
+	outlets [maxStandIns / outletChunk]*[outletChunk]outlet // by place, from first on
+	free    []seat                                          // given back
+	used    seat                                            // those from first+used on were never taken
 }
 
 // of is who stands in for the person in a seat, nil if nobody does.
 func (s *standIns) of(place seat) outlet {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.outlets[place]
+	if at := s.slotLocked(place); at != nil {
+		return *at
+	}
+	return nil
+}
+
+// slotLocked is where the outlet of a place is kept, nil if none ever was.
+func (s *standIns) slotLocked(place seat) *outlet {
+	n := place - s.first
+	if n >= maxStandIns || s.outlets[n/outletChunk] == nil {
+		return nil
+	}
+	return &s.outlets[n/outletChunk][n%outletChunk]
 }
 
 // take gives o a seat, which is not in the pairing table yet. False: there is
@@ -165,10 +180,10 @@ func (s *standIns) take(o outlet) (place seat, ok bool) {
 		place = s.first + s.used
 		s.used++
 	}
-	if s.outlets == nil {
-		s.outlets = make(map[seat]outlet)
+	if chunk := &s.outlets[(place-s.first)/outletChunk]; *chunk == nil {
+		*chunk = new([outletChunk]outlet)
 	}
-	s.outlets[place] = o
+	*s.slotLocked(place) = o
 	return place, true
 }
 
@@ -176,13 +191,13 @@ func (s *standIns) take(o outlet) (place seat, ok bool) {
 func (s *standIns) give(place seat, o outlet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outlets[place] = o
+	*s.slotLocked(place) = o
 }
 
 // leave gives a seat back, which is out of the pairing table.
 func (s *standIns) leave(place seat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.outlets, place)
+	*s.slotLocked(place) = nil
 	s.free = append(s.free, place)
 }

@@ -47,11 +47,11 @@ func (o *standIn) deliver(out *batch, _ *netpoll.Conn) bool {
 	return !o.deaf
 }
 
-func (o *standIn) typing(on bool)                   { o.note("typing %v", on) }
-func (o *standIn) away(on bool)                     { o.note("away %v", on) }
-func (o *standIn) paired()                          { o.note("paired") }
-func (o *standIn) drained()                         {}
-func (o *standIn) left(n uint32, why record.Reason) { o.note("left %d %s", n, why) }
+func (o *standIn) typing(on bool)                              { o.note("typing %v", on) }
+func (o *standIn) away(on bool)                                { o.note("away %v", on) }
+func (o *standIn) paired()                                     { o.note("paired") }
+func (o *standIn) drained()                                    {}
+func (o *standIn) left(_ *Server, n uint32, why record.Reason) { o.note("left %d %s", n, why) }
 
 // hears waits until the stand-in has been told this.
 func (o *standIn) hears(t *testing.T, want ...string) {

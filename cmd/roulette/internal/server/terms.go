@@ -160,6 +160,7 @@ func (t *turn) again(cmd record.Command) {
 	t.writeBack()
 	r.said &^= saidProof
 	r.said.set(saidChat, true) // whom it wants back it has something to say to
+	r.said.set(saidToken, false)
 	reunion := pairs.Again(seatOf(c), now, r.wishes())
 	switch {
 	case reunion.Met:

@@ -93,8 +93,9 @@ func (k clientKind) String() string {
 
 // utterance is where a message ends that matters to what the server knows of a client.
 type utterance struct {
-	end  int64
-	kind spokeKind
+	end   int64
+	kind  spokeKind
+	about *end // of spokeHave: which chat
 }
 
 type spokeKind uint8
@@ -102,6 +103,7 @@ type spokeKind uint8
 const (
 	spokeAny spokeKind = iota
 	spokeHello
+	spokeHave
 	spokeHiding
 	spokeShown
 )

@@ -92,6 +92,8 @@ func (c *client) wasRead(w *worker, n int) {
 	for len(c.utterances) > 0 && c.utterances[0].end <= c.readBytes {
 		c.spokeAt = c.world.now
 		switch c.utterances[0].kind {
+		case spokeHave:
+			c.utterances[0].about.proven = true
 		case spokeHello:
 			c.promised = true
 		case spokeHiding:

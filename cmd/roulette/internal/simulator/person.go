@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/server"
 )
 
 // person is somebody whose connections come and go: a rich client that says resume.
@@ -41,6 +42,7 @@ type end struct {
 	shown  uint64
 	lost   uint64 // of what was shown: as a line that says so
 	lostAt int64  // when the server has lost the connection, in ns; 0: it has not
+	proven bool   // the server has read that it has the token
 }
 
 // goingAway is the status code 1001, of a page that may come back.
@@ -119,7 +121,11 @@ func (c *client) checkNoSuchChat() {
 	k := c.resuming.chat
 	excused := k.over || w.plan.away < 100
 	for _, e := range k.ends {
-		if e == nil || e.lostAt > 0 && w.now-timeOf(e.lostAt)+slack >= w.settings.ResumeGrace {
+		grace := w.settings.ResumeGrace
+		if e != nil && !e.proven {
+			grace = min(grace, server.StartGrace)
+		}
+		if e == nil || e.lostAt > 0 && w.now-timeOf(e.lostAt)+slack >= grace {
 			excused = true
 		}
 	}
@@ -271,6 +277,7 @@ func (c *client) heed(b []byte) {
 		if text, _ := field(rest, `"resume":"`, '"'); text != "" {
 			p.end = w.endOf(text)
 			p.end.token, p.end.life = text, c.life
+			c.sayHave(0) // it has the token
 		}
 	case "left":
 		if p.asked && n > p.pair {
@@ -352,6 +359,9 @@ func (c *client) sayHave(generation uint32) {
 		rest += fmt.Sprintf(`,"gen":%d`, generation)
 	}
 	c.records("have", rest)
+	if n := len(c.utterances); len(c.words) > 0 {
+		c.utterances[n-1].kind, c.utterances[n-1].about = spokeHave, c.person.end
+	}
 }
 
 // resend answers back.

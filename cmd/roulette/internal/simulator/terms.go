@@ -41,7 +41,7 @@ func (p *person) leave() {
 // spoken notes that a message ends here.
 func (c *client) spoken(kind spokeKind) {
 	if len(c.words) > 0 {
-		c.utterances = append(c.utterances, utterance{c.queued, kind})
+		c.utterances = append(c.utterances, utterance{end: c.queued, kind: kind})
 	}
 }
 

@@ -83,6 +83,7 @@ func (c *Client) obey(e record.Event) {
 		c.chat, c.leaves = nil, nil
 		if e.Token != "" {
 			c.chat = &ongoing{Chat: resume.NewChat(e.Token, e.Pair)}
+			c.command(c.chat.Have()) // the token has arrived
 		}
 		c.state = Chatting
 		c.tell(Event{Kind: Paired, Pair: e.Pair, Again: e.Again, Keeps: c.chat != nil, Common: e.Common, Languages: e.Languages})

@@ -266,6 +266,9 @@ func (k *Talker) told(ctx context.Context, data []byte) error {
 				return wrong{errors.New("no token")}
 			}
 			k.Chat = resume.NewChat(e.Token, e.Pair)
+			if err := k.command(ctx, k.Chat.Have()); err != nil {
+				return err
+			}
 			if k.Met != nil {
 				k.Met()
 			}
