@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,26 +32,8 @@ func TestKilledUnderChats(t *testing.T) {
 	addr := p.Await(t, program.Listening)
 
 	over := make(chan struct{})
-	var people [][2]*talker.Talker
-	var met, all sync.WaitGroup
-	for i := range pairs {
-		var two [2]*talker.Talker
-		for side := range two {
-			met.Add(1)
-			two[side] = &talker.Talker{
-				Name: fmt.Sprintf("%d/%d", i, side), Table: fmt.Sprint(i), Addr: addr, Total: endless, Pace: killedPace,
-				Wait: spread, Over: over, Met: met.Done,
-			}
-			all.Go(func() {
-				if err := two[side].Run(ctx); err != nil {
-					t.Error(err)
-					cancel()
-				}
-			})
-		}
-		people = append(people, two)
-	}
-	met.Wait()
+	var all sync.WaitGroup
+	people := chatters(t, ctx, cancel, addr, pairs, over, &all)
 
 	var times []time.Duration
 	for range kills {
@@ -110,4 +93,72 @@ func until(ctx context.Context, up time.Time, two [2]*talker.Talker) time.Durati
 			return 0
 		}
 	}
+}
+
+// chatters are pairs who have met, and chat until over.
+func chatters(t *testing.T, ctx context.Context, cancel func(), addr string, pairs int, over <-chan struct{}, all *sync.WaitGroup) (people [][2]*talker.Talker) {
+	t.Helper()
+	var met sync.WaitGroup
+	for i := range pairs {
+		var two [2]*talker.Talker
+		for side := range two {
+			met.Add(1)
+			two[side] = &talker.Talker{
+				Name: fmt.Sprintf("%d/%d", i, side), Table: fmt.Sprint(i), Addr: addr, Total: endless, Pace: killedPace,
+				Wait: spread, Over: over, Met: met.Done,
+			}
+			all.Go(func() {
+				if err := two[side].Run(ctx); err != nil {
+					t.Error(err)
+					cancel()
+				}
+			})
+		}
+		people = append(people, two)
+	}
+	met.Wait()
+	return people
+}
+
+// TestDrainedUnderChats: a new version takes the place of the old one, which sends all
+// its clients away when it is told to end. How long each chat was silent is told.
+func TestDrainedUnderChats(t *testing.T) {
+	pairs := drained
+	if testing.Short() {
+		pairs = 20
+	}
+	program.RaiseDescriptors(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	state := filepath.Join(t.TempDir(), "state") // which the program makes for itself
+	launch := program.Launch{Args: []string{"--listen", "127.0.0.1:" + program.FreePort(t), "--state-dir", state, "--drain-time", drainTime}}
+	p := launch.Run(t)
+	addr := p.Await(t, program.Listening)
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	people := chatters(t, ctx, cancel, addr, pairs, over, &all)
+	p.Signal(t, syscall.SIGTERM)
+	if code := p.Exit(t); code != program.OK {
+		t.Errorf("exit code %d", code)
+	}
+	launch.Run(t).Await(t, program.Listening)
+	up := time.Now()
+	var silent []time.Duration
+	for _, two := range people {
+		talk := up.Add(until(ctx, up, two))
+		silent = append(silent, talk.Sub(time.Unix(0, min(two[0].Broke.Load(), two[1].Broke.Load()))))
+	}
+	close(over)
+	all.Wait()
+	for _, two := range people {
+		for _, k := range two {
+			if k.Lost != 0 {
+				t.Errorf("%s: %d messages were lost", k.Name, k.Lost)
+			}
+		}
+	}
+	slices.Sort(silent)
+	n := len(silent)
+	t.Logf("%d people, drained in %s: a chat was silent for p50 %v, p99 %v, at most %v", 2*pairs, drainTime,
+		silent[n/2].Round(time.Millisecond), silent[n*99/100].Round(time.Millisecond), silent[n-1].Round(time.Millisecond))
 }

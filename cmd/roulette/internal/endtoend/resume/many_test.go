@@ -10,3 +10,9 @@ const (
 	crowd, deaths = 1000, 50
 	killedPace    = time.Second
 )
+
+// How many pairs there are when their server is drained, and in what time.
+const (
+	drained   = 5000
+	drainTime = "10s"
+)

@@ -48,8 +48,8 @@ type Talker struct {
 	Finished bool
 
 	// Talks is when both could talk last after a break, as this one was told, in
-	// nanoseconds of Unix time.
-	Talks atomic.Int64
+	// nanoseconds of Unix time, and Broke when it learned last that it could not.
+	Talks, Broke atomic.Int64
 
 	Heard atomic.Int64 // messages so far
 
@@ -125,6 +125,7 @@ func (k *Talker) Run(ctx context.Context) error {
 			k.Breaks++
 			if k.Chat.Open() {
 				attempts = 0
+				k.Broke.Store(time.Now().UnixNano())
 			}
 			k.Chat.Lost()
 		}
@@ -283,7 +284,11 @@ func (k *Talker) told(ctx context.Context, data []byte) error {
 
 // take does what an event of the chat asks for.
 func (k *Talker) take(ctx context.Context, e record.Event) error {
+	open := k.Chat.Open()
 	step, err := k.Chat.Take(e)
+	if open && !k.Chat.Open() {
+		k.Broke.Store(time.Now().UnixNano())
+	}
 	if err != nil {
 		return wrong{fmt.Errorf("%w at %+v", err, e)}
 	}
