@@ -139,6 +139,9 @@ func TestQueue(t *testing.T) {
 			t.Errorf("%d bits, want %d", got, want)
 		}
 	}
+	if q.Close(); q.Waiting() != 0 || add(9) {
+		t.Error("a queue that is closed has somebody wait")
+	}
 }
 
 func BenchmarkWrong(b *testing.B) {

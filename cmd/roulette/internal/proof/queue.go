@@ -21,6 +21,7 @@ type Queue struct {
 	waiting works
 	came    uint64
 	running bool
+	closed  bool
 }
 
 // work is a proof that waits.
@@ -55,7 +56,7 @@ func (w *works) Pop() any {
 func (q *Queue) Add(p Puzzle, a Answers, then func(right bool)) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) >= MaxQueue && !q.makeRoom(p.Bits) {
+	if q.closed || len(q.waiting) >= MaxQueue && !q.makeRoom(p.Bits) {
 		return false
 	}
 	q.came++
@@ -83,6 +84,13 @@ func (q *Queue) makeRoom(bits int) bool {
 	heap.Remove(&q.waiting, least)
 	go w.then(false)
 	return true
+}
+
+// Close forgets the proofs that wait, and takes no more. One may be under way still.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting, q.closed = nil, true
 }
 
 // Waiting is how many proofs wait.

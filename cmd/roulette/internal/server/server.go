@@ -325,6 +325,7 @@ func place(id uint32) float64 {
 func (s *Server) Close() error {
 	s.phase.Store(int32(phaseDraining))
 	s.endHandshakes()
+	s.proofs.queue.Close()
 	s.closing.Do(func() {
 		s.cluster.close()
 		close(s.ended)
