@@ -4,10 +4,13 @@
 //	static/index.html      the document: header, log, bottom bar
 //	static/style.css       its looks, light and dark, phone and desk;
 //	static/log.css         of the log,
-//	static/bar.css         of the bottom bar, and
-//	static/lobby.css       of the room and the lobby
+//	static/bar.css         of the bottom bar,
+//	static/lobby.css       of the room and the lobby, and
+//	static/dialog.css      of the dialogs
 //	static/app.js          the user interface: wires the parts below together
 //	static/transcript.js   the log of the chat: appended to, never rewritten
+//	static/dialogs.js      reporting and blocking a stranger, and
+//	static/complaints.js   what the server has sealed for that
 //	static/pieces.js       how much of a stranger's text is laid out at once
 //	static/saved.js        what was said, as plain text
 //	static/composer.js     the text field: what Enter does, growing, pictures

@@ -183,7 +183,7 @@ func (c *fakeChat) obeyLocked(from *fakeClient, record fakeRecord) (looks bool) 
 			return false
 		}
 		from.agreed = true
-		from.tell(fields{"type": "hello", "can": []string{"heartbeat", "away", "people", "again", "languages", "tables"},
+		from.tell(fields{"type": "hello", "can": []string{"heartbeat", "away", "people", "again", "languages", "tables", "report", "block"},
 			"heartbeat": max(c.heartbeat, 25), "people": 12573})
 	case "ping":
 		from.tell(fields{"type": "pong", "n": record.N})
@@ -259,6 +259,9 @@ func (c *fakeChat) joinLocked(client, other *fakeClient) {
 		paired := fields{"type": "paired", "pair": me.pair, "common": shared(me.interests, partner.interests)}
 		if me.agreed && me.last == partner && me.pair > 1 {
 			paired["again"] = true
+		}
+		if me.agreed {
+			paired["opening"] = "what a server would have sealed"
 		}
 		if len(me.languages) > 0 {
 			paired["common_languages"] = shared(me.languages, partner.languages)

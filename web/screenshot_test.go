@@ -51,6 +51,7 @@ func TestScreenshots(t *testing.T) {
 	ben.press()
 	anna.see(inState("chatting", "في محادثة"))
 	anna.say("مرحبا، كيف حالك؟")
+	ben.see(last("stranger", "مرحبا، كيف حالك؟"))
 	ben.say("Hello! Where are you?")
 	anna.see(last("stranger", "Hello! Where are you?"))
 	anna.shoot(folder, "arabic")
@@ -108,6 +109,14 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 	anna.run(`document.querySelector('[popovertarget]').click()`)
 	look("menu")
 	anna.run(`document.getElementById('menu').hidePopover()`)
+	anna.run(`document.getElementById('report-open').click()`)
+	anna.see(`document.querySelectorAll('#report-said li').length === 3`)
+	look("report")
+	anna.run(`document.querySelector('#report .cancel').click()`)
+	anna.run(`document.getElementById('block-open').click()`)
+	anna.see(`document.getElementById('block').open`)
+	look("block")
+	anna.run(`document.querySelector('#block .cancel').click()`)
 
 	for _, p := range []person{ben, anna} {
 		p.run(`const canvas = Object.assign(document.createElement('canvas'), { width: 480, height: 300 });

@@ -47,6 +47,15 @@ func testSmallScreens(t *testing.T, chat *fakeChat, enter func() person) {
 	look("idle", append(always, "go", "interest", "add-language", "invite", "tell")...)
 	meet(anna, ben)
 	look("chatting", append(always, "stop", "next")...)
+	ben.say("Something bad")
+	anna.see(last("stranger", "Something bad"))
+	anna.run(`document.getElementById('report-open').click()`)
+	anna.see(`!document.getElementById('report-send').hidden`)
+	look("report", "report-reason", "report-text", "report-send", "report-block")
+	anna.run(`document.getElementById('report-block').click()`)
+	anna.see(`document.getElementById('block').open`)
+	look("block", "block-send")
+	anna.run(`document.querySelector('#block .cancel').click()`)
 	ben.leave()
 	anna.see(left)
 	look("left", append(always, "go", "back")...)
@@ -54,7 +63,7 @@ func testSmallScreens(t *testing.T, chat *fakeChat, enter func() person) {
 	anna.see(looking)
 	look("table", append(always, "stop", "link", "copy", "leave-table")...)
 	anna.run(`document.querySelector('[popovertarget]').click()`)
-	look("menu", "auto", "sound", "panic", "language", "save")
+	look("menu", "auto", "sound", "panic", "language", "save", "menu-report")
 }
 
 // testQR reads the codes of texts of every length with somebody else's decoder.

@@ -4,6 +4,7 @@
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Meaning, onEscape, onSwipe } from './controls.js';
+import { Dialogs } from './dialogs.js';
 import { onPanic, veil } from './hide.js';
 import { Interests } from './interests.js';
 import { close as closePicture } from './large.js';
@@ -33,6 +34,7 @@ const interests = new Interests({ field: $('interest'), tags: $('tags') });
 const spoken = new Spoken({ select: $('add-language'), tags: $('spoken') });
 const transcript = new Transcript({ scroller: $('scroller'), log: $('log'), jump: $('jump') });
 const notice = new Notice(chat, { next: () => next(), warn });
+const dialogs = new Dialogs(chat, { note: (text) => transcript.note(text), stop: () => stop() });
 const composer = new Composer({
   form: $('composer'), field: $('field'), preview: $('preview'), chooser: $('chooser'),
   send, changed, offered,
@@ -195,7 +197,7 @@ for (const [id, act] of [['go', next], ['next', next], ['stop', stop]]) {
   $(id).addEventListener('click', (event) => { if (meaning.covers(event)) act(); });
 }
 onEscape((event) => {
-  if (!$('cover').hidden || menuIsOpen()) return false;
+  if (!$('cover').hidden || menuIsOpen() || dialogs.open) return false;
   if (closePicture()) return true;
   if (!meaning.covers(event)) return true;
   if (chat.state === 'looking') stop();
@@ -330,6 +332,7 @@ function showState() {
   $('next').hidden = !engaged();
   document.documentElement.toggleAttribute('data-met', chats > 0);
   lobby.show(shown === 'looking');
+  dialogs.show();
   showPeople();
   showHint();
   showWelcome();
@@ -469,6 +472,8 @@ function hide() {
   veil($('cover'), true);
   document.title = '\u200b';
   chat.close();
+  dialogs.close();
+  chat.forget();
   closePicture();
   transcript.clear();
   forgetDraft();

@@ -30,6 +30,7 @@
 // a plain client, for which the server would choose partners without a word.
 
 import { Heartbeat } from './heartbeat.js';
+import { Complaints } from './complaints.js';
 import { watchPage } from './presence.js';
 import { solve } from './proof.js';
 import { CountError } from './ledger.js';
@@ -44,7 +45,7 @@ export const SUBPROTOCOL = 'roulette.v1';
 
 const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
 
-const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice', 'proof'];
+const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice', 'proof', 'report', 'block'];
 
 const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
 const BROKEN = 4408; // a close that the server may read after all, and that keeps our place
@@ -107,6 +108,9 @@ export function parseRecords(data) {
  *                for nothing any more; detail.until is when, in milliseconds since 1970
  *   undelivered  the last detail.n messages to detail.pair reached nobody
  *   uncertain    the same, where nobody knows: the connection was lost on the way
+ *   dossiers     strangers, or what they can be reported with, has changed
+ *   reported     the report was taken; or unreported, with detail.code
+ *   blocked      the stranger is blocked; or unblocked, with detail.code
  *   refused      the server took no notice of a record: detail.code, detail.message
  */
 export class Roulette extends EventTarget {
@@ -133,6 +137,11 @@ export class Roulette extends EventTarget {
   #keeps; // what the page keeps with it
   #kept = null; // what it kept the last time
   #saveTimer = 0;
+
+  #complaints = new Complaints({
+    record: (record) => this.#record(record),
+    tell: (type, detail) => this.#tell(type, detail),
+  });
 
   #wishes = { interests: [], languages: [], table: '' }; // of the next next()
   #hiding = false; // nobody sees the page
@@ -221,6 +230,18 @@ export class Roulette extends EventTarget {
 
   /** Whether both this client and the server can do what the word says. */
   can(word) { return this.#can.has(word); }
+
+  /** Strangers of the last ten minutes who can be reported or blocked, the latest first. */
+  get strangers() { return this.#complaints.all; }
+
+  /** Reports one of strangers: reason, text, and shown, its said as the user has seen it. A chat that goes on is to be stopped first. */
+  report(stranger, report) { this.#complaints.report(stranger, report); }
+
+  /** Never again is met who this stranger was, in this browser. */
+  block(stranger) { this.#complaints.block(stranger); }
+
+  /** Forgets who was met. */
+  forget() { this.#complaints.forget(); }
 
   /** Code and reason of the last close that was not our own, or null. */
   get lastClose() { return this.#lastClose; }
@@ -398,9 +419,10 @@ export class Roulette extends EventTarget {
   }
 
   #record(record) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(`${SEPARATOR}${JSON.stringify(record)}\n`);
     if (record.type !== 'ping') this.#heartbeat.sent();
+    return true;
   }
 
   #open(state) {
@@ -421,7 +443,8 @@ export class Roulette extends EventTarget {
   #opened() {
     this.#openedAt = Date.now();
     this.#agreeing = true;
-    this.#record({ type: 'hello', can: CAN });
+    const { names } = this.#complaints;
+    this.#record({ type: 'hello', can: CAN, ...(names.length > 0 ? { blocked: names } : {}) });
     (this.#resumption ?? this.#leaves)?.ask();
     if (this.#leaves && this.#after === 'idle') this.#record({ type: 'stop' });
   }
@@ -430,6 +453,7 @@ export class Roulette extends EventTarget {
     this.#heartbeat.heard();
     const records = parseRecords(data);
     if (records === null) {
+      this.#complaints.heard(data);
       // What comes behind our own next() or stop() is from somebody we have left.
       if (this.#state !== 'chatting') return;
       this.dispatchEvent(new MessageEvent('message', { data }));
@@ -505,6 +529,11 @@ export class Roulette extends EventTarget {
       case 'notice':
         this.#tell('notice', { code: String(record.code), until: Number(record.until) * 1_000 });
         break;
+      case 'stamp':
+      case 'reported':
+      case 'blocked':
+        this.#complaints.obey(record);
+        break;
       case 'undelivered':
         this.#tell('undelivered', { pair: record.pair, n: record.n });
         break;
@@ -542,7 +571,8 @@ export class Roulette extends EventTarget {
     if (Number.isFinite(people)) this.#tell('online', { n: people });
   }
 
-  #paired({ pair, again, common, common_languages: languages, resume }) {
+  #paired(record) {
+    const { pair, again, common, common_languages: languages, resume } = record;
     // After stop() it is no longer wanted, which the server is about to read; unless
     // it is the partner whom we have asked back.
     if (this.#state !== 'looking' && this.#state !== 'chatting' && !this.#wantsBack) {
@@ -554,6 +584,7 @@ export class Roulette extends EventTarget {
     this.#wantsBack = false;
     this.#unconfirmed = this.#asOfPing = 0;
     this.#pair = pair;
+    this.#complaints.begins(record);
     this.#brokenAt = 0;
     this.#leaves = this.#kept = null;
     this.#resumption = typeof resume === 'string' && this.can('resume') ? new Resumption(resume, pair, this.#way()) : null;
@@ -578,6 +609,7 @@ export class Roulette extends EventTarget {
       this.#chatIsOver();
       return;
     }
+    if (this.#complaints.refused(String(code))) return;
     if (this.#asked && this.#state === 'looking') {
       if (code === 'rate_limited') {
         clearTimeout(this.#askTimer);
@@ -656,6 +688,7 @@ export class Roulette extends EventTarget {
     clearTimeout(this.#handshakeTimer);
     this.#heartbeat.stop();
     this.#can.clear();
+    this.#complaints.disconnected();
     this.#agreeing = this.#wantsBack = false;
     this.#unconfirmed = this.#asOfPing = 0;
     this.#answered();
@@ -701,6 +734,7 @@ export class Roulette extends EventTarget {
         case 'resumed':
           if (this.#state !== 'reconnecting') return;
           this.#pair = record.pair;
+          this.#complaints.begins(record);
           this.#resumption.resumed(record);
           this.#become('chatting');
           break;
@@ -751,6 +785,7 @@ export class Roulette extends EventTarget {
 
   /** The chat is over: says what became of each message. by is as in Resumption.end. */
   #endChat(by) {
+    this.#complaints.ends();
     this.#resumption?.end(by);
     this.#moved();
   }
