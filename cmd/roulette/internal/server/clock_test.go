@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	easygo "github.com/mailru/easygo/netpoll"
 	"golang.org/x/sys/unix"
 
 	"roulette/cmd/roulette/internal/servertest"
@@ -19,6 +20,7 @@ import (
 type stoppedClock struct {
 	netpoll.Kernel
 	now    atomic.Int64
+	turns  sync.RWMutex // read: a worker is in a callback, which takes no time
 	full   atomic.Bool
 	missed atomic.Uint64 // ticks that a timer counts besides its own
 	mu     sync.Mutex
@@ -31,6 +33,26 @@ func newStoppedClock() *stoppedClock {
 }
 
 func (k *stoppedClock) Now() time.Duration { return time.Duration(k.now.Load()) }
+
+func (k *stoppedClock) Epoll(onError func(error)) (netpoll.Epoll, error) {
+	e, err := k.Kernel.Epoll(onError)
+	return timelessEpoll{e, k}, err
+}
+
+// timelessEpoll keeps the clock from being moved in the middle of a callback, which the
+// worker would have been busy for.
+type timelessEpoll struct {
+	netpoll.Epoll
+	clock *stoppedClock
+}
+
+func (e timelessEpoll) Add(fd int, events easygo.EpollEvent, callback func(easygo.EpollEvent)) error {
+	return e.Epoll.Add(fd, events, func(events easygo.EpollEvent) {
+		e.clock.turns.RLock()
+		defer e.clock.turns.RUnlock()
+		callback(events)
+	})
+}
 
 func (k *stoppedClock) Timer() (int, error) {
 	fd, err := k.Event()
@@ -71,7 +93,9 @@ func (k *stoppedClock) Drain(fd int) uint64 {
 // advance moves the clock by d, and every worker looks at all its connections.
 func (k *stoppedClock) advance(t testing.TB, s *Server, d time.Duration) {
 	t.Helper()
+	k.turns.Lock()
 	k.now.Add(int64(d))
+	k.turns.Unlock()
 	for range 4 { // a quarter of the connections is looked at each time
 		for _, fd := range k.timers {
 			k.Signal(fd)
