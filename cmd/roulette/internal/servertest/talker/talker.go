@@ -104,8 +104,8 @@ func (k *Talker) command(ctx context.Context, cmd record.Command) error {
 }
 
 // Run lives until it is over, on as many connections as that takes. The first attempt
-// is made at once, the others after a wait. The error is a mistake of the server, or of
-// ctx.
+// is made at once, unless the server said that it goes, the others after a wait. The
+// error is a mistake of the server, or of ctx.
 func (k *Talker) Run(ctx context.Context) error {
 	defer func() {
 		for _, conn := range k.stayed {
@@ -129,7 +129,7 @@ func (k *Talker) Run(ctx context.Context) error {
 			}
 			k.Chat.Lost()
 		}
-		if attempts > 0 && k.Wait != nil {
+		if k.Wait != nil && (attempts > 0 || websocket.CloseStatus(err) == websocket.StatusGoingAway) {
 			select {
 			case <-time.After(k.Wait(attempts)):
 			case <-ctx.Done():
