@@ -20,6 +20,7 @@ import (
 
 	"roulette/bench"
 	"roulette/frame/record"
+	"roulette/netpoll/nettest"
 )
 
 // What a message costs in one chat of two rich clients: with the partner on another
@@ -144,16 +145,14 @@ func startNATS(b *testing.B) string {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	nettest.Await(b, "the bus to listen", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			conn.Close()
-			return "nats://" + addr
 		}
-		if time.Now().After(deadline) {
-			b.Fatal(err)
-		}
-	}
+		return err == nil
+	})
+	return "nats://" + addr
 }
 
 // BenchmarkReports: reports=on is what it costs that messages are stamped, as benchstat

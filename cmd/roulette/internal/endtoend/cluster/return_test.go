@@ -62,25 +62,27 @@ func (w *world) any() string {
 func (w *world) lose(kind string) {
 	w.t.Helper()
 	i := rand.IntN(len(w.nodes))
-	const noticed = 7 * time.Second // longer than a node waits for the others, and for the bus
+	// How long a fault lasts is the fault itself, nothing is waited for: longer than a
+	// node waits for the others, and for the bus.
+	const noticed = 7 * time.Second
 	switch kind {
 	case "node killed":
 		w.nodes[i].Kill(w.t)
 		w.startNode(i)
 	case "node stopped":
 		w.nodes[i].Signal(w.t, syscall.SIGSTOP)
-		time.Sleep(noticed)
+		<-time.After(noticed)
 		w.nodes[i].Signal(w.t, syscall.SIGCONT)
 	case "node cut off":
 		w.ways[i].cut(true)
-		time.Sleep(noticed)
+		<-time.After(noticed)
 		w.ways[i].cut(false)
 	case "bus killed":
 		w.bus.kill()
 		w.bus.start()
 	case "bus stopped":
 		w.bus.signal(syscall.SIGSTOP)
-		time.Sleep(noticed)
+		<-time.After(noticed)
 		w.bus.signal(syscall.SIGCONT)
 	}
 }
