@@ -33,12 +33,12 @@ func TestReportedOften(t *testing.T) {
 			var log logged
 			s, addr := start(t, Config{Safety: mode, Reports: new(shelf), Logger: log.logger(slog.LevelInfo)})
 			bad, _ := dialGreeting(t, addr, canSafety)
-			good := dialPage(t, addr, new(http.Cookie), nil)
 			reported := safety.OfConnection(7)
 			if place, ok := s.seatOf(bad); ok {
 				p, _ := s.pairs.Who(place)
 				reported = safety.Person(p)
 			}
+			good := dialPage(t, addr, new(http.Cookie), nil)
 			report := func(n int) {
 				for range n {
 					s.weigh(&safety.Report{Reported: reported, Reporter: safety.NewPerson()})
