@@ -128,13 +128,18 @@ func do(ctx context.Context, step chromedp.Action[chromedp.Void]) error {
 
 // Wait waits until condition, a JavaScript expression, is true in the tab. It is
 // evaluated after every change of the document, and now and then between, for what
-// no change tells of. Unlike [chromedp.Poll] it works on a page whose
+// no change tells of; while it throws (a document that is being replaced has no root)
+// it is not met. Unlike [chromedp.Poll] it works on a page whose
 // Content-Security-Policy forbids eval, and in a tab that is not in front.
 func Wait(condition string) chromedp.Action[chromedp.Void] {
 	script := `new Promise((resolve) => {
-		const met = () => ` + condition + `;
 		const look = () => {
-			if (!met()) return;
+			try {
+				if (!(` + condition + `)) return;
+			} catch (error) {
+				window.waitFailed = error;
+				return;
+			}
 			observer.disconnect();
 			clearInterval(timer);
 			resolve(true);
@@ -155,11 +160,12 @@ func Wait(condition string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// visibleText is the end of what the page in tab shows, to go behind an error.
+// visibleText is the end of what the page in tab shows, to go behind an error, and
+// what a condition that was waited for threw last.
 func visibleText(ctx context.Context, tab *chromedp.Target) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	text, err := chromedp.Evaluate[string](`document.body.innerText.slice(-2000)`)(ctx, tab)
+	text, err := chromedp.Evaluate[string](`(window.waitFailed ?? '') + document.body.innerText.slice(-2000)`)(ctx, tab)
 	if err != nil {
 		return err.Error()
 	}
