@@ -16,9 +16,12 @@ import (
 // CheckLeaks fails the test if, when all its later cleanups are through, there
 // are goroutines or descriptors that were not there when CheckLeaks was called.
 // Both are counted for the whole process, so such a test must not be parallel to
-// another one.
+// another one; what one that called [Parallel] leaves is looked for by [Main].
 func CheckLeaks(t testing.TB) {
 	t.Helper()
+	if isParallel(t) {
+		return
+	}
 	warmUp()
 	ignore := goleak.IgnoreCurrent()
 	before := Descriptors(t, os.Getpid())
@@ -26,23 +29,26 @@ func CheckLeaks(t testing.TB) {
 		if err := goleak.Find(ignore); err != nil {
 			t.Errorf("goroutines left behind: %v", err)
 		}
-		var left []string
+		left := []string{"?"}
 		Await(t, "all descriptors to be closed", func() bool {
-			left = nil
-			for fd, what := range Descriptors(t, os.Getpid()) {
-				if before[fd] != what {
-					left = append(left, fd+" → "+what)
-				}
-			}
-			if len(left) > 0 && t.Failed() {
-				return true // who fails for another reason need not wait
-			}
-			return len(left) == 0
+			left = leftOpen(before)
+			return len(left) == 0 || t.Failed() // who fails for another reason need not wait
 		})
 		if len(left) > 0 {
 			t.Errorf("descriptors left behind: %s", strings.Join(left, ", "))
 		}
 	})
+}
+
+// leftOpen lists what this process has open that it had not before.
+func leftOpen(before map[string]string) (left []string) {
+	now, _ := descriptors(os.Getpid())
+	for fd, what := range now {
+		if before[fd] != what {
+			left = append(left, fd+" → "+what)
+		}
+	}
+	return left
 }
 
 // warmUp opens what the Go runtime opens for its first socket and never closes.
@@ -55,10 +61,18 @@ var warmUp = sync.OnceFunc(func() {
 // Descriptors lists what a process has open: number to target.
 func Descriptors(t testing.TB, pid int) map[string]string {
 	t.Helper()
+	open, err := descriptors(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open
+}
+
+func descriptors(pid int) (map[string]string, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	open := make(map[string]string)
 	for _, e := range entries {
@@ -67,7 +81,7 @@ func Descriptors(t testing.TB, pid int) map[string]string {
 			open[e.Name()] = target
 		}
 	}
-	return open
+	return open, nil
 }
 
 // Targets is Descriptors' targets without numbers that differ from run to run,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/servertest"
 	"roulette/cmd/roulette/internal/servertest/talker"
 	"roulette/metrics"
 )
@@ -23,6 +24,7 @@ func startResuming(t *testing.T, n int) (*localBus, []*Server, []string) {
 // cut, and they come back to any node, sometimes before the old one has noticed; while
 // the bus is lost now and then. Each message is heard once and in order.
 func TestEveryMessageOnceAcrossNodes(t *testing.T) {
+	servertest.Parallel(t)
 	const pairs, messages, cuts, losses = 12, 150, 8, 6
 	bus, servers, addrs := startResuming(t, 3)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

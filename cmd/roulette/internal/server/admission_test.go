@@ -196,6 +196,7 @@ func TestProxyProtocol(t *testing.T) {
 // TestProxyProtocolSplits: wherever the segments end, the header, the request
 // and the frames behind it are the same.
 func TestProxyProtocolSplits(t *testing.T) {
+	servertest.Parallel(t)
 	k, s, addr := startBehindProxy(t, Settings{MaxConnectionsPerAddress: 1})
 	for _, header := range []string{proxyV1, proxyV2, proxyLocal} {
 		stream := together([]byte(header+servertest.Request(addr, "/echo")), enc(fin|textOp, "first"), servertest.Close(1000, ""))

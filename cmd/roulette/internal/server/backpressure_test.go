@@ -120,6 +120,7 @@ func stalledCouple(t *testing.T, s *Server, addr string) (a *pourer, b *serverte
 }
 
 func TestSlowReceiver(t *testing.T) {
+	servertest.Parallel(t)
 	for _, workers := range []int{1, 2} {
 		k := newStoppedClock()
 		s, addr := start(t, Config{Kernel: k, Workers: workers})
@@ -181,6 +182,7 @@ func heap() int {
 }
 
 func TestPausedSenderLeaves(t *testing.T) {
+	servertest.Parallel(t)
 	for _, tc := range []struct {
 		desc  string
 		leave func(a *pourer)
@@ -271,6 +273,7 @@ func TestStalledReceiver(t *testing.T) {
 }
 
 func TestBothStalled(t *testing.T) {
+	servertest.Parallel(t)
 	t.Run("and both read again", func(t *testing.T) {
 		s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
 		a, b := bothStalled(t, s, addr)
@@ -312,6 +315,7 @@ func bothStalled(t *testing.T, s *Server, addr string) (a, b *pourer) {
 // The receiver leaves while a backlog stands: the sender is read again, is told
 // what got lost, and can write to the next partner at once.
 func TestReceiverLeavesBehindBacklog(t *testing.T) {
+	servertest.Parallel(t)
 	for _, tc := range []struct {
 		desc  string
 		leave func(b *servertest.Conn)
@@ -341,6 +345,7 @@ func TestReceiverLeavesBehindBacklog(t *testing.T) {
 // The sender leaves while a backlog stands, and the receiver's next partner is
 // not stuck, though it has to wait its turn.
 func TestNextPartnerBehindBacklog(t *testing.T) {
+	servertest.Parallel(t)
 	s, addr := start(t, Config{Kernel: newStoppedClock(), Workers: 2})
 	a, b := stalledCouple(t, s, addr)
 	a.TCP.SetLinger(0)
@@ -377,6 +382,7 @@ func TestNextPartnerBehindBacklog(t *testing.T) {
 // With messages larger than usual, a backlog is larger too, and what comes
 // behind them in one read is not lost.
 func TestLargeMessagesBehindBacklog(t *testing.T) {
+	servertest.Parallel(t)
 	k := newStoppedClock()
 	s, addr := start(t, Config{Kernel: k, Settings: Settings{MaxMessageSize: 1 << 20}})
 	sender, b := couple(t, s, addr)

@@ -162,6 +162,7 @@ func TestFramesBehindTheBlankLine(t *testing.T) {
 }
 
 func TestRequestThatNeverEnds(t *testing.T) {
+	servertest.Parallel(t)
 	s, addr := start(t, Config{Settings: Settings{HandshakeTimeout: 100 * time.Millisecond}})
 
 	t.Run("half a request", func(t *testing.T) {
@@ -225,6 +226,7 @@ func TestRequestThatNeverEnds(t *testing.T) {
 // TestHalfAFrameThenSilence: who says nothing any more is found by a ping, also
 // in the middle of a frame, and a partner has seen nothing of it.
 func TestHalfAFrameThenSilence(t *testing.T) {
+	servertest.Parallel(t)
 	s, addr := start(t, Config{Settings: Settings{PingInterval: 200 * time.Millisecond, PongTimeout: time.Second}})
 	whole := enc(fin|textOp, content(1000))
 	var silent []*servertest.Conn

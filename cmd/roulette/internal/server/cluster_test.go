@@ -144,6 +144,7 @@ func acrossNodes(t *testing.T, addrs []string) (a, b *person) {
 }
 
 func TestStrangersOnTwoNodes(t *testing.T) {
+	servertest.Parallel(t)
 	_, servers, addrs := startNodes(t, 2, Config{})
 	a, b := acrossNodes(t, addrs)
 	a.says("hello")
@@ -193,6 +194,7 @@ func TestStrangersOnTwoNodes(t *testing.T) {
 }
 
 func TestPlainStrangersOnTwoNodes(t *testing.T) {
+	servertest.Parallel(t)
 	_, servers, addrs := startNodes(t, 2, Config{})
 	a := servertest.Dial(t, addrs[0], "/ws")
 	a.Write(text("anybody?")) // what it always got
@@ -211,6 +213,7 @@ func TestPlainStrangersOnTwoNodes(t *testing.T) {
 // TestWishesAcrossNodes: interests, languages and tables bring people of two nodes
 // together, and keep them apart.
 func TestWishesAcrossNodes(t *testing.T) {
+	servertest.Parallel(t)
 	_, _, addrs := startNodes(t, 2, Config{})
 	for _, c := range []struct {
 		name string
@@ -243,6 +246,7 @@ func TestWishesAcrossNodes(t *testing.T) {
 // TestPatienceAcrossNodes: who has interests insists on them for a while, on two nodes as
 // on one; and the last partner is avoided across nodes until nobody else has come.
 func TestPatienceAcrossNodes(t *testing.T) {
+	servertest.Parallel(t)
 	_, _, addrs := startNodes(t, 2, Config{})
 	a, b := dialRich(t, addrs[0]), dialRich(t, addrs[1])
 	meet := func(least time.Duration) {
@@ -273,6 +277,7 @@ func TestPatienceAcrossNodes(t *testing.T) {
 // TestSlowReceiverElsewhere: a sender on another node is paused when the credit is
 // used up, nothing is lost, and it goes on.
 func TestSlowReceiverElsewhere(t *testing.T) {
+	servertest.Parallel(t)
 	_, servers, addrs := startNodes(t, 2, Config{Workers: 1})
 	a, b := plainAcross(t, servers, addrs)
 	const messages = 400
@@ -305,6 +310,7 @@ func plainAcross(t *testing.T, servers []*Server, addrs []string) (a, b *servert
 
 // TestBusIsLost: chats of one node do not notice; those of two end, and both are told.
 func TestBusIsLost(t *testing.T) {
+	servertest.Parallel(t)
 	bus, servers, addrs := startNodes(t, 2, Config{})
 	a, b := acrossNodes(t, addrs)
 	x, y := richCouple(t, addrs[0])
@@ -340,6 +346,7 @@ func TestBusIsLost(t *testing.T) {
 
 // TestNodeDrains: it takes nobody of others any more, and who is there is sent away.
 func TestNodeDrains(t *testing.T) {
+	servertest.Parallel(t)
 	_, servers, addrs := startNodes(t, 2, Config{})
 	a, b := acrossNodes(t, addrs)
 	gone := shutdown(t, servers[1], 0)

@@ -28,7 +28,7 @@ func endsFirst(t *testing.T, c *servertest.Conn) {
 		}
 		return info.State
 	}
-	if overTLS { // a close_notify is an end as well, and comes first (RFC 8446, 6.1)
+	if overTLS(t) { // a close_notify is an end as well, and comes first (RFC 8446, 6.1)
 		servertest.Await(t, "the server's FIN", func() bool { return state() == unix.BPF_TCP_CLOSE_WAIT })
 	}
 	if s := state(); s != unix.BPF_TCP_CLOSE_WAIT {

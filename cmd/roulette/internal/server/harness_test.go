@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"sync"
 	"testing"
 
@@ -34,16 +35,18 @@ const (
 	pongOp       = servertest.OpPong
 )
 
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
+
 // start serves on a free port of the loopback. When the test and its later
 // cleanups are through, it stops, and no goroutine and no descriptor may be left
-// that was not there before: so a test that starts a server is not parallel.
+// that was not there before.
 func start(t *testing.T, config Config) (s *Server, addr string) {
 	t.Helper()
 	servertest.CheckLeaks(t)
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	if overTLS && config.TLS == nil {
+	if overTLS(t) && config.TLS == nil {
 		config.TLS = testTLS(t, tlsfront.Config{})
 	}
 	s, err := New(config)

@@ -13,6 +13,7 @@ import (
 
 // TestHealthzAsksTheWorkers: a process whose worker is stuck does not live.
 func TestHealthzAsksTheWorkers(t *testing.T) {
+	servertest.Parallel(t)
 	s, _ := start(t, Config{Workers: 3})
 	if w := page(s, "/healthz"); w.Code != http.StatusOK {
 		t.Errorf("%d %s", w.Code, w.Body)

@@ -71,6 +71,7 @@ func (a *audit) awaits(t *testing.T, s *Server, keys ...string) {
 // than zero: what is on a dashboard is fed. What cannot happen is a close by the
 // server for which its table of reasons has no row.
 func TestEverySeriesMoves(t *testing.T) {
+	servertest.Parallel(t)
 	a := &audit{moved: map[string]bool{}}
 	for _, part := range []struct {
 		name string

@@ -22,7 +22,7 @@ import (
 )
 
 // overTLS has start make servers whose clients come by TLS.
-var overTLS bool
+func overTLS(t testing.TB) bool { return strings.HasPrefix(t.Name(), "TestOverTLS/") }
 
 // selfSigned is the certificate of these tests.
 var selfSigned = sync.OnceValue(func() *tls.Certificate {
@@ -55,8 +55,7 @@ func trusting() *tls.Config {
 // TestOverTLS plays the tests of the protocol and of its limits again, for clients
 // that come by TLS: nothing is different for them.
 func TestOverTLS(t *testing.T) {
-	overTLS = true
-	defer func() { overTLS = false }()
+	servertest.Parallel(t)
 	for _, play := range []struct {
 		name string
 		test func(*testing.T)

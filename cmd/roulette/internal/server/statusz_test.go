@@ -74,6 +74,7 @@ func TestStatusz(t *testing.T) {
 
 // TestStatuszOfAStuckWorker: the page comes all the same, and says so.
 func TestStatuszOfAStuckWorker(t *testing.T) {
+	servertest.Parallel(t)
 	s, _ := start(t, Config{Workers: 2})
 	stuck := make(chan struct{})
 	defer close(stuck)

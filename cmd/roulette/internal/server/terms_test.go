@@ -487,6 +487,7 @@ func TestGoBack(t *testing.T) {
 // TestQuietChat counts frames: heartbeats cost no more than pings do, and who
 // sends them is sent nothing else.
 func TestQuietChat(t *testing.T) {
+	servertest.Parallel(t)
 	const interval, minutes = 20 * time.Second, 10
 	frames := func(can record.Can) (n int) {
 		k := newStoppedClock()

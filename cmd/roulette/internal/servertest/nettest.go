@@ -9,6 +9,8 @@ const Patience = nettest.Patience
 var (
 	Await       = nettest.Await
 	CheckLeaks  = nettest.CheckLeaks
+	Parallel    = nettest.Parallel
+	Main        = nettest.Main
 	Descriptors = nettest.Descriptors
 	Targets     = nettest.Targets
 )
