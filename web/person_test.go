@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"roulette/web/browsertest"
@@ -61,17 +59,7 @@ func (c *crowd) enter(t *testing.T) person {
 // test is over.
 func (p person) beforeLoad(script string) {
 	p.t.Helper()
-	var added page.AddScriptToEvaluateOnNewDocumentResult
-	p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
-		added, err = cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
-		return err
-	}))
-	p.t.Cleanup(func() {
-		p.do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-			_, err := cdp.Call(ctx, tab, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added))
-			return err
-		}))
-	})
+	browsertest.BeforeLoad(p.t, p.tab, script)
 }
 
 func (c *crowd) take() context.Context {

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -157,6 +159,23 @@ func Wait(condition string) chromedp.Action[chromedp.Void] {
 			return fmt.Errorf("browsertest: waiting for %s: %w; the page shows:\n%s", condition, err, visibleText(ctx, tab))
 		}
 		return nil
+	})
+}
+
+// BeforeLoad runs a script in every document of the tab of ctx before any of its own,
+// until the test is over.
+func BeforeLoad(t testing.TB, ctx context.Context, script string) {
+	t.Helper()
+	var added page.AddScriptToEvaluateOnNewDocumentResult
+	Do(t, ctx, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) (err error) {
+		added, err = cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
+	t.Cleanup(func() {
+		Do(t, ctx, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			_, err := cdp.Call(ctx, tab, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added))
+			return err
+		}))
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 // TestFullHouse: who comes when all places are taken is told so, and has a place when
 // one is free.
 func TestFullHouse(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--max-connections=10")
 	var inside []*servertest.Conn
 	for range 10 {
@@ -58,6 +59,7 @@ func TestFullHouse(t *testing.T) {
 // in order, the processors rest, who is there talks on, and when the others have
 // gone everything is as before.
 func TestOutOfDescriptors(t *testing.T) {
+	servertest.Parallel(t)
 	const limit = 100
 	// A page takes a goroutine and the buffers of net/http, 64 KiB at the most.
 	const bound = calmGrowth + limit*64<<10
@@ -174,6 +176,7 @@ func TestOutOfDescriptors(t *testing.T) {
 // and a storm against a full house is answered or cut short, but not left
 // waiting.
 func TestChatsFillTheDescriptors(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Launch{Descriptors: 100}.Serve(t)
 	limit := int(p.Metric(t, "roulette_connections_limit"))
 	if limit != 100-64 {

@@ -12,6 +12,7 @@ import (
 // TestMemoryLimit: a program that has less memory than it needs goes on to serve
 // pages and refuses chats.
 func TestMemoryLimit(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Launch{Env: []string{"GOMEMLIMIT=2MiB"}}.Serve(t)
 	servertest.Await(t, "memory to be short", func() bool {
 		status, body := program.Get(t, "http://"+p.Admin+"/readyz")

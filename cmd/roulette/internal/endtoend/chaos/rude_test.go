@@ -18,6 +18,7 @@ import (
 // TestChaosResets: clients that reset their connection (SO_LINGER of 0) at every
 // stage of its life.
 func TestChaosResets(t *testing.T) {
+	servertest.Parallel(t)
 	const each = 200
 	// No more than each of them are connected at once. What one holds: a request
 	// under way, 8 KiB; half a message, 64 KiB; what its partner's read brought,
@@ -94,6 +95,7 @@ var greed = []struct {
 // TestChaosGreed: a client that sends nothing but one such thing, as fast as it
 // can, is warned and closed with 4429.
 func TestChaosGreed(t *testing.T) {
+	servertest.Parallel(t)
 	const bound = calmGrowth // the greedy are few, and hold a read's worth each
 	c := startChaos(t, program.Launch{})
 	healthy := c.begin(c.healthyLoad(time.Hour))
@@ -138,6 +140,7 @@ func TestChaosGreed(t *testing.T) {
 // TestChaosUnlimitedGreed: with no rate limit they are served, and the healthy
 // beside them fairly.
 func TestChaosUnlimitedGreed(t *testing.T) {
+	servertest.Parallel(t)
 	if nettest.RaceEnabled {
 		t.Skip("skipped: is there for its figures")
 	}
@@ -183,6 +186,7 @@ func pour(s *servertest.Conn, piece []byte) {
 
 // TestChaosGarbage: the garbage collector at work all the time.
 func TestChaosGarbage(t *testing.T) {
+	servertest.Parallel(t)
 	const bound = calmGrowth
 	c := startChaos(t, program.Launch{Env: []string{"GOGC=1"}})
 	cycles := c.Metric(t, `go_gc_duration_seconds_count`)

@@ -18,6 +18,7 @@ import (
 // TestChaosDribble: thousands whose messages come a byte a second, beside the
 // healthy. Every one of their messages arrives as well.
 func TestChaosDribble(t *testing.T) {
+	servertest.Parallel(t)
 	if nettest.RaceEnabled {
 		t.Skip("skipped: is there for its figures")
 	}
@@ -49,6 +50,7 @@ func TestChaosDribble(t *testing.T) {
 // reads again after all finds what was relayed, whole and in order, and why it was
 // closed.
 func TestChaosZeroWindow(t *testing.T) {
+	servertest.Parallel(t)
 	const n = 100
 	// One read of the sender waits for each receiver, 256 KiB, with the message that
 	// it completed, in a buffer of a power of two; the message under way, 64 KiB,

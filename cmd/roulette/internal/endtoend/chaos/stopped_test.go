@@ -29,6 +29,7 @@ const stoppedClients = 40
 // "ready"; after a line on stdin it prints how each of them ended, lets as many come
 // again, and says how many of them got an answer.
 func TestHelperProcess(t *testing.T) {
+	servertest.Parallel(t)
 	addr := os.Getenv(clientsEnv)
 	if addr == "" {
 		t.Skip("not a process of clients")
@@ -64,6 +65,7 @@ func TestHelperProcess(t *testing.T) {
 // than the pong time. The others go on; the stopped are closed with 4408, which
 // they find when they are continued, and may come again.
 func TestChaosStoppedClients(t *testing.T) {
+	servertest.Parallel(t)
 	const bound = calmGrowth // some dozen clients
 	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=2s", "--idle-ping-interval=2s", "--pong-timeout=2s"}})
 	load := c.healthyLoad(time.Hour)
@@ -126,6 +128,7 @@ func TestChaosStoppedClients(t *testing.T) {
 // moments, once for longer than all its deadlines and than the rate limit's burst.
 // Nobody pays for that: no message is lost, and nobody is closed.
 func TestChaosStoppedServer(t *testing.T) {
+	servertest.Parallel(t)
 	// While it is stopped, the kernel keeps what its clients send.
 	const bound = calmGrowth
 	// At 8 messages a second, the burst of 20 and its grace are used up in 4 s.
@@ -161,6 +164,7 @@ func TestChaosStoppedServer(t *testing.T) {
 // TestChaosStarved: the program's threads get only what processor time all others
 // leave (SCHED_IDLE), and there are others that want all of it.
 func TestChaosStarved(t *testing.T) {
+	servertest.Parallel(t)
 	const bound = calmGrowth // as when stopped
 	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=1s", "--idle-ping-interval=1s", "--pong-timeout=2s", "--message-rate=20"}})
 	load := c.healthyLoad(time.Hour)

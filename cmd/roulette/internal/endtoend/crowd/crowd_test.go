@@ -26,12 +26,14 @@ import (
 // reads to the end, so what must hold is exact: each message that was sent has
 // arrived once, at the partner, or was answered with the sorry text.
 func TestCrowd(t *testing.T) {
+	servertest.Parallel(t)
 	crowdTest(t, &crowd{clients: 100, lasts: 3 * time.Second})
 }
 
 // TestCrowdThatVanishes: some of the connections are cut. What was under way to
 // them is lost; nothing else changes.
 func TestCrowdThatVanishes(t *testing.T) {
+	servertest.Parallel(t)
 	crowdTest(t, &crowd{clients: 100, lasts: 2 * time.Second, vanish: 0.3})
 }
 

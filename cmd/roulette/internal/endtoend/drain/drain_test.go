@@ -15,6 +15,7 @@ func TestDrainUnderLoad(t *testing.T) { program.Drained(t, 2000, 4000, "10s") }
 // TestDrainGraceServes: the program is not ready any more, and yet whoever comes is
 // served; a second signal ends that, too.
 func TestDrainGraceServes(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--drain-grace=1h")
 	if status, body := program.Get(t, "http://"+p.Admin+"/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz before: %d %q", status, body)

@@ -13,9 +13,11 @@ import (
 
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest"
 )
 
 func TestBench(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--message-rate", "0")
 	tests := []struct {
 		name string
@@ -42,6 +44,7 @@ func TestBench(t *testing.T) {
 }
 
 func TestBenchJSONAndProgress(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	out, errs, code := program.Output(t, "", "bench", "ws://"+p.Addr+"/ws", "--connections", "10", "--duration", "300ms", "--json", "--progress")
 	var r bench.Result
@@ -58,6 +61,7 @@ func TestBenchJSONAndProgress(t *testing.T) {
 
 // A server that ends connections for what the load does is no success.
 func TestBenchOverTheRateLimit(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--message-rate", "1", "--message-burst", "1") // a hello and no more
 	out, errs, code := program.Output(t, "", "bench", "ws://"+p.Addr+"/ws", "--mode", "churn", "--connections", "10", "--duration", "300ms")
 	if code != program.Failed || !strings.Contains(out, "4429") || !strings.Contains(out, "--message-rate") {
@@ -67,6 +71,7 @@ func TestBenchOverTheRateLimit(t *testing.T) {
 }
 
 func TestBenchRefuses(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	tests := []struct {
 		name, args, want string
@@ -97,6 +102,7 @@ func TestBenchRefuses(t *testing.T) {
 }
 
 func TestBenchInterrupted(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--message-rate", "0")
 	out, seen := whileMeasuring(t, (*os.Process).Signal, "ws://"+p.Addr+"/ws", "--mode", "pingpong")
 	if !strings.Contains(out, "latency") || !strings.Contains(out, "faults                 none") {
@@ -109,6 +115,7 @@ func TestBenchInterrupted(t *testing.T) {
 
 // TestBenchDrain: the server is stopped meanwhile, and bench says how it was.
 func TestBenchDrain(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--message-rate", "0")
 	stop := func(_ *os.Process, _ os.Signal) error { return p.Cmd.Process.Signal(syscall.SIGTERM) }
 	out, _ := whileMeasuring(t, stop, "ws://"+p.Addr+"/ws", "--mode", "drain")
@@ -155,6 +162,7 @@ func whileMeasuring(t *testing.T, interrupt func(*os.Process, os.Signal) error, 
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {
+	servertest.Parallel(t)
 	out, _, code := program.Output(t, "", "--help")
 	for _, command := range []string{"serve", "chat", "bench", "health"} {
 		if code != program.OK || !strings.Contains(out, "\n  "+command+" ") {

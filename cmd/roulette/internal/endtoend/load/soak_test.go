@@ -9,10 +9,12 @@ import (
 
 	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest"
 )
 
 // TestSoak is a short one, of each kind of crowd; .ci/soak is the long one.
 func TestSoak(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	out, errs, code := program.Output(t, "", "bench", "soak", "ws://"+p.Addr+"/ws", "--admin", p.Admin,
 		"--connections", "100", "--duration", "3s", "--round", "1s", "--json")
@@ -40,6 +42,7 @@ func TestSoak(t *testing.T) {
 }
 
 func TestSoakRefuses(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	for _, tc := range []struct {
 		name, args, want string
@@ -64,6 +67,7 @@ func TestSoakRefuses(t *testing.T) {
 
 // TestSoakScript is what CI runs for longer.
 func TestSoakScript(t *testing.T) {
+	servertest.Parallel(t)
 	cmd := exec.CommandContext(t.Context(), program.File(t, ".ci/soak"), "1s", "--connections", "20", "--round", "200ms")
 	cmd.Env = append(program.Environment(), "GOFLAGS="+os.Getenv("GOFLAGS"))
 	out, err := cmd.CombinedOutput()

@@ -25,8 +25,15 @@ func tile(title, number string) string {
 // TestStatusPage: the page follows what happens by itself, fits a phone, changes
 // the log level, and says when nobody answers.
 func TestStatusPage(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	tab := browsertest.Start(t)
+	// The page's seconds are short here.
+	browsertest.BeforeLoad(t, tab, `{
+		const [later, { timeout }] = [setTimeout, AbortSignal];
+		window.setTimeout = (f, ms) => later(f, ms / 10);
+		AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 10);
+	}`)
 	page := func(path string) { browsertest.Do(t, tab, chromedp.Navigate("http://"+p.Admin+path)) }
 	for _, size := range []struct{ width, height int64 }{{1280, 800}, {390, 844}} {
 		browsertest.Do(t, tab, chromedp.EmulateViewport(size.width, size.height))
@@ -62,6 +69,7 @@ func TestStatusPage(t *testing.T) {
 // TestForeignPageInABrowser: a page of another site that is open in an operator's
 // browser changes nothing and learns nothing on the admin side.
 func TestForeignPageInABrowser(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	tab := browsertest.Start(t)
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -86,6 +94,7 @@ func TestForeignPageInABrowser(t *testing.T) {
 // TestRebinding: a name of somebody else's that leads to the admin side is no name
 // of it.
 func TestRebinding(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Launch{Args: []string{"--admin-hosts", "admin.example.org"}}.Serve(t)
 	_, port, err := net.SplitHostPort(p.Admin)
 	if err != nil {

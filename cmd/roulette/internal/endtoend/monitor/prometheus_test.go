@@ -31,6 +31,7 @@ const (
 
 // TestPromtoolOnMetrics: Prometheus's own linter has nothing to say.
 func TestPromtoolOnMetrics(t *testing.T) {
+	servertest.Parallel(t)
 	tool := promtest.Tool(t, "promtool")
 	servertest.CheckLeaks(t)
 	p := program.Serve(t)
@@ -212,6 +213,7 @@ func aBreak(t *testing.T, addr string) {
 // real server under a little load. The target is up, the rules work, each query of
 // the dashboard returns numbers, and no alert so much as thinks of firing.
 func TestPrometheus(t *testing.T) {
+	servertest.Parallel(t)
 	promtest.Tool(t, "prometheus")
 	servertest.CheckLeaks(t)
 	p := program.Serve(t, "--listen-tls=127.0.0.1:0", "--tls-self-signed")

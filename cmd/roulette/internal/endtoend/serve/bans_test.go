@@ -15,6 +15,7 @@ import (
 // TestBans: the commands, the real server, and what is left of its decisions when it is
 // killed.
 func TestBans(t *testing.T) {
+	servertest.Parallel(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestHealth(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--drain-grace=1h", "--max-connections=1")
 	ask := func(want int, says string, args ...string) {
 		t.Helper()

@@ -12,11 +12,13 @@ import (
 
 	"roulette/cmd/roulette/internal/endtoend/program"
 	"roulette/cmd/roulette/internal/safety"
+	"roulette/cmd/roulette/internal/servertest"
 )
 
 // TestModerate: reports are listed for who has the key, and for nobody else; what is
 // decided about people outlives a server that is killed; a key that is none is one line.
 func TestModerate(t *testing.T) {
+	servertest.Parallel(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ func echoes(c *servertest.Conn, n int) servertest.Frame {
 }
 
 func TestReload(t *testing.T) {
+	servertest.Parallel(t)
 	file := program.SettingsFile(t, `message-rate = 0`, `max-message-size = "1KiB"`, `ping-interval = "1h"`, `drain-time = "9s"`)
 	p := program.Launch{Args: []string{"--config", file, "--pong-timeout=8s"}, Env: []string{"ROULETTE_STALL_TIMEOUT=7s"}}.Serve(t)
 	old := servertest.Dial(t, p.Addr, "/echo")
@@ -133,6 +134,7 @@ func logLevel(t *testing.T, p *program.Process, method, level string) (status in
 }
 
 func TestLogLevel(t *testing.T) {
+	servertest.Parallel(t)
 	file := program.SettingsFile(t, `log-level = "warn"`)
 	p := program.Serve(t, "--config", file)
 	is := func(want string) {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestServe(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	status, page := program.Get(t, "http://"+p.Addr+"/")
 	if status != http.StatusOK || !strings.Contains(page, "<html") {
@@ -39,6 +40,7 @@ func TestServe(t *testing.T) {
 // TestWhereToGo: every way to say where to listen, and what is printed can be
 // opened.
 func TestWhereToGo(t *testing.T) {
+	servertest.Parallel(t)
 	haveIPv6 := false
 	if l, err := net.Listen("tcp6", "[::1]:0"); err == nil {
 		l.Close()
@@ -88,6 +90,7 @@ func TestWhereToGo(t *testing.T) {
 
 // TestEnvironment: settings that are not given by a flag come from it.
 func TestEnvironment(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Launch{Env: []string{"ROULETTE_MAX_MESSAGE_SIZE=1KiB", "ROULETTE_LOG_FORMAT=json", "ROULETTE_HANDSHAKE_TIMEOUT=100ms",
 		"ROULETTE_ALLOWED_ORIGINS=https://a.example,https://b.example"}}.Serve(t)
 	c := servertest.Dial(t, p.Addr, "/echo")
@@ -122,6 +125,7 @@ func TestEnvironment(t *testing.T) {
 // TestMistakesAreOneLine: one line on stderr, nothing on stdout, and an exit code that
 // tells a wrong command line from a machine that does not play along.
 func TestMistakesAreOneLine(t *testing.T) {
+	servertest.Parallel(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +178,7 @@ func TestMistakesAreOneLine(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Launch{Args: []string{"--help"}}.Run(t)
 	if code := p.Exit(t); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -203,6 +208,7 @@ func TestHelp(t *testing.T) {
 
 // TestMetrics: what a small scenario did is counted, once.
 func TestMetrics(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	before := p.Metrics(t)
 	if got := before["roulette_connections_accepted_total"]; got != 0 {
@@ -303,6 +309,7 @@ func TestMetrics(t *testing.T) {
 // TestDrain: a signal sends everybody away and the program ends at once when
 // they have gone.
 func TestDrain(t *testing.T) {
+	servertest.Parallel(t)
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			p := program.Serve(t)
@@ -347,6 +354,7 @@ func stubborn(t *testing.T, args ...string) (*program.Process, *servertest.Conn)
 // TestDrainEndsAfterItsTime: the drain's own time cuts who stays, and not the longer
 // one that a connection has to go in.
 func TestDrainEndsAfterItsTime(t *testing.T) {
+	servertest.Parallel(t)
 	p, _ := stubborn(t, "--drain-time=500ms")
 	if code := p.Exit(t); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -357,6 +365,7 @@ func TestDrainEndsAfterItsTime(t *testing.T) {
 }
 
 func TestNotReadyWhileDraining(t *testing.T) {
+	servertest.Parallel(t)
 	p, c := stubborn(t)
 	if status, body := program.Get(t, "http://"+p.Admin+"/readyz"); status != http.StatusServiceUnavailable || strings.TrimSpace(body) != "draining" {
 		t.Errorf("/readyz: %d %q", status, body)
@@ -377,6 +386,7 @@ func TestNotReadyWhileDraining(t *testing.T) {
 }
 
 func TestSecondSignal(t *testing.T) {
+	servertest.Parallel(t)
 	p, _ := stubborn(t, "--drain-time=1h")
 	p.Signal(t, syscall.SIGTERM)
 	if code := p.Exit(t); code == 0 {
@@ -386,6 +396,7 @@ func TestSecondSignal(t *testing.T) {
 
 // TestNothingPrivateIsLogged, not even when everything is.
 func TestNothingPrivateIsLogged(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--log-level=debug")
 	a, b := program.Meet(t, p.Addr, p.Addr)
 	b.Write(program.Text("a-secret"))
@@ -410,6 +421,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 // run, as on a machine that has other things to do, what has piled up is not counted: so
 // the flood goes on until it is too much.
 func TestRateLimit(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t, "--message-rate=1", "--message-burst=10")
 	c := servertest.Dial(t, p.Addr, "/echo")
 	const wave = 100

@@ -60,6 +60,7 @@ func (m *manager) await(t *testing.T, line string, unwanted ...string) string {
 
 // TestNotify: a service manager is told all of the program's life, in order.
 func TestNotify(t *testing.T) {
+	servertest.Parallel(t)
 	m := newManager(t)
 	p := program.Launch{Env: []string{"NOTIFY_SOCKET=" + m.path, "WATCHDOG_USEC=100000"}}.Serve(t)
 	first := m.await(t, "READY=1", "WATCHDOG=", "STOPPING=")
@@ -106,6 +107,7 @@ func socket(t *testing.T) (f *os.File, addr string) {
 // TestSocketActivation: sockets that were passed are served in place of those that
 // the settings name; who came before the program waits in their queue.
 func TestSocketActivation(t *testing.T) {
+	servertest.Parallel(t)
 	public, publicAddr := socket(t)
 	admin, adminAddr := socket(t)
 	for _, tc := range []struct {
@@ -150,6 +152,7 @@ func TestSocketActivation(t *testing.T) {
 }
 
 func TestSocketActivationMistakes(t *testing.T) {
+	servertest.Parallel(t)
 	listening, _ := socket(t)
 	file, err := os.Open(os.DevNull)
 	if err != nil {

@@ -49,6 +49,7 @@ func chat(t *testing.T, client *http.Client, from string) (*websocket.Conn, *htt
 // may open who are allowed to, and whose clients are believed when they say for whom
 // they ask.
 func TestUnixSocket(t *testing.T) {
+	servertest.Parallel(t)
 	path := filepath.Join(t.TempDir(), "roulette.sock")
 	p := program.Launch{Args: []string{"--listen=unix:" + path, "--socket-mode=0600", "--max-connections-per-address=2"}}.Run(t)
 	if got := p.Await(t, program.Listening); got != "unix:"+path {
@@ -100,6 +101,7 @@ func TestUnixSocket(t *testing.T) {
 // TestUnixSocketThatIsThere: what a killed server has left is replaced; a socket that
 // somebody listens on, and a file that is none, are not touched.
 func TestUnixSocketThatIsThere(t *testing.T) {
+	servertest.Parallel(t)
 	path := filepath.Join(t.TempDir(), "roulette.sock")
 	here := program.Launch{Args: []string{"--listen=unix:" + path, "--admin="}}
 	serves := func() {
@@ -151,6 +153,7 @@ func TestUnixSocketThatIsThere(t *testing.T) {
 
 // TestUnixSocketActivation: a service manager may pass one.
 func TestUnixSocketActivation(t *testing.T) {
+	servertest.Parallel(t)
 	path := filepath.Join(t.TempDir(), "roulette.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -186,6 +189,7 @@ func TestUnixSocketActivation(t *testing.T) {
 
 // TestUnixSocketMistakes are found before anything is opened.
 func TestUnixSocketMistakes(t *testing.T) {
+	servertest.Parallel(t)
 	for listen, says := range map[string]string{
 		"unix:":                             "begins with /",
 		"unix:relative":                     "begins with /",

@@ -98,6 +98,7 @@ func (s *script) end(code int) {
 }
 
 func TestChatTwoScripts(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	url := "ws://" + p.Addr + "/ws"
 	a := startScript(t, url, "--interests", "go,music")
@@ -125,6 +126,7 @@ func TestChatTwoScripts(t *testing.T) {
 // TestChatAtATable: those at one table meet, whoever else waits, and share their
 // languages.
 func TestChatAtATable(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	url := "ws://" + p.Addr + "/ws"
 	a := startScript(t, url, "--table", "Ada's", "--languages", "de,en")
@@ -148,6 +150,7 @@ func TestChatAtATable(t *testing.T) {
 // Many messages, faster than the server takes them from one client, all arrive
 // before the program ends.
 func TestChatDeliversAllOfItsInput(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	url := "ws://" + p.Addr + "/ws"
 	listener := startScript(t, url)
@@ -169,6 +172,7 @@ func TestChatDeliversAllOfItsInput(t *testing.T) {
 }
 
 func TestChatHostileStranger(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	s := startScript(t, "ws://"+p.Addr+"/ws")
 	s.hears("* Looking")
@@ -197,6 +201,7 @@ func TestChatHostileStranger(t *testing.T) {
 }
 
 func TestChatCannotConnect(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	for _, test := range []struct {
 		name, url, want string
@@ -220,6 +225,7 @@ func TestChatCannotConnect(t *testing.T) {
 
 // What could not be delivered is said, and is no success.
 func TestChatUndelivered(t *testing.T) {
+	servertest.Parallel(t)
 	p := program.Serve(t)
 	s := startScript(t, "http://"+p.Addr)
 	s.hears("* Looking")
@@ -234,6 +240,7 @@ func TestChatUndelivered(t *testing.T) {
 
 // The server is killed and started again on the same port.
 func TestChatReconnects(t *testing.T) {
+	servertest.Parallel(t)
 	here := program.Launch{Args: []string{"--listen", "127.0.0.1:" + program.FreePort(t)}}
 	p := here.Run(t)
 	p.Addr = p.Await(t, program.Listening)

@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"roulette/cmd/roulette/internal/endtoend/program"
+	"roulette/cmd/roulette/internal/servertest"
 )
 
 // TestChatOutlivesTheServer: the server is killed and started anew under two who talk by
 // lines, again and again: every line is heard once and in order, and they are told.
 func TestChatOutlivesTheServer(t *testing.T) {
+	servertest.Parallel(t)
 	state := filepath.Join(t.TempDir(), "state") // which the program makes for itself
 	here := program.Launch{Args: []string{"--listen", "127.0.0.1:" + program.FreePort(t), "--state-dir", state}}
 	p := here.Run(t)

@@ -208,6 +208,7 @@ func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:]
 // TestACME: no CA at first, then one that says it is too often asked, then a
 // certificate; which a restart finds again without asking; and a chat over it.
 func TestACME(t *testing.T) {
+	servertest.Parallel(t)
 	tlsAddr, httpAddr, state := free(t), free(t), filepath.Join(t.TempDir(), "state")
 	p := startPebble(t, port(tlsAddr), port(httpAddr))
 	p.down.Store(true)
@@ -282,6 +283,7 @@ func secret(t *testing.T, dir string) {
 
 // TestACMEByHTTP: where the CA cannot reach the TLS port, http-01 does it.
 func TestACMEByHTTP(t *testing.T) {
+	servertest.Parallel(t)
 	tlsAddr, httpAddr := free(t), free(t)
 	p := startPebble(t, port(free(t)), port(httpAddr))
 	s := p.launch(t, tlsAddr, httpAddr, filepath.Join(t.TempDir(), "state"))
@@ -295,6 +297,7 @@ func TestACMEByHTTP(t *testing.T) {
 // TestACMERenewal: a certificate that is nearly over is in use until there is another,
 // also while the CA is down.
 func TestACMERenewal(t *testing.T) {
+	servertest.Parallel(t)
 	tlsAddr, httpAddr, state := free(t), free(t), filepath.Join(t.TempDir(), "state")
 	p := startPebble(t, port(tlsAddr), port(httpAddr))
 	old := newAuthority(t)

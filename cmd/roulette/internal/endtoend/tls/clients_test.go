@@ -24,6 +24,7 @@ import (
 // TestGo: two strangers, one of whom comes in the clear; pages; sessions that are
 // resumed; and the end, which everybody is told of.
 func TestGo(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t)
 	program.Converse(t, s.addr)
 	a, b := program.Meet(t, s.Addr, s.addr)
@@ -57,6 +58,7 @@ func TestGo(t *testing.T) {
 
 // TestTerminal: roulette chat and roulette bench over wss://.
 func TestTerminal(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t, "--message-rate=0")
 	url := "wss://" + s.addr + "/ws"
 	out, errs, code := program.Output(t, "", "bench", url, "--ca", s.ca.file, "--connections=20", "--duration=300ms", "--mode=pingpong")
@@ -125,6 +127,7 @@ func (o *openssl) sees(what string) {
 // TestOpenSSL: each cipher suite, small fragments, its KeyUpdates of both kinds in the
 // middle of a chat, and its sessions.
 func TestOpenSSL(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t)
 	for _, args := range [][]string{
 		{"-ciphersuites", "TLS_AES_128_GCM_SHA256"},
@@ -177,6 +180,7 @@ func TestOpenSSL(t *testing.T) {
 
 // TestCurl: pages, one after the other on a connection, and an upgrade.
 func TestCurl(t *testing.T) {
+	servertest.Parallel(t)
 	program.Installed(t, "curl")
 	s := serve(t, "--hsts=1h")
 	url := "https://" + strings.Replace(s.addr, "127.0.0.1", "localhost", 1)
@@ -203,6 +207,7 @@ func TestCurl(t *testing.T) {
 
 // TestNode: Node's own WebSocket meets a stranger.
 func TestNode(t *testing.T) {
+	servertest.Parallel(t)
 	program.Installed(t, "node")
 	s := serve(t)
 	script := filepath.Join(t.TempDir(), "chat.mjs")
@@ -249,6 +254,7 @@ ws.onerror = e => console.log("error " + (e.message || e.error));
 // TestNewCertificate: a changed pair is taken at once on SIGHUP, a broken one is not,
 // and whoever is connected stays.
 func TestNewCertificate(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t)
 	a, b := program.Meet(t, s.addr, s.addr)
 	serial := func() string {
@@ -287,6 +293,7 @@ func TestNewCertificate(t *testing.T) {
 
 // TestSNI: of several certificates the one for the name that a client asks for.
 func TestSNI(t *testing.T) {
+	servertest.Parallel(t)
 	ca, dir := newAuthority(t), t.TempDir()
 	var args []string
 	for _, name := range []string{"a.example.org", "b.example.org", "*.c.example.org"} {
@@ -315,6 +322,7 @@ func TestSNI(t *testing.T) {
 
 // TestRedirect: who comes in the clear is sent to https, and nothing else.
 func TestRedirect(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t, "--redirect-http", "--redirect-port=443")
 	for _, path := range []string{"/", "/ws", "/deep/path?q=1"} {
 		r, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get("http://" + s.Addr + path)
@@ -337,6 +345,7 @@ func TestRedirect(t *testing.T) {
 // TestProxyProtocolBeforeTLS: a balancer of TCP says for whom it comes, and then TLS
 // begins.
 func TestProxyProtocolBeforeTLS(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--max-connections-per-address=1")
 	come := func(from string) (*servertest.Conn, error) {
 		c := servertest.Over(t, rawConn(t, s.addr))

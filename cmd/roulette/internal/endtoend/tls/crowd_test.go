@@ -11,6 +11,7 @@ import (
 // TestCrowd: a crowd that is connected and says nothing has no goroutine in the server,
 // and has left none, nor a descriptor, when it is gone (T1).
 func TestCrowd(t *testing.T) {
+	servertest.Parallel(t)
 	s := serve(t)
 	const crowd = 600
 	goroutines := func() float64 { return s.Metric(t, "go_goroutines") }

@@ -1,0 +1,10 @@
+package monitor
+
+import (
+	"os"
+	"testing"
+
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }

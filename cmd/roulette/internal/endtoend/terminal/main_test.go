@@ -1,0 +1,10 @@
+package terminal
+
+import (
+	"os"
+	"testing"
+
+	"roulette/cmd/roulette/internal/servertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
