@@ -216,9 +216,17 @@ func Open(config Config) (*Poller, error) {
 	return p, nil
 }
 
-// Start sets the coarse clock going, and with it Handler.Sweep and Ticker.Tick.
+// Start sets the coarse clock going, and with it Handler.Sweep and Ticker.Tick. What
+// its caller has needed since Open, seconds on a busy machine, is no connection's age.
 // It orders all that its caller did before all that the workers do from here on.
-func (p *Poller) Start() error { return p.SetTick(p.config.Tick) }
+func (p *Poller) Start() error {
+	for _, w := range p.workers {
+		if err := w.Ask(func() { w.now = milliseconds(w.kernel.Now()) }); err != nil {
+			return err
+		}
+	}
+	return p.SetTick(p.config.Tick)
+}
 
 // SetLimits changes the limits, all of them: zero is no default here. A backlog
 // that stands may be longer than a smaller limit allows; nothing is added to it

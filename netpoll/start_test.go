@@ -1,6 +1,8 @@
 package netpoll
 
 import (
+	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,5 +65,48 @@ func TestClockWaitsForStart(t *testing.T) {
 	}
 	if got := receive(t, "a tick", ticked); got != 1 {
 		t.Errorf("the first tick saw %d, want 1", got)
+	}
+}
+
+// leap is Linux with a clock that can be put on.
+type leap struct {
+	Kernel
+	by atomic.Int64
+}
+
+func (k *leap) Now() time.Duration { return k.Kernel.Now() + time.Duration(k.by.Load()) }
+
+// TestOpenedBeforeTheFirstTick: who comes then is as young as anybody, however long it
+// took from Open to Start.
+func TestOpenedBeforeTheFirstTick(t *testing.T) {
+	nettest.CheckLeaks(t)
+	kernel := &leap{Kernel: Linux()}
+	ages := make(chan uint32, 1)
+	p, err := Open(Config{
+		Workers: 1, Kernel: kernel, Tick: time.Hour,
+		NewHandler: hooks{accepted: func(w *Worker, c *Conn, _ netip.AddrPort) bool {
+			ages <- milliseconds(w.Time()) - c.Opened()
+			return false
+		}}.handler,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	kernel.by.Store(int64(time.Hour))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := p.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if age := receive(t, "a client", ages); age > milliseconds(time.Minute) {
+		t.Errorf("opened %d ms ago", age)
 	}
 }
