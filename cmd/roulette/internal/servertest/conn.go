@@ -252,6 +252,11 @@ func (c *Conn) Expect(op byte, payload string) {
 // of the connection.
 func (c *Conn) ReadClose(code uint16) error {
 	f, err := c.Read()
+	return c.closes(f, err, code)
+}
+
+// closes is ReadClose for a frame that was read.
+func (c *Conn) closes(f Frame, err error, code uint16) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read: %w; want close %d", err, code)
@@ -269,10 +274,17 @@ func (c *Conn) ExpectClose(code uint16) {
 	}
 }
 
-// Leave makes the closing handshake and closes the connection.
+// Leave makes the closing handshake and closes the connection. The server may have
+// pinged it before.
 func (c *Conn) Leave() {
 	c.t.Helper()
 	c.Write(Close(1000, ""))
-	c.ExpectClose(1000)
+	f, err := c.Read()
+	for err == nil && f.Op == OpPing {
+		f, err = c.Read()
+	}
+	if err := c.closes(f, err, 1000); err != nil {
+		c.t.Fatal(err)
+	}
 	c.TCP.Close()
 }

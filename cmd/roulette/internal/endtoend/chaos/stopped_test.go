@@ -163,8 +163,7 @@ func TestChaosStoppedServer(t *testing.T) {
 
 // TestChaosStarved: the program's threads get only what processor time all others
 // leave (SCHED_IDLE), and there are others that want all of it.
-func TestChaosStarved(t *testing.T) {
-	servertest.Parallel(t)
+func TestChaosStarved(t *testing.T) { // alone: it takes all processors
 	const bound = calmGrowth // as when stopped
 	c := startChaos(t, program.Launch{Args: []string{"--ping-interval=1s", "--idle-ping-interval=1s", "--pong-timeout=2s", "--message-rate=20"}})
 	load := c.healthyLoad(time.Hour)
