@@ -36,8 +36,7 @@ func class(n int) int {
 	return bits.Len(uint(n - 1))
 }
 
-// getBuffer returns a buffer for n bytes of data, with len headRoom. What it
-// held before is still in it.
+// getBuffer returns a buffer for n bytes of data, with len headRoom.
 func getBuffer(n int) []byte {
 	k := class(n)
 	size := 1<<k + slack
@@ -49,8 +48,10 @@ func getBuffer(n int) []byte {
 	return make([]byte, headRoom, size)
 }
 
-// putBuffer takes a buffer of getBuffer back.
+// putBuffer takes a buffer of getBuffer back, and wipes what was in it: the data, and a
+// control frame behind that.
 func putBuffer(buf []byte) {
+	clear(buf[:min(len(buf)+slack, cap(buf))])
 	if k := class(cap(buf) - slack); k <= maxClass {
 		gatherPools[k-minClass].Put(unsafe.SliceData(buf))
 	}

@@ -33,7 +33,9 @@ func newBuffer(size int) *buffer {
 	return &buffer{bytes: make([]byte, 0, 1<<class)}
 }
 
+// free gives b back, wiped: what waited was people's.
 func (b *buffer) free() {
+	clear(b.bytes[:cap(b.bytes)])
 	class := bits.Len(uint(cap(b.bytes) - 1))
 	if class <= largestBuffer && cap(b.bytes) == 1<<class {
 		b.bytes, b.from, b.progress = b.bytes[:0], 0, 0

@@ -170,12 +170,8 @@ func (c *Conn) take(b []byte) {
 		}
 		n := copy(w.buf[kept:], b)
 		b = b[n:]
-		switch {
-		case c.has(closing): // discarded
-		case c.has(isCoded):
-			c.open(w.buf[:kept+n])
-		default:
-			w.handler.Read(c, w.buf[:n])
+		if !c.has(closing) { // else discarded
+			c.hand(w.buf[:kept+n])
 		}
 	}
 }

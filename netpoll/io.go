@@ -82,11 +82,7 @@ func (c *Conn) read(events easygo.EpollEvent) {
 		if !c.has(closing) { // else discarded
 			c.heard = w.now
 			again := c.has(resumed)
-			if c.has(isCoded) {
-				c.open(w.buf[:kept+n])
-			} else {
-				w.handler.Read(c, w.buf[:n])
-			}
+			c.hand(w.buf[:kept+n])
 			if c.fd < 0 {
 				return
 			}
@@ -101,6 +97,20 @@ func (c *Conn) read(events easygo.EpollEvent) {
 		case events&hangUpEvents == 0:
 			return
 		}
+	}
+}
+
+// hand gives the handler what the socket had, b in the worker's buffer. c may be closed
+// afterwards.
+func (c *Conn) hand(b []byte) {
+	w := c.Worker()
+	if c.has(isCoded) {
+		c.open(b)
+	} else {
+		w.handler.Read(c, b)
+	}
+	if w.poller.config.Wipe {
+		clear(b)
 	}
 }
 

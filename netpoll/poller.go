@@ -95,6 +95,9 @@ type Config struct {
 	// one turn reads from one socket; default 256 KiB (64 KiB cost half as
 	// much again in a stream of 16 KiB messages).
 	ReadBuffer int
+	// Wipe has the read buffer forget what it held as soon as the handler has seen it,
+	// so that nothing that was relayed is in the process's memory: a core dump has none.
+	Wipe bool
 	// BacklogLimit bounds the bytes that wait for one receiver; default 1 MiB.
 	BacklogLimit int
 	// StallTimeout: default 15 s. LingerTimeout: default 3 s.

@@ -254,6 +254,7 @@ func New(config Config) (*Server, error) {
 		MaxConns:      descriptors, // who is too many is counted and answered by the handler
 		BacklogLimit:  s.backlogLimit,
 		ReadBuffer:    readBuffer,
+		Wipe:          config.Safety != safety.Off,
 		StallTimeout:  rules.StallTimeout,
 		LingerTimeout: lingerTimeout,
 		Tick:          rules.tick(),

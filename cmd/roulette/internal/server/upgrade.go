@@ -23,6 +23,7 @@ type request struct {
 var requests = sync.Pool{New: func() any { return new(request) }}
 
 func (r *request) release() {
+	clear(r.bytes) // a first message may have stood behind it
 	r.bytes, r.client = r.bytes[:0], netip.Addr{}
 	requests.Put(r)
 }
