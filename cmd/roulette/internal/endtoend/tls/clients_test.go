@@ -174,6 +174,8 @@ func TestOpenSSL(t *testing.T) {
 	})
 	t.Run("0-RTT is not offered", func(t *testing.T) {
 		o := s.openssl(t)
+		// It shows the ticket when there is more to show.
+		o.says([]byte("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 		o.sees("Max Early Data: 0")
 	})
 }
