@@ -27,8 +27,9 @@ func (c *serveFlags) checkSafety(values *config.Values) {
 	}
 }
 
-// openInbox is where reports go; nil: nobody would read them.
-func (c *serveFlags) openInbox() (*safety.Inbox, error) {
+// openInbox is where reports go; nil: nobody would read them. beside: a predecessor uses
+// it, too.
+func (c *serveFlags) openInbox(beside bool) (*safety.Inbox, error) {
 	if len(c.Moderators) == 0 {
 		return nil, nil
 	}
@@ -40,5 +41,9 @@ func (c *serveFlags) openInbox() (*safety.Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return safety.OpenInbox(filepath.Join(dir, "reports"), recipients)
+	open := safety.OpenInbox
+	if beside {
+		open = safety.OpenInboxBeside
+	}
+	return open(filepath.Join(dir, "reports"), recipients)
 }

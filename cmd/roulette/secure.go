@@ -142,13 +142,18 @@ func (c *serveFlags) personSecret() (*safety.Secret, error) {
 }
 
 // openBans are the decisions among what outlives a restart; nil without a place for it.
-func (c *serveFlags) openBans(logger *slog.Logger) (*safety.Bans, error) {
+// beside: a predecessor uses that, too.
+func (c *serveFlags) openBans(beside bool, logger *slog.Logger) (*safety.Bans, error) {
 	dir, err := openStateDir(c.stateDir())
 	if err != nil || dir == "" {
 		return nil, err
 	}
 	file := filepath.Join(dir, "decisions.log")
-	bans, broken, err := safety.Open(file, time.Now())
+	open := safety.Open
+	if beside {
+		open = safety.OpenBeside
+	}
+	bans, broken, err := open(file, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		return err
 	}
 	cluster := c.openCluster(logger)
-	bans, err := c.openBans(logger)
+	bans, err := c.openBans(old != nil, logger)
 	if err != nil {
 		return fmt.Errorf("--state-dir: %w", err)
 	}
@@ -81,7 +81,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
-	inbox, err := c.openInbox()
+	inbox, err := c.openInbox(old != nil)
 	if err != nil {
 		return fmt.Errorf("--moderators: %w", err)
 	}

@@ -17,7 +17,11 @@ import (
 type Bans struct {
 	// deciding is held while a decision is made, before mu.
 	deciding sync.Mutex
-	journal  *journal // guarded by deciding
+	// Guarded by deciding.
+	journal *journal
+	noting  bool        // since a successor is about to start
+	noted   []*decision // since then
+	left    bool        // it has taken over
 
 	mu sync.RWMutex
 	// Guarded by mu.
@@ -35,8 +39,13 @@ type Bans struct {
 // is how many lines of it could not be read: one that a crash has cut is none that
 // anybody was told of.
 func Open(path string, now time.Time) (b *Bans, broken int, err error) {
+	return open(path, now, true)
+}
+
+// open is Open; tidy: the file may be written anew, without what is over.
+func open(path string, now time.Time, tidy bool) (b *Bans, broken int, err error) {
 	b = new(Bans)
-	b.journal, broken, err = openJournal(path, func(d *decision) {
+	b.journal, broken, err = openJournal(path, tidy, func(d *decision) {
 		b.enter(d)
 		for b.Forget(now) {
 		}
@@ -106,6 +115,9 @@ func (b *Bans) decide(networks []netip.Prefix, d decision) error {
 func (b *Bans) record(all []*decision, do string, about int) error {
 	b.deciding.Lock()
 	defer b.deciding.Unlock()
+	if b.left {
+		return ErrLeft
+	}
 	b.mu.RLock()
 	named := b.named
 	b.mu.RUnlock()
@@ -117,6 +129,9 @@ func (b *Bans) record(all []*decision, do string, about int) error {
 	}
 	for _, d := range all {
 		b.enter(d)
+	}
+	if b.noting {
+		b.noted = append(b.noted, all...)
 	}
 	return nil
 }

@@ -84,37 +84,67 @@ const (
 // OpenInbox finds the reports that are in the folder dir, which it makes, and leaves
 // nothing there of those that a crash has cut: nobody was told that they were taken.
 func OpenInbox(dir string, recipients []age.Recipient) (*Inbox, error) {
+	return openInbox(dir, recipients, true)
+}
+
+// OpenInboxBeside is OpenInbox while another process files reports in the folder, of
+// which what has begun is left alone. Look is to follow when that one files no more.
+func OpenInboxBeside(dir string, recipients []age.Recipient) (*Inbox, error) {
+	return openInbox(dir, recipients, false)
+}
+
+func openInbox(dir string, recipients []age.Recipient, alone bool) (*Inbox, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
 		return nil, err
 	}
 	b := &Inbox{
 		dir: dir, recipients: recipients, create: createFile,
 		filed: make(map[string]Filed), over: make(map[string]time.Duration),
 	}
+	if err := b.look(alone); err != nil {
+		return nil, err
+	}
+	// Better now than with the first report.
+	try := filepath.Join(dir, fmt.Sprintf("%stry-%d", newPrefix, os.Getpid()))
+	f, err := b.create(try)
+	if err != nil {
+		return nil, err
+	}
+	return b, errors.Join(f.Close(), os.Remove(try))
+}
+
+// Look finds the reports that another process has filed since the inbox was opened.
+func (b *Inbox) Look() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.look(false)
+}
+
+// look finds reports; tidy: what has begun to be one, and never will be, is removed.
+func (b *Inbox) look(tidy bool) error {
+	entries, err := os.ReadDir(b.dir)
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), newPrefix) {
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-				return nil, err
+		if tidy && strings.HasPrefix(e.Name(), newPrefix) {
+			if err := os.Remove(filepath.Join(b.dir, e.Name())); err != nil {
+				return err
 			}
 			continue
 		}
 		id, sealed := strings.CutSuffix(e.Name(), sealedSuffix)
-		info, err := e.Info()
-		if !sealed || err != nil || !fileName.MatchString(id) {
+		if !sealed || !fileName.MatchString(id) {
 			continue
 		}
-		b.filed[id] = Filed{id, filedAt(id), info.Size()}
+		if _, known := b.filed[id]; known {
+			continue
+		}
+		if info, err := e.Info(); err == nil {
+			b.filed[id] = Filed{id, filedAt(id), info.Size()}
+		}
 	}
-	// Better now than with the first report.
-	f, err := b.create(filepath.Join(dir, newPrefix+"try"))
-	if err != nil {
-		return nil, err
-	}
-	return b, errors.Join(f.Close(), os.Remove(filepath.Join(dir, newPrefix+"try")))
+	return nil
 }
 
 func createFile(name string) (file, error) {

@@ -20,8 +20,9 @@ type journal struct {
 }
 
 // openJournal reads the decisions of the file at path, which need not be there, and
-// opens it for more. broken is how many lines could not be read.
-func openJournal(path string, take func(*decision)) (j *journal, broken int, err error) {
+// opens it for more. broken is how many lines could not be read; tidy: those that are
+// over may be left out of it.
+func openJournal(path string, tidy bool, take func(*decision)) (j *journal, broken int, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
@@ -41,7 +42,7 @@ func openJournal(path string, take func(*decision)) (j *journal, broken int, err
 		}
 	}
 	kept, shorter := retain(all)
-	if shorter {
+	if shorter && tidy {
 		if err := rewrite(path, kept); err != nil {
 			return nil, broken, err
 		}

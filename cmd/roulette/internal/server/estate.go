@@ -11,6 +11,7 @@ import (
 	"roulette/cmd/roulette/internal/limit"
 	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/metrics"
 	"roulette/pairing"
 )
@@ -66,6 +67,7 @@ type legacy struct {
 	Release   string                          `json:"release"`
 	Frozen    int64                           `json:"frozen"` // CLOCK_MONOTONIC, in nanoseconds
 	People    *carriedPeople                  `json:"people,omitempty"`
+	Decisions safety.Decisions                `json:"decisions,omitempty"`
 }
 
 // carriedAbsence is somebody who is away.

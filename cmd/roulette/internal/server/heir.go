@@ -140,6 +140,17 @@ func (e *Heir) Serve() error {
 	err := e.listen(e.sockets)
 	e.sockets = nil
 	s.Started()
+	return errors.Join(err, e.catchUp())
+}
+
+// catchUp does what the predecessor had no time for any more: whom it has banned at the
+// last moment go, and the reports that it has filed are known.
+func (e *Heir) catchUp() error {
+	s := e.server
+	err := errors.Join(s.expelBanned(), s.expelPeople())
+	if s.config.Inbox != nil {
+		err = errors.Join(err, s.config.Inbox.Look())
+	}
 	return err
 }
 

@@ -60,6 +60,7 @@ func (s *Server) Leave(listeners []handover.Listener, pass func(fd int, b []byte
 	if !s.leaving.CompareAndSwap(nil, l) {
 		return nil, ErrLeaving
 	}
+	s.bans.Note(true)
 	return l, nil
 }
 
@@ -71,6 +72,7 @@ func (l *Leaving) End() {
 		w.Handler().(*handler).travelled = travelled{}
 	}) // an error: the workers have ended
 	l.server.cluster.rouse()
+	l.server.bans.Note(false)
 	l.server.leaving.Store(nil)
 }
 
@@ -152,15 +154,19 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 		return nil, l.restless
 	}
 	l.collects = host.HoldCollector()
+	decisions := s.bans.Hold(s.clock())
 	t, err := s.halt(ctx)
 	if err != nil {
+		s.bans.End(false)
 		l.collects()
 		return nil, err
 	}
 	s.cluster.stand()
 	frozenAt := monotonic()
+	var calm error // and with it, no more of them begin
 	readMail(t.run)
 	e := s.newEstate(l.version)
+	e.legacy.Decisions = decisions
 	lists := make([][]handover.Connection, len(t.steps))
 	names := make([][]uint64, len(t.steps))
 	gone := make([][]uint64, len(t.steps))
@@ -177,7 +183,7 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 		e.mesh, e.strangers, err = s.cluster.describe(ctx, milliseconds(s.now()))
 	}
 	l.halt, l.estate = t, e
-	if err := errors.Join(e.err(), err, ctx.Err()); err != nil {
+	if err := errors.Join(e.err(), err, calm, ctx.Err()); err != nil {
 		l.Thaw()
 		return nil, err
 	}
@@ -216,6 +222,7 @@ func readMail(run func(step func(*handler))) {
 func (l *Leaving) Thaw() {
 	l.halt.end()
 	l.server.cluster.goOn()
+	l.server.bans.End(false)
 	l.collects()
 }
 
@@ -229,6 +236,7 @@ func (l *Leaving) Release() {
 	l.halt.abandon()
 	s.poller.CloseListeners()
 	l.halt.end()
+	s.bans.End(true)
 	l.collects()
 }
 

@@ -16,6 +16,11 @@ import (
 // handOver has one server hand all to another, by the real conversation.
 func handOver(t *testing.T, from *Server, to handover.Successor) (r handover.Report, handed, taken error) {
 	t.Helper()
+	return handOverWith(t, from, to, handover.Options{})
+}
+
+func handOverWith(t *testing.T, from *Server, to handover.Successor, o handover.Options) (r handover.Report, handed, taken error) {
+	t.Helper()
 	mine, theirs, err := handover.Pair()
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +41,7 @@ func handOver(t *testing.T, from *Server, to handover.Successor) (r handover.Rep
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, handed = handover.Hand(t.Context(), mine, leaving, handover.Options{})
+	r, handed = handover.Hand(t.Context(), mine, leaving, o)
 	mine.Close()
 	taken = <-through
 	leaving.End()

@@ -192,6 +192,7 @@ func (s *Server) inherit(t *testament, fds []int) (*inheritance, error) {
 	}
 	s.addresses.Inherit(t.seed)
 	s.inheritPeople(t.legacy.People)
+	s.bans.Inherit(t.legacy.Decisions)
 	return &inheritance{testament: *t, server: s, conns: make([]*netpoll.Conn, len(t.carries))}, nil
 }
 

@@ -19,6 +19,7 @@ type carriedPeople struct {
 	Chains    map[uint32][]byte `json:"chains"` // by the ID of the connection
 	Scores    []safety.Scored   `json:"scores,omitempty"`
 	Acted     []uint64          `json:"acted,omitempty"` // by the rules
+	Reports   []carriedReports  `json:"reports,omitempty"`
 }
 
 // carriedPerson is a [pairing.Acquaintance].
@@ -40,6 +41,7 @@ func (e *estate) describePeople(now uint32) *carriedPeople {
 	c := &carriedPeople{Secret: s.known.secret, Processes: s.known.stamper.Processes(), Chains: make(map[uint32][]byte)}
 	acted := s.scores.ActedBy()
 	c.Scores, c.Acted = s.scores.All(s.clock()), acted[:]
+	c.Reports = s.reports.describe(s.clock())
 	for _, a := range s.pairs.Acquaintances(now) {
 		p := carriedPerson{Person: a.Person[:], Shared: a.Shared, Clients: a.Clients, Left: a.Left}
 		for _, b := range a.Blocked {
@@ -82,6 +84,7 @@ func (s *Server) inheritPeople(c *carriedPeople) {
 		s.known.stamper.Inherit(c.Processes)
 	}
 	s.scores.Inherit(c.Scores, c.Acted)
+	s.reports.inherit(c.Reports, s.clock())
 }
 
 // restorePeople seats those who came; moved says where. On worker 0, while all stand

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type reports struct {
 	// Guarded by mu.
 	by     map[safety.Person][]reported // of the last hour, the oldest first
 	taking int
+	none   chan struct{} // closed when none is being taken; nil: nobody waits for that
 }
 
 // reported is a report of somebody.
@@ -75,7 +78,10 @@ func (r *reports) done(o *stamp.Opening, taken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.under.Done()
-	r.taking--
+	if r.taking--; r.taking == 0 && r.none != nil {
+		close(r.none)
+		r.none = nil
+	}
 	if taken {
 		return
 	}
@@ -87,6 +93,61 @@ func (r *reports) done(o *stamp.Opening, taken bool) {
 		}
 	}
 	r.by[o.Reporter] = list
+}
+
+// calm waits until none is being taken. All workers stand still, so none begins.
+func (r *reports) calm(ctx context.Context) error {
+	r.mu.Lock()
+	none := make(chan struct{})
+	if r.taking == 0 {
+		close(none)
+	} else {
+		r.none = none
+	}
+	r.mu.Unlock()
+	select {
+	case <-none:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("a report is being taken: %w", context.Cause(ctx))
+	}
+}
+
+// carriedReports are those of somebody in the last hour, the oldest first.
+type carriedReports struct {
+	By    []byte   `json:"by"`
+	Ages  []int64  `json:"ages"` // in milliseconds
+	Pairs [][]byte `json:"pairs"`
+}
+
+func (r *reports) describe(now time.Time) (all []carriedReports) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for who, list := range r.by {
+		c := carriedReports{By: who[:]}
+		for _, one := range list {
+			c.Ages, c.Pairs = append(c.Ages, now.Sub(one.at).Milliseconds()), append(c.Pairs, one.pair[:])
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (r *reports) inherit(all []carriedReports, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.by = make(map[safety.Person][]reported, len(all))
+	for _, c := range all {
+		if len(c.By) != len(safety.Person{}) || len(c.Ages) != len(c.Pairs) {
+			continue
+		}
+		who := safety.Person(c.By)
+		for i, age := range c.Ages {
+			one := reported{at: now.Add(-time.Duration(age) * time.Millisecond)}
+			copy(one.pair[:], c.Pairs[i])
+			r.by[who] = append(r.by[who], one)
+		}
+	}
 }
 
 // forget forgets those whose reports are all of an hour ago.

@@ -48,7 +48,8 @@ func serveWith(t *testing.T, most int, args ...string) *served {
 	}
 	defer out.Close()
 	args = append([]string{"serve", "--listen", s.plain, "--listen-tls", s.secure, "--tls-self-signed", "--admin", s.admin,
-		"--state-dir", s.dir, "--message-rate", "0", "--workers", "2", "--stall-timeout", "5m"}, args...)
+		"--state-dir", s.dir, "--message-rate", "0", "--workers", "2", "--stall-timeout", "5m",
+		"--upgrade-freeze", "30s"}, args...) // a loaded machine is not what is tested
 	cmd := exec.Command(program.Path(t), args...)
 	if most > 0 {
 		cmd = exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, most), program.Path(t)}, args...)...)
