@@ -45,15 +45,21 @@ func TestAccessibility(t *testing.T) {
 	chat := newFakeChat(t, false)
 	anna := crowd.visit(t, chat, idle)
 	anna.do(chromedp.EmulateViewport(390, 844))
+	states := 0
 	look := func(state string) {
 		anna.do(emulate("dark")) // other colours, and nothing else
 		anna.audit(state+", dark", script, `{ runOnly: ['color-contrast'] }`)
 		anna.do(emulate("light"))
-		rules := `{}`
-		for _, screen := range screens {
+		// All rules on a phone, and on one of the other screens, in turn, those of layout.
+		states++
+		for i, screen := range screens {
 			anna.fit(state, screen)
-			anna.audit(fmt.Sprintf("%s, %d×%d", state, screen[0], screen[1]), script, rules)
-			rules = layout
+			switch name := fmt.Sprintf("%s, %d×%d", state, screen[0], screen[1]); i {
+			case 0:
+				anna.audit(name, script, `{}`)
+			case 1 + states%(len(screens)-1):
+				anna.audit(name, script, layout)
+			}
 		}
 		anna.do(chromedp.EmulateViewport(390, 844))
 	}
