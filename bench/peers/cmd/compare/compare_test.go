@@ -92,3 +92,34 @@ func TestTable(t *testing.T) {
 		t.Error("no error for an unknown test")
 	}
 }
+
+// What benchmarks print becomes a table: variants beside the first of them.
+func TestCapabilities(t *testing.T) {
+	const printed = `goos: linux
+BenchmarkRemote/size=64/link=local-2     1000   0 ns/op   5.000 µs/msg   2.0 cpu-µs/msg
+BenchmarkRemote/size=64/link=remote-2    1000   0 ns/op   20.00 µs/msg   %s cpu-µs/msg
+BenchmarkResume-2                         900   1100000 ns/op
+BenchmarkUpgrade/conns=100                  1   0 ns/op   12.5 freeze-ms
+--- SKIP: BenchmarkReports
+PASS
+`
+	var m measurements
+	for _, cpu := range []string{"4.0", "8.0", "5.0"} {
+		m.read(strings.NewReader(strings.ReplaceAll(printed, "%s", cpu)))
+	}
+	got := m.markdown(options{rounds: 3})
+	for _, want := range []string{
+		"| Remote/size=64/link=local | 5 | µs/msg |\n",
+		"| Remote/size=64/link=remote | 20 (4.00) | µs/msg |\n",
+		"| Remote/size=64/link=remote | 5 (2.50) | cpu-µs/msg |\n",
+		"| Resume | 1.1e+06 | ns/op |\n",
+		"| Upgrade/conns=100 | 12.5 | freeze-ms |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "\n| "); n != 7 {
+		t.Errorf("%d lines in\n%s", n, got)
+	}
+}

@@ -5,6 +5,7 @@
 //	go run ./cmd/compare                                       everything, three rounds
 //	go run ./cmd/compare --servers epoll,roulette --tests pingpong --rounds 1
 //	go run ./cmd/compare --wss --tests pingpong,stream16k,latency,handshakes,resumed,idle
+//	go run ./cmd/compare --capabilities                        what no peer has, as benchmarks
 //	go run ./cmd/compare --extra 'mine=/usr/local/bin/mine --port {port}'
 //
 // The rounds are interleaved: in each, every test is run against one server after
@@ -42,6 +43,7 @@ type options struct {
 	rounds, conns, rate int
 	duration            time.Duration
 	pin, wss            bool
+	capabilities        bool
 	text                bench.Text
 	only, tests, json   string
 	extra               []string
@@ -60,6 +62,7 @@ func main() {
 		return nil
 	})
 	flag.BoolVar(&o.wss, "wss", false, "measure what speaks TLS over wss://, beside this server without it")
+	flag.BoolVar(&o.capabilities, "capabilities", false, "measure this server alone: over TLS, between nodes, with reports, resuming, upgraded; --servers names the benchmarks")
 	flag.BoolVar(&o.pin, "pin", true, "server on CPU 0, generator on CPU 1")
 	flag.StringVar(&o.only, "servers", "", "names, by commas (default all)")
 	flag.StringVar(&o.tests, "tests", "pingpong,latency,stream64,stream16k,handshakes,idle",
@@ -84,6 +87,9 @@ func main() {
 }
 
 func compare(ctx context.Context, o options) error {
+	if o.capabilities {
+		return compareCapabilities(ctx, o)
+	}
 	tests, err := pickTests(o)
 	if err != nil {
 		return err

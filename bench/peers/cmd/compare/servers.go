@@ -148,11 +148,19 @@ func buildUring(ctx context.Context, to string) error {
 
 // buildRoulette builds the server in its own module, with its own dependencies.
 func buildRoulette(ctx context.Context, to string) error {
-	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "roulette").Output()
+	dir, err := sourceOfRoulette(ctx)
 	if err != nil {
-		return fmt.Errorf("not run inside bench/peers: %w", err)
+		return err
 	}
-	return run(ctx, strings.TrimSpace(string(dir)), "go", "build", "-o", to, "./cmd/roulette")
+	return run(ctx, dir, "go", "build", "-o", to, "./cmd/roulette")
+}
+
+func sourceOfRoulette(ctx context.Context) (dir string, err error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "roulette").Output()
+	if err != nil {
+		return "", fmt.Errorf("not run inside bench/peers: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 func run(ctx context.Context, dir, name string, args ...string) error {
