@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -140,7 +139,6 @@ func startNATS(b *testing.B) string {
 	l.Close()
 	host, port, _ := net.SplitHostPort(addr)
 	c := exec.Command(path, "-a", host, "-p", port)
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.Start(); err != nil {
 		b.Fatal(err)
 	}
