@@ -76,16 +76,20 @@ func serveNotFound(w http.ResponseWriter, r *http.Request, page *asset) {
 func choose(header http.Header, r *http.Request, a *asset) body {
 	b := a.plain
 	header.Set("Content-Type", a.contentType)
+	vary := header.Values("Vary")
 	if a.language != "" {
 		header.Set("Content-Language", a.language)
-		header.Set("Vary", "Accept-Language")
+		vary = append(vary, "Accept-Language")
 	}
 	if a.gzip != nil {
-		header.Set("Vary", strings.TrimPrefix(header.Get("Vary")+", Accept-Encoding", ", "))
+		vary = append(vary, "Accept-Encoding")
 		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 			b = *a.gzip
 			header.Set("Content-Encoding", "gzip")
 		}
+	}
+	if len(vary) > 0 {
+		header.Set("Vary", strings.Join(vary, ", "))
 	}
 	// ServeContent leaves the length out where there is a Content-Encoding.
 	header.Set("Content-Length", strconv.Itoa(len(b.bytes)))

@@ -84,6 +84,11 @@ func (s *site) translate(d document, words map[string]map[string]any) error {
 // prefer returns the one of known that the Accept-Language header lines ask for most,
 // by the first part of its tags (RFC 4647, 3.4); fallback where they ask for none.
 func prefer(lines []string, known func(language string) bool) string {
+	return preferOf(lines, fallback, known)
+}
+
+// preferOf is prefer with another language where they ask for none.
+func preferOf(lines []string, otherwise string, known func(language string) bool) string {
 	weights := make(map[string]int)
 	order := []string{}
 	for _, line := range lines {
@@ -101,7 +106,7 @@ func prefer(lines []string, known func(language string) bool) string {
 	}
 	slices.SortStableFunc(order, func(a, b string) int { return weights[b] - weights[a] })
 	if len(order) == 0 || weights[order[0]] == 0 {
-		return fallback
+		return otherwise
 	}
 	return order[0]
 }

@@ -70,6 +70,11 @@ type serveFlags struct {
 	Moderators []string         `group:"safety" placeholder:"RECIPIENT" help:"Public key of a moderator, age1…, as age-keygen prints it: reports are kept in the state folder for thirty days, encrypted to all of them, and the server itself cannot read them. May be given several times. Without one nobody can report."`
 	Appeal     string           `group:"safety" placeholder:"URI" help:"Where somebody who is banned can write to, such as mailto:appeals@example.org or https://example.org/appeals: the page that keeps them out says so. Empty is nowhere."`
 
+	Entry    string `group:"safety" placeholder:"FILE" help:"Text that everybody reads, and agrees to, before the first chat: the rules of the place. Empty lines part paragraphs, '# ' begins a heading, '- ' an item of a list. rules.de.txt beside rules.txt is for who reads German. Without one there is no entry page."`
+	EntryAge int    `group:"safety" placeholder:"YEARS" default:"18" help:"How old whoever enters says to be, at least; 0 does not ask. With --entry only (default ${default})."`
+	Terms    string `group:"safety" placeholder:"FILE" help:"Text at the top of /terms, above what the server does by its settings; like --entry."`
+	Privacy  string `group:"safety" placeholder:"FILE" help:"Text at the top of /privacy, such as who is responsible and how to reach them, above what the server knows and keeps by its settings; like --entry."`
+
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
 	MaxConnectionsPerAddress int      `live:"" group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`

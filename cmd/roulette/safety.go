@@ -18,6 +18,14 @@ func (c *serveFlags) checkSafety(values *config.Values) {
 	if _, err := web.ParseAppeal(c.Appeal); err != nil {
 		values.Reject("appeal", "%w", err)
 	}
+	for _, text := range []struct{ key, path string }{{"entry", c.Entry}, {"terms", c.Terms}, {"privacy", c.Privacy}} {
+		if _, err := readTexts(text.path); err != nil {
+			values.Reject(text.key, "%w", err)
+		}
+	}
+	if c.EntryAge < 0 || c.EntryAge > 120 {
+		values.Reject("entry-age", "%d is no age", c.EntryAge)
+	}
 	switch {
 	case len(c.Moderators) == 0:
 	case c.Safety == safety.Off:

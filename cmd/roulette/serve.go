@@ -89,6 +89,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return fmt.Errorf("--appeal: %w", err)
 	}
+	house, err := c.house()
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -110,6 +114,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 
 		Safety:       c.Safety,
 		Appeal:       appeal,
+		House:        house,
 		Inbox:        inbox,
 		PersonSecret: people,
 		Plain:        c.Plain,

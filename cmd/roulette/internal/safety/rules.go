@@ -19,12 +19,12 @@ const (
 	AtOnce    = 5 * time.Second
 	TooSoon   = 300 * time.Millisecond // after a pairing, for a first message
 	GoodChat  = 30 * time.Second
-	halfLife  = 10 * time.Minute // of what is noted in chats,
-	weightAge = 24 * time.Hour   // and of reports and good chats
+	HalfLife  = 10 * time.Minute // of what is noted in chats,
+	WeightAge = 24 * time.Hour   // and of reports and good chats
 )
 
 // halves is in what time each is worth half.
-var halves = [signals]time.Duration{weightAge, halfLife, halfLife, halfLife, weightAge}
+var halves = [signals]time.Duration{WeightAge, HalfLife, HalfLife, HalfLife, WeightAge}
 
 // Subject is whom a rule is about.
 type Subject uint8

@@ -60,7 +60,9 @@ func newHTTPServer(s *Server) *httpServer {
 	}
 	mux := http.NewServeMux()
 	base := s.config.BasePath
-	mux.Handle("/", web.HandlerBelow(base))
+	house := s.config.House
+	house.Base, house.Facts = base, s.facts
+	mux.Handle("/", house.Wrap(web.HandlerBelow(base)))
 	mux.HandleFunc(base+healthPath, s.publicHealth)
 	if contact := s.config.SecurityContact; contact != "" {
 		mux.Handle("/.well-known/security.txt", web.SecurityText(contact))
