@@ -42,6 +42,8 @@
 //	static/old.js          what a browser shows that is too old for all of this
 //	static/404.html        for every path that is none of the above
 //	refusal                the page for those who are refused: full, draining, too many
+//	house                  what is read before the chat and beside it: rules, terms, and
+//	                       what is true of the server (see [House])
 //
 // # What the page does with what strangers send
 //

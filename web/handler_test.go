@@ -268,9 +268,11 @@ func TestRange(t *testing.T) {
 }
 
 // TestPageNeedsOnlyWhatIsServed follows every reference of the page: all of them
-// lead to an asset of this handler, none to another host.
+// lead to an asset of this handler or a page of the house, none to another host.
 func TestPageNeedsOnlyWhatIsServed(t *testing.T) {
-	server := serve(t)
+	house := &House{Base: "/", Facts: func() Facts { return Facts{} }}
+	server := httptest.NewServer(house.Wrap(Handler()))
+	t.Cleanup(server.Close)
 	page := markup(ask(t, server, "GET", "/").body + ask(t, server, "GET", "/nowhere").body)
 	for _, attribute := range []string{` src="`, ` href="`} {
 		for rest := page; ; {
@@ -280,7 +282,7 @@ func TestPageNeedsOnlyWhatIsServed(t *testing.T) {
 			}
 			path, tail, _ := strings.Cut(after, `"`)
 			rest = tail
-			if got := ask(t, server, "GET", path); got.status != 200 {
+			if got := ask(t, server, "GET", "/"+strings.TrimPrefix(path, "/")); got.status != 200 {
 				t.Errorf("%s: status %d", path, got.status)
 			}
 		}

@@ -161,7 +161,9 @@ func TestFactsAreSaid(t *testing.T) {
 		func(f *Facts) { f.Away, f.AwayHidden = 45*time.Second, 5*time.Minute },
 		func(f *Facts) { f.Safety, f.HalfLife, f.LongHalfLife = true, 10*time.Minute, 24*time.Hour },
 		func(f *Facts) { f.Safety, f.Observe = true, true },
-		func(f *Facts) { f.Cookie, f.SecureCookie, f.CookieLasts = "roulette", "__Host-roulette", 30*24*time.Hour },
+		func(f *Facts) {
+			f.Cookie, f.SecureCookie, f.CookieLasts = "roulette", "__Host-roulette", 30*24*time.Hour
+		},
 		func(f *Facts) { f.Reports, f.ReportLines, f.ReportsKept = true, 32, 30*24*time.Hour },
 		func(f *Facts) { f.Written = true },
 		func(f *Facts) { f.AddressLogged = true },

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -106,7 +105,7 @@ func TestRefusedPage(t *testing.T) {
 		p.see(`window.failed >= 2`, fmt.Sprintf(`document.body.innerText.includes(%q)`, says))
 		s.why.Store(-1)
 		s.up()
-		p.arrive(idle)
+		p.see(idle)
 		p.check(`location.hash === '#table=ours'`)
 	}
 	s.down()
@@ -116,19 +115,5 @@ func TestRefusedPage(t *testing.T) {
 	p.see(`!document.getElementById('now').hidden`)
 	s.why.Store(-1)
 	p.run(`document.getElementById('now').click()`)
-	p.arrive(idle)
-}
-
-// arrive waits until the page that the present one is left for meets the condition.
-func (p person) arrive(condition string) {
-	p.t.Helper()
-	for {
-		err := chromedp.Do(p.tab, browsertest.Wait(condition))
-		if err == nil {
-			return
-		}
-		if !strings.Contains(err.Error(), "navigated") { // the page went while it was asked
-			p.t.Fatal(err)
-		}
-	}
+	p.see(idle)
 }

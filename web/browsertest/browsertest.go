@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func do(ctx context.Context, step chromedp.Action[chromedp.Void]) error {
 // Wait waits until condition, a JavaScript expression, is true in the tab. It is
 // evaluated after every change of the document, and now and then between, for what
 // no change tells of; while it throws (a document that is being replaced has no root)
-// it is not met. Unlike [chromedp.Poll] it works on a page whose
+// it is not met, and where the page is left, the next one is waited for. Unlike [chromedp.Poll] it works on a page whose
 // Content-Security-Policy forbids eval, and in a tab that is not in front.
 func Wait(condition string) chromedp.Action[chromedp.Void] {
 	script := `new Promise((resolve) => {
@@ -155,7 +156,11 @@ func Wait(condition string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		waiting, cancel := context.WithTimeout(ctx, Timeout)
 		defer cancel()
-		if _, err := wait(waiting, tab); err != nil {
+		_, err := wait(waiting, tab)
+		for err != nil && waiting.Err() == nil && strings.Contains(err.Error(), "navigated") { // the page went while it was asked
+			_, err = wait(waiting, tab)
+		}
+		if err != nil {
 			return fmt.Errorf("browsertest: waiting for %s: %w; the page shows:\n%s", condition, err, visibleText(ctx, tab))
 		}
 		return nil
