@@ -270,8 +270,8 @@ func TestRange(t *testing.T) {
 // TestPageNeedsOnlyWhatIsServed follows every reference of the page: all of them
 // lead to an asset of this handler or a page of the house, none to another host.
 func TestPageNeedsOnlyWhatIsServed(t *testing.T) {
-	house := &House{Base: "/", Facts: func() Facts { return Facts{} }}
-	server := httptest.NewServer(house.Wrap(Handler()))
+	house := &web.House{Base: "/", Facts: func() web.Facts { return web.Facts{} }}
+	server := httptest.NewServer(house.Wrap(web.Handler()))
 	t.Cleanup(server.Close)
 	page := markup(ask(t, server, "GET", "/").body + ask(t, server, "GET", "/nowhere").body)
 	for _, attribute := range []string{` src="`, ` href="`} {
