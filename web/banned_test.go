@@ -93,3 +93,48 @@ func TestAnnouncement(t *testing.T) {
 	chat.send(websocket.MessageText, []byte("still here"))
 	anna.see(last("stranger", "still here"))
 }
+
+// TestWarned: whoever is warned reads so above the field, in their own language, until
+// they have said that they did; it stands behind what cannot wait, and a word that the
+// page does not know says nothing.
+func TestWarned(t *testing.T) {
+	t.Parallel()
+	chat := newFakeChat(t, false)
+	anna, ben := person{t, browsertest.Shared(t)}, talkTo(t, chat.url)
+	anna.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url), browsertest.Wait(idle))
+	const (
+		nothing = `document.getElementById('notice').hidden`
+		text    = `document.getElementById('explanation').innerText`
+		says    = text + `.startsWith('People have reported what you said here.')`
+		said    = `document.querySelector('#explanation[role=alert]') && !document.getElementById('understood').hidden`
+		unsaid  = `!document.querySelector('#explanation[role=alert]') && document.getElementById('understood').hidden`
+	)
+	for _, odd := range []any{"constructor", "something new", "", 7, nil} {
+		chat.tell(fields{"type": "warned", "code": odd})
+	}
+	chat.tell(fields{"type": "notice", "code": "restart", "until": time.Now().Add(time.Hour).Unix()})
+	anna.see(text+`.startsWith('The server restarts')`, unsaid)
+
+	chat.tell(fields{"type": "warned", "code": "reported"})
+	anna.see(says, said)
+	anna.press()
+	ben.until("paired")
+	anna.see(chatting, says, said)
+	anna.do(chromedp.EmulateViewport(320, 568))
+	anna.check(`document.documentElement.scrollWidth <= innerWidth`)
+	anna.run(`const select = document.getElementById('language');
+		select.value = 'de';
+		select.dispatchEvent(new Event('change'))`)
+	anna.see(text+`.startsWith('Es wurde gemeldet')`, said, `document.getElementById('understood').innerText === 'Verstanden'`)
+	chat.send(websocket.MessageText, []byte("hello"))
+	anna.see(last("stranger", "hello"))
+
+	chat.tell(fields{"type": "left", "pair": 1, "reason": "next"})
+	anna.see(text+`.startsWith('Verdrückt?')`, unsaid) // the way back ends soon
+	anna.press()
+	anna.see(text+`.startsWith('Es wurde gemeldet')`, said)
+	anna.run(`document.getElementById('understood').click()`)
+	anna.see(text+`.startsWith('Der Server')`, unsaid)
+	chat.tell(fields{"type": "notice", "code": "none"})
+	anna.see(nothing)
+}

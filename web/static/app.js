@@ -104,6 +104,7 @@ chat.addEventListener('online', ({ detail: { n } }) => {
   showPeople();
 });
 chat.addEventListener('notice', ({ detail }) => notice.announce(detail));
+chat.addEventListener('warned', ({ detail }) => notice.caution(detail));
 chat.addEventListener('undelivered', ({ detail: { pair, n } }) => {
   // What is dropped is always the last that was sent to that stranger.
   const messages = sent.get(pair) ?? [];

@@ -1,5 +1,6 @@
 // The line above the field, with what can be done about it: a connection that is lost or
-// slow, the automatic next, and for a few seconds the way back to the stranger before.
+// slow, the automatic next, for a few seconds the way back to the stranger before, and
+// what the server or its operator has to say.
 
 import { format, words } from './words.js';
 
@@ -19,6 +20,7 @@ export class Notice {
   #backTimer = 0;
   #announced = null; // what the operator has to say: { code, until }
   #announcedTimer = 0;
+  #warned = ''; // why we are warned, until it is read
   #pauseTimer = 0; // until the seconds of a pause are counted down by one
 
   constructor(chat, { next, warn }) {
@@ -27,6 +29,10 @@ export class Notice {
     this.#warn = warn;
     $('stay').addEventListener('click', () => this.#count(0));
     $('back').addEventListener('click', () => this.#goBack());
+    $('understood').addEventListener('click', () => {
+      this.#warned = '';
+      this.#show();
+    });
   }
 
   /** Shows what belongs to a state of the connection. */
@@ -63,6 +69,12 @@ export class Notice {
     const left = until - Date.now();
     this.#announced = Object.keys(words.announced).includes(code) && left > 0 ? { code, until } : null;
     if (this.#announced) this.#announcedTimer = setTimeout(() => this.announce({ code: 'none' }), Math.min(left, 2 ** 31 - 1));
+    this.#show();
+  }
+
+  /** People have complained, or the like: it stands there until it is read. */
+  caution({ code }) {
+    if (Object.keys(words.warned).includes(code)) this.#warned = code;
     this.#show();
   }
 
@@ -113,7 +125,12 @@ export class Notice {
     clearTimeout(this.#pauseTimer);
     if (this.#state === 'reconnecting' && retryAt > 0) this.#pauseTimer = setTimeout(() => this.#show(), 1000);
     const text = away ? this.#explain(reason) : slow ? words.slowHint : this.#lesser();
-    $('explanation').textContent = text;
+    const cautions = this.#warned !== '' && text === words.warned[this.#warned];
+    $('notice').classList.toggle('cautions', cautions);
+    if (cautions) $('explanation').setAttribute('role', 'alert'); // before its text: a screen reader says it at once
+    else $('explanation').removeAttribute('role');
+    if ($('explanation').textContent !== text) $('explanation').textContent = text;
+    $('understood').hidden = !cautions;
     $('notice').hidden = text === '';
     $('stay').hidden = away || this.#countdown === 0;
     $('back').hidden = away || !['offered', 'wanted'].includes(this.#back);
@@ -128,6 +145,7 @@ export class Notice {
     if (this.#back === 'asked') return words.askedBack;
     if (this.#countdown > 0) return words.countdown(this.#countdown);
     if (this.#back === 'offered') return words.backOffer;
+    if (this.#warned !== '') return words.warned[this.#warned];
     const { code, until } = this.#announced ?? {};
     return code ? words.announced[code](format.time(new Date(until))) : '';
   }

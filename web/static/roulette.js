@@ -106,6 +106,8 @@ export function parseRecords(data) {
  *   online       detail.n people are in the chat
  *   notice       what the operator has to say: detail.code is restart, maintenance, or none
  *                for nothing any more; detail.until is when, in milliseconds since 1970
+ *   warned       what we did may have consequences if it goes on: detail.code is reported, or
+ *                another word that is not known yet
  *   undelivered  the last detail.n messages to detail.pair reached nobody
  *   uncertain    the same, where nobody knows: the connection was lost on the way
  *   dossiers     strangers, or what they can be reported with, has changed
@@ -528,6 +530,9 @@ export class Roulette extends EventTarget {
         break;
       case 'notice':
         this.#tell('notice', { code: String(record.code), until: Number(record.until) * 1_000 });
+        break;
+      case 'warned':
+        this.#tell('warned', { code: String(record.code) });
         break;
       case 'stamp':
       case 'reported':
