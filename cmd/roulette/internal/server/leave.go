@@ -163,7 +163,7 @@ func (l *Leaving) Freeze(ctx context.Context) (*handover.Frozen, error) {
 	}
 	s.cluster.stand()
 	frozenAt := monotonic()
-	var calm error // and with it, no more of them begin
+	calm := s.reports.calm(ctx) // and with it, no more of them begin
 	readMail(t.run)
 	e := s.newEstate(l.version)
 	e.legacy.Decisions = decisions
