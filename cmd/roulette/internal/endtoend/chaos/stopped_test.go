@@ -195,6 +195,8 @@ func TestChaosStarved(t *testing.T) { // alone: it takes all processors
 		hogs = nil
 	}
 	t.Cleanup(stop)
+	runtime.LockOSThread() // Pdeathsig goes by the thread
+	defer runtime.UnlockOSThread()
 	for range runtime.NumCPU() {
 		hog := exec.Command("sh", "-c", "while :; do :; done")
 		hog.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

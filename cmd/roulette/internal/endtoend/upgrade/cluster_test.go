@@ -99,7 +99,8 @@ func TestNodes(t *testing.T) {
 func TestNodesServeOn(t *testing.T) {
 	t.Parallel()
 	bus := startBus(t)
-	a, b := serve(t, "--cluster", bus), serve(t, "--cluster", bus)
+	brief := []string{"--cluster", bus, "--upgrade-freeze", "2s"} // or the other node takes a silent one for dead
+	a, b := serve(t, brief...), serve(t, brief...)
 	for _, s := range []*served{a, b} {
 		servertest.Await(t, "the nodes to know each other", func() bool { return s.metric("roulette_cluster_nodes") == 2 })
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,13 +60,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// gather starts a crowd, and returns when each has found a partner.
+// gather starts a crowd, and returns when each has found a partner. It ends with its
+// standard input, and so not later than the test: a parent's-death signal would come as
+// soon as the thread ends that started it, and a thread that has had a server ends with that.
 func gather(t *testing.T, s *served, c crowding) *crowd {
 	t.Helper()
 	c.Plain, c.Secure = cmp.Or(c.Plain, s.plain), cmp.Or(c.Secure, s.secure)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), crowdVariable+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var complaints servertest.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()
