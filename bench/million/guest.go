@@ -190,7 +190,7 @@ func (u *upgrade) run() error {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	last := lines[len(lines)-1]
 	if err != nil {
-		return fmt.Errorf("upgrade: %w: %s", err, last)
+		return fmt.Errorf("upgrade: %w: %s", err, strings.Join(lines[max(0, len(lines)-3):], "; "))
 	}
 	say("upgrade: %s", last)
 	if _, err := fmt.Sscan(last, &f.pid); err != nil {

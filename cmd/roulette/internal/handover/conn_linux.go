@@ -75,6 +75,14 @@ func (c *Conn) deadline(ctx context.Context, most time.Duration) error {
 	return err
 }
 
+// refuse says why it is off, if the other side is there to hear it. The time for
+// something else may be over.
+func (c *Conn) refuse(why error) {
+	if c.deadline(context.Background(), time.Second) == nil {
+		_ = c.say(&word{Type: refused, Why: why.Error()})
+	}
+}
+
 // say sends a word, with descriptors beside it, which stay the caller's.
 func (c *Conn) say(w *word, fds ...int) error {
 	b, err := w.encode()

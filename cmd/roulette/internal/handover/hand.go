@@ -94,7 +94,7 @@ func Hand(ctx context.Context, c *Conn, p Predecessor, o Options) (r Report, err
 	}
 	defer func() {
 		if err != nil {
-			_ = c.say(&word{Type: refused, Why: err.Error()})
+			c.refuse(err)
 			err = fmt.Errorf("handover: %w", err)
 		}
 	}()

@@ -32,7 +32,7 @@ func Take(ctx context.Context, c *Conn, s Successor) (err error) {
 		if err != nil {
 			var told *RefusedError
 			if !errors.As(err, &told) {
-				_ = c.say(&word{Type: refused, Why: err.Error()})
+				c.refuse(err)
 			}
 			err = fmt.Errorf("handover: %w", err)
 		}
@@ -59,11 +59,16 @@ func Take(ctx context.Context, c *Conn, s Successor) (err error) {
 		return err
 	}
 	for {
-		if err := c.deadline(ctx, StepTimeout); err != nil {
+		// The predecessor bounds each step, the freeze as well, which may be long; and
+		// this side hears when that one gives up, or is gone.
+		if err := c.deadline(ctx, 0); err != nil {
 			return err
 		}
 		w, fds, err := c.hear()
 		if err != nil {
+			return err
+		}
+		if err := c.deadline(ctx, StepTimeout); err != nil {
 			return err
 		}
 		if w.Type == state {

@@ -188,7 +188,7 @@ func TestMisled(t *testing.T) {
 			if !long && i%5 != j {
 				continue
 			}
-			if do == twice && m.Word == "state" { // it would stand where commit is due
+			if do == twice && (m.Word == "state" || m.Word == "ready") { // it would stand where commit is due, or behind it
 				continue
 			}
 			m.Do = do
@@ -223,4 +223,19 @@ func TestHangs(t *testing.T) {
 			s.servesOn(t, s.chats(), m.binary(t, program.Path(t)), "")
 		})
 	}
+}
+
+// TestTakesLong: a successor waits for a freeze that takes longer than any other step may.
+func TestTakesLong(t *testing.T) {
+	if !long {
+		t.Skip("skipped: it takes twelve seconds; go test -tags long")
+	}
+	t.Parallel()
+	s := serve(t)
+	c := s.chats()
+	m := meddling{predecessor, "state", delay}
+	if out, err := s.upgrade(nil, "--binary", m.binary(t, program.Path(t))); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c.goOn()
 }

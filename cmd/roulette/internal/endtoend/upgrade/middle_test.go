@@ -11,8 +11,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"roulette/cmd/roulette/internal/handover"
 )
 
 // meddling is what somebody in the middle of the conversation of two real processes
@@ -30,6 +33,7 @@ const (
 	kill  = "kill "  // and then who
 	stop  = "stop "  // SIGTERM
 	hang  = "hang"   // nothing is passed on any more
+	delay = "delay"  // it is passed on when any other step would have been given up
 	spoil = "spoil"  // the word is passed on as garbage
 	alien = "alien"  // the states of a hello are those of the far future
 	empty = "empty"  // a word of the type, and nothing in it
@@ -172,6 +176,8 @@ func (m *middle) meddle(word []byte) ([]byte, int) {
 		m.signal(whom, syscall.SIGTERM)
 	case hang + " ":
 		return nil, 0
+	case delay + " ":
+		time.Sleep(handover.StepTimeout + 2*time.Second)
 	case spoil + " ":
 		return []byte("}{"), 1
 	case twice + " ":
