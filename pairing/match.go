@@ -1,6 +1,7 @@
 package pairing
 
-// wait puts an idle client among the waiting and looks for a partner.
+// wait puts an idle client among the waiting and looks for a partner. One that has
+// moved to another place, or is absent, does not wait here.
 func (t *Table) wait(id uint32, e *entry, now uint32, w *Wishes) (Match, bool) {
 	s := t.shardOf(id)
 	var k *seeker
@@ -12,6 +13,11 @@ func (t *Table) wait(id uint32, e *entry, now uint32, w *Wishes) (Match, bool) {
 		k = t.newSeeker(id, class, w, t.needsAt(w, e.earned()))
 	}
 	s.mu.Lock()
+	if e.state != idle {
+		s.mu.Unlock()
+		t.forget(k)
+		return Match{}, false
+	}
 	if k != nil {
 		s.keep(k)
 	}

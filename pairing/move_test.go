@@ -94,3 +94,28 @@ func TestMoveOfNobody(t *testing.T) {
 	}
 	empty(t, table)
 }
+
+// TestSeekOfWhoHasMoved: the place that a client has left is nobody's, whoever asks for
+// a partner there: its old connection may have something to say still.
+func TestSeekOfWhoHasMoved(t *testing.T) {
+	for _, w := range []*Wishes{nil, {Interests: []string{"go"}}, {Table: "kitchen"}} {
+		table := New(Config{IDs: 1024})
+		enter(table, 0, 0)
+		enter(table, 1, 0)
+		enter(table, 2, 0) // so that the places of 0 and 3 stay
+		if life, _ := table.Move(0, 3, 0); life == 0 {
+			t.Fatal("0 has not moved")
+		}
+		if c := table.Seek(0, 0, w); c.Parted || len(c.Matches()) > 0 {
+			t.Errorf("%+v", c)
+		}
+		if c, ok := table.SeekAfter(0, 1, 0, w); !ok || c.Parted || len(c.Matches()) > 0 {
+			t.Errorf("%+v, %v", c, ok)
+		}
+		check(t, table, 0)
+		for id := range uint32(4) {
+			table.Leave(id, 0)
+		}
+		empty(t, table)
+	}
+}

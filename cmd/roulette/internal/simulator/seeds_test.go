@@ -12,4 +12,5 @@ var seeds = []struct {
 	{5785856002881527858, "an appointment that was kept too early was not made again"},
 	{5226964552640837360, "a worker that had stood still for long kept the seats of who was lost meanwhile for no time at all"},
 	{13214317726962436447, "two pairs of one moment had one name, when the table was empty between them"},
+	{5176870492664283232, "who had come back by another connection was looked for a partner where the old one had sat, by its last next"},
 }
