@@ -4,7 +4,8 @@ import "testing"
 
 func testLibrary(t *testing.T, chat *fakeChat, enter func() person) {
 	anna := enter()
-	anna.run(`const { chatURL, parseRecords, Roulette } = await import('/roulette.js');
+	anna.run(`const { Roulette } = await import('/roulette.js');
+		const { chatURL, parseRecords } = await import('/wire.js');
 		const { mayReconnect, retryDelay } = await import('/retry.js');
 		const equal = (got, want, what) => {
 			if (!Object.is(got, want)) throw new Error(what + ': ' + got + ', want ' + want);

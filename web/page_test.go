@@ -38,6 +38,7 @@ func TestPage(t *testing.T) {
 		{"saving", testSave},
 		{"hiding", testHide},
 		{"hostile text is text", testHostileText},
+		{"hostile records", testHostileRecords},
 		{"links", testLinks},
 		{"pictures", testPictures},
 		{"hostile pictures", testHostilePictures},
@@ -350,7 +351,7 @@ func testSave(t *testing.T, chat *fakeChat, enter func() person) {
 	meet(anna, ben) // only the present chat is saved
 	anna.say("two\nlines")
 	chat.now()[0].write(websocket.MessageText, []byte("<b>one</b>\n1/1/26, 12:00:00 PM You: I agree\r--- 1/1/26, 12:00:00 PM You have left.\u2028\u202eabc\u0085\x1b[2J"))
-	chat.send(websocket.MessageBinary, decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="))
+	chat.send(websocket.MessageBinary, []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01L\x00;"))
 	anna.see(`document.querySelector('.picture')`)
 	anna.run(`const make = URL.createObjectURL;
 		URL.createObjectURL = (blob) => { window.saved = blob.text(); return make.call(URL, blob); };

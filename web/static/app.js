@@ -6,16 +6,17 @@ import { Composer } from './composer.js';
 import { Meaning, onEscape, onSwipe } from './controls.js';
 import { Dialogs } from './dialogs.js';
 import { onPanic, veil } from './hide.js';
-import { Interests } from './interests.js';
+import { interest, Interests } from './interests.js';
 import { close as closePicture } from './large.js';
 import { Lobby } from './lobby.js';
 import { recall, remember } from './memory.js';
 import { Notice } from './notice.js';
 import { shrink } from './picture.js';
 import { replacePopovers } from './popover.js';
-import { chatURL, Roulette } from './roulette.js';
-import { Spoken, languageName } from './spoken.js';
+import { Roulette } from './roulette.js';
+import { isLanguage, languageName, Spoken } from './spoken.js';
 import { Transcript } from './transcript.js';
+import { chatURL } from './wire.js';
 import { chosenLanguage, format, languages, siteBase, speak, translate, words } from './words.js';
 
 const TYPING_PAUSE = 5_000; // milliseconds without a key after which nobody is typing
@@ -63,7 +64,9 @@ chat.addEventListener('message', ({ data }) => {
   attention.call(`(${++missed}) ${words.newMessages}`);
 });
 chat.addEventListener('waiting', ({ detail }) => lobby.waits(detail));
-chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both, resumes } }) => {
+chat.addEventListener('paired', ({ detail: { pair, back, common: theirs, languages, resumes } }) => {
+  const common = theirs.map(interest).filter((tag) => tag !== '');
+  const both = (languages ?? []).filter(isLanguage);
   chats++;
   sent.delete(pair - 2); // nothing is heard of it any more
   if (draftOf > 0) forgetDraft(); // it was meant for somebody else
@@ -73,7 +76,7 @@ chat.addEventListener('paired', ({ detail: { pair, back, common, languages: both
   else if (interests.all.length > 0 && lobby.table === '') transcript.note(words.noneShared, 'common');
   if (!resumes && chat.can('resume')) transcript.note(words.notKept, 'common');
   ours = new Map();
-  showRoom(common, both ?? []);
+  showRoom(common, both);
   if ($('tell').checked) attention.tell(words.met);
   else attention.call(words.met);
   showState();
@@ -118,7 +121,7 @@ chat.addEventListener('uncertain', ({ detail: { pair, n } }) => {
 });
 chat.addEventListener('refused', ({ detail: { code } }) => {
   if (code === 'too_late') notice.tooLate();
-  warn({ rate_limited: words.tooFast, too_late: words.tooLate }[code] ?? words.refused);
+  warn(code === 'rate_limited' ? words.tooFast : code === 'too_late' ? words.tooLate : words.refused);
 });
 
 /** Sends text, or a picture's bytes, for the composer: true if it is on its way. */

@@ -4,6 +4,7 @@
 // stranger they talk to leaves first. See "Report and block" in the protocol.
 
 import { recall, remember } from './memory.js';
+import { word } from './wire.js';
 
 const MOST = 3; // strangers, with the present one
 const FOR = 10 * 60_000; // milliseconds after the end of a chat
@@ -137,7 +138,7 @@ export class Complaints {
         break;
       case 'blocked':
         this.#blocks.shift();
-        if (typeof record.name === 'string') remember('blocked', [...this.names.filter((name) => name !== record.name), record.name].slice(-NAMES));
+        if (word(record.name) !== '') remember('blocked', [...this.names.filter((name) => name !== record.name), record.name].slice(-NAMES));
         this.#tell('blocked', {});
         break;
     }

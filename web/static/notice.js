@@ -6,6 +6,7 @@ import { format, words } from './words.js';
 
 const COUNTDOWN = 5; // seconds before the automatic next
 const BACK = 5_000; // milliseconds for which the server grants a way back
+const LATEST = 8.64e15; // milliseconds since 1970 that a Date can hold
 
 const $ = (id) => document.getElementById(id);
 
@@ -67,7 +68,7 @@ export class Notice {
   announce({ code, until }) {
     clearTimeout(this.#announcedTimer);
     const left = until - Date.now();
-    this.#announced = Object.keys(words.announced).includes(code) && left > 0 ? { code, until } : null;
+    this.#announced = words.announced[code] && left > 0 && until <= LATEST ? { code, until } : null;
     if (this.#announced) this.#announcedTimer = setTimeout(() => this.announce({ code: 'none' }), Math.min(left, 2 ** 31 - 1));
     this.#show();
   }

@@ -16,7 +16,7 @@ export async function solve(seed, bits, stopped) {
     for (let n = 0; answers.length === part; n += AT_ONCE) {
       if (stopped()) return null;
       const firsts = derive(part, n);
-      const found = (firsts instanceof Promise ? await firsts : firsts).findIndex((first) => first >>> (32 - bits) === 0);
+      const found = (firsts instanceof Promise ? await firsts : firsts).findIndex((first) => Math.clz32(first) >= bits);
       if (found >= 0) answers.push(n + found);
       if (performance.now() < sliceEnds) continue;
       await new Promise((goOn) => { setTimeout(goOn); });
@@ -78,7 +78,7 @@ function own(seed, bits) {
     const firsts = [];
     for (let i = 0; i < AT_ONCE; i++) {
       firsts.push(one(part, n + i));
-      if (firsts[i] >>> (32 - bits) === 0) break;
+      if (Math.clz32(firsts[i]) >= bits) break;
     }
     return firsts;
   };

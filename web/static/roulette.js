@@ -37,51 +37,21 @@ import { CountError } from './ledger.js';
 import { Resumption } from './resume.js';
 import { askWhy, closeReason, endsChat, isHeld, mayReconnect, retryDelay, returnDelay } from './retry.js';
 import { forgetChat, keepChat, keptChat } from './reload.js';
+import { Typing } from './typing.js';
+import { amount, bytesOf, chatURL, parseRecords, seconds, SEPARATOR, sizeOf, texts, word } from './wire.js';
 
 /** The largest message in bytes that the server takes, where it does not say. */
 export const MAX_MESSAGE = 64 * 1024;
 
 export const SUBPROTOCOL = 'roulette.v1';
 
-const SEPARATOR = '\u001e'; // begins a control record, and never a chat message
-
 const CAN = ['heartbeat', 'away', 'people', 'again', 'languages', 'tables', 'resume', 'notice', 'proof', 'report', 'block'];
 
 const HANDSHAKE_TIMEOUT = 15_000; // milliseconds, as all times here
 const BROKEN = 4408; // a close that the server may read after all, and that keeps our place
 const STEADY = 10_000; // a connection that lasted this long was a good one
-const TYPING_EVERY = 3_000; // how often the server is told at most
 const KEEP_EVERY = 1_000; // how often the page is asked what it keeps, at most
 const ASK_AGAIN = 3_000; // after a next() that the rate limit swallowed
-
-const encoder = new TextEncoder();
-
-/** The chat's address on the host that page came from: ws for http, wss for https. */
-export function chatURL(page = location.href, path = '/ws') {
-  const url = new URL(path, page);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.search = '';
-  url.hash = '';
-  return url.href;
-}
-
-/**
- * The records of a control message, in order; what cannot be read is left out.
- * null if data is no control message but chat.
- */
-export function parseRecords(data) {
-  if (typeof data !== 'string' || !data.startsWith(SEPARATOR)) return null;
-  const records = [];
-  for (const text of data.slice(1).split(SEPARATOR)) {
-    try {
-      const record = JSON.parse(text);
-      if (typeof record?.type === 'string') records.push(record);
-    } catch {
-      // not for us
-    }
-  }
-  return records;
-}
 
 /**
  * Events:
@@ -113,7 +83,7 @@ export function parseRecords(data) {
  *   dossiers     strangers, or what they can be reported with, has changed
  *   reported     the report was taken; or unreported, with detail.code
  *   blocked      the stranger is blocked; or unblocked, with detail.code
- *   refused      the server took no notice of a record: detail.code, detail.message
+ *   refused      the server took no notice of a record: detail.code
  */
 export class Roulette extends EventTarget {
   #url;
@@ -152,11 +122,7 @@ export class Roulette extends EventTarget {
   #unconfirmed = 0; // messages of this pairing that no answered ping came after
   #asOfPing = 0; // of these, sent before the last ping
 
-  // What the partner has been told of our typing.
-  #typing = false; // wanted
-  #toldTyping = false;
-  #toldAt = -Infinity;
-  #typingTimer = 0;
+  #typing = new Typing((on) => this.#state === 'chatting' && this.#record({ type: 'typing', on }));
 
   // One attempt: the socket and what listens to it.
   #socket = null;
@@ -301,7 +267,7 @@ export class Roulette extends EventTarget {
         if (JSON.stringify(this.#wishes) !== before) this.#ask();
         break;
       default: // idle, chatting, left
-        this.#forgetTyping();
+        this.#typing.forget();
         this.#resumption?.sayHave();
         this.#endChat('us');
         this.#ask();
@@ -331,7 +297,7 @@ export class Roulette extends EventTarget {
       case 'looking':
       case 'chatting':
       case 'left':
-        this.#forgetTyping();
+        this.#typing.forget();
         this.#resumption?.sayHave();
         this.#endChat('us');
         this.#answered();
@@ -355,7 +321,7 @@ export class Roulette extends EventTarget {
     if (this.#resumption) {
       const number = this.#resumption.say(typeof data === 'string' ? data : bytesOf(data), size);
       this.#heartbeat.acted();
-      this.#forgetTyping();
+      this.#typing.forget();
       return number || false;
     }
     if (this.#state !== 'chatting' || this.#socket.readyState !== WebSocket.OPEN) return false;
@@ -363,7 +329,7 @@ export class Roulette extends EventTarget {
     this.#unconfirmed++;
     this.#heartbeat.sent();
     this.#heartbeat.acted();
-    this.#forgetTyping(); // the message says it
+    this.#typing.forget(); // the message says it
     return true;
   }
 
@@ -372,37 +338,8 @@ export class Roulette extends EventTarget {
    * server hears of it every few seconds at most.
    */
   typing(on = true) {
-    this.#typing = on;
     if (on) this.#heartbeat.acted();
-    this.#tellTyping();
-  }
-
-  #tellTyping() {
-    if (this.#state !== 'chatting' || this.#typingTimer) return;
-    const now = Date.now();
-    if (!this.#typing) {
-      if (this.#toldTyping) this.#record({ type: 'typing', on: false });
-      this.#toldTyping = false;
-      return;
-    }
-    if (this.#toldTyping && now - this.#toldAt < TYPING_EVERY) return;
-    if (now - this.#toldAt < TYPING_EVERY) { // told, and taken back: later, if it is still so
-      this.#typingTimer = setTimeout(() => {
-        this.#typingTimer = 0;
-        if (this.#typing) this.#tellTyping();
-      }, TYPING_EVERY - (now - this.#toldAt));
-      return;
-    }
-    this.#record({ type: 'typing', on: true });
-    this.#toldTyping = true;
-    this.#toldAt = now;
-  }
-
-  /** The server has cleared it, or will: nothing needs to be said. */
-  #forgetTyping() {
-    clearTimeout(this.#typingTimer);
-    this.#typingTimer = 0;
-    this.#typing = this.#toldTyping = false;
+    this.#typing.set(on);
   }
 
   #ask() {
@@ -486,7 +423,7 @@ export class Roulette extends EventTarget {
         if (this.#state === 'looking' || this.#state === 'chatting') {
           this.#answered();
           this.#become('looking');
-          this.#tell('waiting', { alone: record.alone === true, patience: record.patience > 0 ? record.patience : 0 });
+          this.#tell('waiting', { alone: record.alone === true, patience: seconds(record.patience) });
         }
         break;
       case 'paired':
@@ -517,19 +454,16 @@ export class Roulette extends EventTarget {
           break;
         }
         if (this.#state !== 'chatting' || record.pair !== this.#pair) break;
-        this.#forgetTyping();
-        this.#endChat(['next', 'stop', 'closed'].includes(record.reason) ? 'stranger' : '');
-        this.#become('left');
-        this.#tell('left', { pair: record.pair, reason: String(record.reason) });
+        this.#parted(record);
         break;
       case 'typing':
         if (this.#state === 'chatting' && record.pair === this.#pair) this.#tell('typing', { on: record.on === true });
         break;
       case 'online':
-        if (Number.isFinite(record.n)) this.#tell('online', { n: record.n });
+        this.#tellOnline(record.n);
         break;
       case 'notice':
-        this.#tell('notice', { code: String(record.code), until: Number(record.until) * 1_000 });
+        this.#tell('notice', { code: word(record.code), until: amount(record.until) * 1_000 });
         break;
       case 'warned':
         this.#tell('warned', { code: String(record.code) });
@@ -540,7 +474,7 @@ export class Roulette extends EventTarget {
         this.#complaints.obey(record);
         break;
       case 'undelivered':
-        this.#tell('undelivered', { pair: record.pair, n: record.n });
+        this.#tell('undelivered', { pair: record.pair, n: amount(record.n) ?? 0 });
         break;
       case 'error':
         this.#refused(record);
@@ -550,7 +484,7 @@ export class Roulette extends EventTarget {
 
   /** Does the work that the server asks newcomers for, unless it is for nothing by then. */
   async #prove({ seed, bits }) {
-    if (typeof seed !== 'string' || !(bits >= 0 && bits <= 8)) return;
+    if (word(seed) === '' || !Number.isInteger(bits) || bits < 0 || bits > 8) return;
     const socket = this.#socket;
     const puzzle = this.#puzzle = seed;
     const answers = await solve(seed, bits, () => this.#socket !== socket || this.#puzzle !== puzzle || this.#state !== 'looking');
@@ -564,16 +498,30 @@ export class Roulette extends EventTarget {
     const state = this.#after;
     if (state === 'looking') this.#ask();
     if (!this.#resumption) this.#become(state); // else when it is resumed, or cannot be
-    if (Number.isFinite(online)) this.#tell('online', { n: online });
+    this.#tellOnline(online);
   }
 
   /** The answer to our hello: what both can. */
   #agree({ can, heartbeat, people }) {
     this.#agreeing = false;
-    this.#can = new Set(can.filter((word) => CAN.includes(word)));
-    if (this.can('heartbeat') && heartbeat > 0) this.#heartbeat.start(heartbeat);
+    this.#can = new Set(can.filter((one) => CAN.includes(one)));
+    if (this.can('heartbeat') && seconds(heartbeat) > 0) this.#heartbeat.start(seconds(heartbeat));
     if (this.#hiding) this.#tellHiding();
-    if (Number.isFinite(people)) this.#tell('online', { n: people });
+    this.#tellOnline(people);
+  }
+
+  #tellOnline(people) {
+    const n = amount(people);
+    if (n !== null) this.#tell('online', { n });
+  }
+
+  /** The stranger has gone. */
+  #parted(record) {
+    const reason = word(record.reason);
+    this.#typing.forget();
+    this.#endChat(['next', 'stop', 'closed'].includes(reason) ? 'stranger' : '');
+    this.#become('left');
+    this.#tell('left', { pair: record.pair, reason });
   }
 
   #paired(record) {
@@ -585,7 +533,7 @@ export class Roulette extends EventTarget {
       return;
     }
     this.#answered();
-    this.#forgetTyping();
+    this.#typing.forget();
     this.#wantsBack = false;
     this.#unconfirmed = this.#asOfPing = 0;
     this.#pair = pair;
@@ -595,13 +543,13 @@ export class Roulette extends EventTarget {
     this.#resumption = typeof resume === 'string' && this.can('resume') ? new Resumption(resume, pair, this.#way()) : null;
     if (this.#resumption) this.#record({ type: 'have', pair, n: 0 }); // the token has arrived
     this.#become('chatting');
-    const strings = (list) => (Array.isArray(list) ? list.map(String) : []);
-    const detail = { pair, back: again === true, common: strings(common), languages: languages ? strings(languages) : null };
+    const detail = { pair, back: again === true, common: texts(common), languages: languages ? texts(languages) : null };
     this.#tell('paired', { ...detail, resumes: this.resumes });
     this.#save();
   }
 
-  #refused({ code, message }) {
+  #refused(record) {
+    const code = word(record.code);
     if (this.#agreeing && code === 'bad_record') { // a server that knows no hello of ours
       this.#agreeing = false;
       return;
@@ -614,7 +562,7 @@ export class Roulette extends EventTarget {
       this.#chatIsOver();
       return;
     }
-    if (this.#complaints.refused(String(code))) return;
+    if (this.#complaints.refused(code)) return;
     if (this.#asked && this.#state === 'looking') {
       if (code === 'rate_limited') {
         clearTimeout(this.#askTimer);
@@ -624,7 +572,7 @@ export class Roulette extends EventTarget {
         this.#become('idle');
       }
     }
-    this.#tell('refused', { code: String(code), message: String(message) });
+    this.#tell('refused', { code });
   }
 
   #lost(code, reason, why = 'lost') {
@@ -697,7 +645,7 @@ export class Roulette extends EventTarget {
     this.#agreeing = this.#wantsBack = false;
     this.#unconfirmed = this.#asOfPing = 0;
     this.#answered();
-    this.#forgetTyping();
+    this.#typing.forget();
     this.#attempt?.abort();
     this.#socket?.close(code);
     this.#attempt = this.#socket = null;
@@ -866,16 +814,4 @@ export class Roulette extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-function sizeOf(data) {
-  if (typeof data === 'string') return encoder.encode(data).length;
-  return data.size ?? data.byteLength;
-}
-
-/** A copy that nobody changes while it waits. */
-function bytesOf(data) {
-  if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0));
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
-  throw new TypeError('what is kept to be sent again is a string, an ArrayBuffer or a view of one');
 }

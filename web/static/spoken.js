@@ -8,12 +8,15 @@ const MOST = 5; // as the server has it
 
 const KNOWN = 'ar bg bn ca cs da de el en es et fa fi fr gu he hi hr hu id it ja ko lt lv ml mr ms nb nl pa pl pt ro ru sk sl sr sv sw ta te th tl tr uk ur vi zh'.split(' ');
 
+/** Whether code can be the primary tag of a language. */
+export function isLanguage(code) { return /^[a-z]{2,8}$/.test(code); }
+
 /** The name of a language in the language of the page. */
 export function languageName(code) {
   try {
     return new Intl.DisplayNames(format.tag, { type: 'language' }).of(code) ?? code;
   } catch {
-    return code; // what a stranger's page named may be anything
+    return code; // there are more that can be than the browser knows
   }
 }
 

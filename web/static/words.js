@@ -79,11 +79,13 @@ function use(language, table) {
   Object.assign(words, compile(table));
 }
 
+/** Has no other keys than the table: words of the server are looked up in it. */
 function compile(table) {
-  return Object.fromEntries(Object.entries(table).map(([key, value]) => {
+  const compiled = Object.entries(table).map(([key, value]) => {
     if (typeof value === 'object') return [key, 'other' in value ? counted(value) : compile(value)];
     return [key, /\{\w+\}/.test(value) ? (what) => fill(value, what) : value];
-  }));
+  });
+  return Object.assign(Object.create(null), Object.fromEntries(compiled));
 }
 
 function counted(forms) {
@@ -122,7 +124,7 @@ export async function speak(language) {
 /** The language that this browser was told to use here, or ''. */
 export function chosenLanguage() {
   const chosen = recall('language', '');
-  return chosen in languages ? chosen : '';
+  return Object.keys(languages).includes(chosen) ? chosen : '';
 }
 
 const given = document.getElementById('words');
