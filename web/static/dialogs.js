@@ -2,10 +2,12 @@
 // what is sent: if the stranger says more meanwhile, it is shown, and asked again.
 
 import { recognise } from './picture.js';
-import { FIRST, pieceEnd } from './pieces.js';
+import { FIRST, Gently, MORE, pieceEnd } from './pieces.js';
 import { format, words } from './words.js';
 
 const REASONS = ['harassment', 'sexual', 'minor', 'hate', 'threat', 'spam', 'other']; // as the server has them
+
+const LEAST = 100; // characters that a message counts as, whatever is in it
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,7 +16,8 @@ export class Dialogs {
   #note;
   #stop;
   #of = null; // the stranger whom the open dialog is about
-  #shown = []; // what of theirs is shown
+  #shown = []; // what of theirs is shown, or is about to be
+  #gently = new Gently();
   #phase = ''; // of a report: '' (being written), sending, sent
   #hint = ''; // what is said of it, a key of words.unreported
   #timer = 0;
@@ -154,31 +157,49 @@ export class Dialogs {
   #showSaid() {
     const said = this.#of?.reported ? [] : this.#of?.said ?? [];
     if (said.length === this.#shown.length && said.length > 0 && said.every((message, i) => message === this.#shown[i])) return;
+    const before = this.#shown.length > 0 && this.#shown.every((message, i) => message === said[i]) ? this.#shown.length : 0;
     this.#shown = said;
-    $('report-said').replaceChildren(...said.map(({ data }) => line(data)));
+    if (before === 0) {
+      this.#gently.clear();
+      $('report-said').replaceChildren();
+    }
+    for (const { data } of said.slice(before)) {
+      const end = typeof data === 'string' ? pieceEnd(data, 0, FIRST) : 0;
+      this.#gently.add(Math.max(end, LEAST), () => $('report-said').append(this.#line(data, end)));
+    }
   }
-}
 
-/** One message, as text: of a picture its size. Of a long one the beginning, until more is asked for. */
-function line(data) {
-  const item = document.createElement('li');
-  item.dir = 'auto';
-  if (typeof data !== 'string') {
-    const picture = recognise(new Uint8Array(data));
-    item.textContent = picture ? `${words.pictureOf.stranger} (${format.size(data.byteLength)})` : words.binary(format.number(data.byteLength));
-    return item;
-  }
-  const end = pieceEnd(data, 0, FIRST);
-  item.textContent = data.slice(0, end);
-  if (end < data.length) {
+  /** One message, as text: of a picture its size. Of a long one the beginning, to end, until more is asked for. */
+  #line(data, end) {
+    const item = document.createElement('li');
+    item.dir = 'auto';
+    if (typeof data !== 'string') {
+      const picture = recognise(new Uint8Array(data));
+      item.textContent = picture ? `${words.pictureOf.stranger} (${format.size(data.byteLength)})` : words.binary(format.number(data.byteLength));
+      return item;
+    }
+    item.textContent = data.slice(0, end);
+    if (end === data.length) return item;
     const all = document.createElement('button');
     all.type = 'button';
     all.className = 'quiet';
     all.textContent = words.showAll;
-    all.addEventListener('click', () => { item.textContent = data; });
+    const more = () => {
+      const begin = end;
+      end = pieceEnd(data, begin, MORE);
+      const piece = document.createElement('span');
+      piece.className = 'piece';
+      piece.textContent = data.slice(begin, end);
+      item.append(piece);
+      if (end < data.length && item.isConnected) this.#gently.add(MORE.characters, more);
+    };
+    all.addEventListener('click', () => {
+      all.remove();
+      more();
+    });
     item.append(all);
+    return item;
   }
-  return item;
 }
 
 /** Without half surrogate pairs, which are no text that could be sent. */

@@ -7,6 +7,38 @@
 export const FIRST = { characters: 1500, lines: 30, kinds: 300, unseen: 120 };
 export const MORE = { characters: 6000, lines: 150, kinds: 300, unseen: 240 };
 
+const AT_ONCE = 6000; // characters laid out before the page has had time for anything else
+const PAUSE = 8; // milliseconds; for what somebody presses
+
+/** Lays things out one after the other, and lets the page do what its user wants in between. */
+export class Gently {
+  #steps = [];
+  #spent = 0; // characters, since the page had time
+  #timer = 0;
+
+  /** Has step done when it is its turn: about so many characters are laid out by it. */
+  add(characters, step) {
+    this.#steps.push({ characters, step });
+    if (this.#timer === 0) this.#goOn();
+  }
+
+  /** Does nothing more of what was asked. */
+  clear() { this.#steps = []; }
+
+  #goOn() {
+    while (this.#steps.length > 0 && this.#spent < AT_ONCE) {
+      const { characters, step } = this.#steps.shift();
+      this.#spent += characters;
+      step();
+    }
+    if (this.#spent === 0 || this.#timer !== 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = this.#spent = 0;
+      this.#goOn();
+    }, PAUSE);
+  }
+}
+
 const ATTACHED = /[\p{M}\p{Cf}]/u; // to the character before
 const LINE = /[\n\v\f\r\x85\u2028\u2029]/;
 const FEW = 4; // characters of one pile that count as nothing: no language piles more
