@@ -12,6 +12,7 @@ import { format, words } from './words.js';
 const NEAR_THE_END = 64; // pixels
 const MOST = 2000; // lines, and characters laid out; the oldest lines go first
 const MOST_LAID_OUT = 400_000;
+const MOST_HELD = 16e6; // characters, and bytes of pictures, that can still be asked for
 const AT_ONCE = 6000; // characters laid out before the page has had time for anything else
 const MOST_KEPT = 500; // lines, and characters, that outlive a reload
 const MOST_KEPT_SIZE = 200_000;
@@ -26,6 +27,7 @@ export class Transcript {
   #shape = ''; // of the scroller and its content, when it was last seen to
   #lines = []; // what the children of the log say, for asText
   #laidOut = 0; // characters in the log
+  #held = 0; // characters and bytes of what was said in it
   #spent = 0; // characters laid out since the page had time for anything else
   #waiting = []; // lines that came when that was too much already
   #timer = 0;
@@ -79,7 +81,7 @@ export class Transcript {
     }
     const blob = new Blob([bytes], { type: picture.type });
     const frame = element('div', 'picture');
-    const message = this.#message(from, frame, { text: `[${words.pictureOf[from]}: ${picture.type.slice('image/'.length).toUpperCase()}, ${picture.width} × ${picture.height}, ${format.size(bytes.length)}]` });
+    const message = this.#message(from, frame, { text: `[${words.pictureOf[from]}: ${picture.type.slice('image/'.length).toUpperCase()}, ${picture.width} × ${picture.height}, ${format.size(bytes.length)}]`, held: bytes.length });
     if (from === 'you') {
       this.#show(frame, blob, from);
       return message;
@@ -218,7 +220,7 @@ export class Transcript {
   /** Forgets everything. */
   clear() {
     clearTimeout(this.#timer);
-    this.#timer = this.#laidOut = this.#spent = 0;
+    this.#timer = this.#laidOut = this.#held = this.#spent = 0;
     this.#waiting = [];
     this.#lines = [];
     this.#log.replaceChildren();
@@ -277,7 +279,9 @@ export class Transcript {
     line.element = element;
     this.#lineOf.set(element, line);
     line.size = Math.max(size, LEAST);
-    if (this.#waiting.push(line) > MOST) this.#waiting.shift();
+    line.held ??= line.text.length;
+    this.#held += line.held;
+    if (this.#waiting.push(line) > MOST) this.#held -= this.#waiting.shift().held;
     if (line.from === 'you' || this.#timer === 0) this.#drain();
   }
 
@@ -296,9 +300,10 @@ export class Transcript {
       this.#lines.push(line);
       this.#log.append(line.element);
     }
-    while (this.#lines.length > MOST || (this.#laidOut > MOST_LAID_OUT && this.#lines.length > 1)) {
-      const { element, size } = this.#lines.shift();
+    while (this.#lines.length > MOST || ((this.#laidOut > MOST_LAID_OUT || this.#held > MOST_HELD) && this.#lines.length > 1)) {
+      const { element, size, held } = this.#lines.shift();
       this.#laidOut -= size;
+      this.#held -= held;
       element.remove();
     }
     if (this.#spent > 0 && this.#timer === 0) {
