@@ -6,6 +6,7 @@ const LARGEST_SIDE = 8192; // of what is shown: a few bytes can ask for gigabyte
 const MOST_PIXELS = 12e6;
 const MOST_MOVING = 1e6; // pixels of one that moves: they are drawn again and again
 const MOST_FRAMES = 600;
+const MOST_SCANS = 50; // of a JPEG; cameras and programs write ten
 
 const SIDES = [1600, 1200, 900, 640, 480, 320, 200]; // tried in this order
 const QUALITIES = [0.85, 0.7, 0.5];
@@ -147,6 +148,7 @@ function webp(bytes) {
 /** The size stands in the frame header, behind any number of other segments. */
 function jpeg(bytes) {
   if (!begins(bytes, 0, '\xff\xd8\xff')) return null;
+  if (scans(bytes) > MOST_SCANS) return null;
   const v = view(bytes);
   for (let at = 2; at + 9 <= bytes.length && bytes[at] === 0xff;) {
     const marker = bytes[at + 1];
@@ -161,4 +163,13 @@ function jpeg(bytes) {
     at += 2 + v.getUint16(at + 2);
   }
   return null;
+}
+
+/** How often a JPEG goes over its pixels: what is not the beginning of a scan has no such bytes. */
+function scans(bytes) {
+  let n = 0;
+  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (bytes[at + 1] === 0xda) n++;
+  }
+  return n;
 }

@@ -1,6 +1,8 @@
 package stranger
 
 import (
+	"bytes"
+	"image/jpeg"
 	"slices"
 	"strings"
 	"testing"
@@ -40,5 +42,31 @@ func TestTexts(t *testing.T) {
 	}
 	if n := len(Punctuation()); n < 700 {
 		t.Errorf("%d characters of punctuation", n)
+	}
+}
+
+func TestPictures(t *testing.T) {
+	pictures := Pictures(1)
+	if len(pictures) < 200 {
+		t.Errorf("%d pictures", len(pictures))
+	}
+	good := 0
+	for _, picture := range pictures {
+		if len(picture.Data) > Size {
+			t.Errorf("%s: %d bytes", picture.Description, len(picture.Data))
+		}
+		if picture.Good {
+			good++
+		}
+	}
+	if good != 5 {
+		t.Errorf("%d good pictures", good)
+	}
+	config, err := jpeg.DecodeConfig(bytes.NewReader(manyScans(1000)))
+	if err != nil || config.Width != 3000 {
+		t.Errorf("a JPEG of many scans: %v, %v", config, err)
+	}
+	if _, err := jpeg.Decode(bytes.NewReader(manyScans(3))); err != nil {
+		t.Errorf("a JPEG of three scans: %v", err)
 	}
 }
