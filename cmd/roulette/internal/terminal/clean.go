@@ -18,6 +18,22 @@ func Visible(text string) string { return visible(text, "\n") }
 // beginning of a row of the terminal, where it looks like somebody else's line.
 func VisibleLine(text string) string { return visible(shortGaps(text), " ⏎ ") }
 
+// Brief is VisibleLine of the beginning of text: what a server names is short, and what
+// is not is no name.
+func Brief(text string) string {
+	for i, n := 0, 0; i < len(text); n++ {
+		if n == maxBrief {
+			return VisibleLine(text[:i]) + "…"
+		}
+		_, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+	}
+	return VisibleLine(text)
+}
+
+// maxBrief is characters.
+const maxBrief = 200
+
 // maxGap is how many characters of white space VisibleLine leaves in a row.
 const maxGap = 8
 

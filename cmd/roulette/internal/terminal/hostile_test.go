@@ -1,13 +1,18 @@
 package terminal
 
 import (
+	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/sys/unix"
 
+	"roulette/frame/record"
 	hostile "roulette/web/stranger"
 )
 
@@ -77,4 +82,65 @@ func TestLineIsOneLine(t *testing.T) {
 			t.Errorf("%+q: %d bytes", gap, len(got))
 		}
 	}
+}
+
+// TestServersTexts: what a server says of anything, and of what a stranger called their
+// interests, is a short line.
+func TestServersTexts(t *testing.T) {
+	for _, text := range hostile.Texts(1) {
+		list := strings.Split(text.Text, " ")
+		for _, e := range []Event{
+			{Kind: Paired, Common: []string{text.Text}, Languages: []string{text.Text}},
+			{Kind: Paired, Common: list, Languages: list, Again: true},
+			{Kind: Parted, Reason: record.Reason(text.Text)},
+			{Kind: Away, On: true, Reason: record.Reason(text.Text)},
+			{Kind: Refused, Text: text.Text},
+			{Kind: Announced, Code: text.Text},
+			{Kind: Changed, State: Reconnecting, Retry: time.Second, Err: errors.New(text.Text)},
+		} {
+			said := notice(e)
+			if n := utf8.RuneCountInString(said); n > 12*2*maxBrief { // <U+10FFFF>
+				t.Errorf("%s: %d characters of event %v", text.Description, n, e.Kind)
+			}
+			for _, r := range said {
+				if unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r) {
+					t.Errorf("%s: %+q reaches the terminal from event %v", text.Description, r, e.Kind)
+					break
+				}
+			}
+		}
+	}
+}
+
+// TestStrangersTextsTakeTheirTime: eight times as much text is eight times the work, by
+// processor time, so that nobody is kept from the terminal by a large message.
+func TestStrangersTextsTakeTheirTime(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	work := func(text string) time.Duration {
+		least := time.Hour
+		for range 3 {
+			start := threadTime(t)
+			h := history{width: 80}
+			h.add(entry{who: stranger, text: Visible(text)})
+			VisibleLine(text)
+			least = min(least, threadTime(t)-start)
+		}
+		return max(least, 50*time.Microsecond)
+	}
+	for _, text := range hostile.Some(hostile.Texts(1), 12, 1) {
+		part := strings.ToValidUTF8(text.Text[:hostile.Size/2], "")
+		if some, all := work(part), work(strings.Repeat(part, 8)); all > 32*some {
+			t.Errorf("%s: %v, and eight times as much %v", text.Description, some, all)
+		}
+	}
+}
+
+// threadTime is the processor time that the present thread has used.
+func threadTime(t *testing.T) time.Duration {
+	var used unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Nano())
 }

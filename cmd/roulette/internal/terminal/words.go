@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"roulette/frame/record"
 )
@@ -84,7 +85,7 @@ func notice(e Event) string {
 			return "The chat closes for maintenance at " + at + "."
 		}
 	case Refused:
-		return "The server says: " + VisibleLine(e.Text)
+		return "The server says: " + Brief(e.Text)
 	}
 	return ""
 }
@@ -93,8 +94,11 @@ func alike(do string, common []string) string {
 	if len(common) == 0 {
 		return ""
 	}
-	return " You both " + do + " " + VisibleLine(strings.Join(common, ", ")) + "."
+	return " You both " + do + " " + Brief(strings.Join(common[:min(len(common), maxShared)], ", ")) + "."
 }
+
+// maxShared is how many interests or languages are named, as many as a server allows.
+const maxShared = 10
 
 func parting(why record.Reason) string {
 	switch why {
@@ -109,7 +113,7 @@ func parting(why record.Reason) string {
 	case Lost:
 		return "The connection to the stranger is lost."
 	}
-	return "The stranger has left (" + VisibleLine(string(why)) + ")."
+	return "The stranger has left (" + Brief(string(why)) + ")."
 }
 
 // binary names a message that is no text.
@@ -136,9 +140,7 @@ func roughly(d time.Duration) time.Duration {
 }
 
 func capital(s string) string {
-	s = VisibleLine(s)
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	s = Brief(s)
+	_, first := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:first]) + s[first:]
 }
