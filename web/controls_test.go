@@ -26,19 +26,28 @@ func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 			if (['next', 'stop'].includes(type)) records.push(type);
 			return send.call(this, data);
 		};
-		window.pressIn = (state, how) => new Promise((resolve) => {
+		// The clock of events stands still from now on: however busy the machine is, the
+		// presses come at once.
+		const { get } = Object.getOwnPropertyDescriptor(Event.prototype, 'timeStamp');
+		window.pressIn = (state) => new Promise((resolve) => {
+			const now = get.call(new Event(''));
+			Object.defineProperty(Event.prototype, 'timeStamp', { get: () => now });
 			new MutationObserver((_, observer) => {
 				if (document.documentElement.dataset.state !== state) return;
 				observer.disconnect();
-				records.length = 0;
 				window.controlsThen = ` + controlsNow + `;
-				if (how === 'Esc') {
-					` + escTwice + `
-				} else {
-					document.getElementById(how).click();
+				const did = [];
+				for (const how of ['Esc', 'go', 'stop', 'next']) {
+					records.length = 0;
+					if (how === 'Esc') {
+						` + escTwice + `
+					} else {
+						document.getElementById(how).click();
+					}
+					const { state: after } = document.documentElement.dataset;
+					if (records.length > 0 || after !== state) did.push(how + ': ' + records + ' ' + after);
 				}
-				const { state: after } = document.documentElement.dataset;
-				resolve(records.join() + (after === state ? '' : ' ' + after));
+				resolve(did.join('; '));
 			}).observe(document.documentElement, { attributes: true });
 		});`
 	var pair int // number of the present or last pairing on this connection
@@ -100,27 +109,27 @@ func testMeaning(t *testing.T, chat *fakeChat, enter func() person) {
 			if to == "" {
 				continue
 			}
-			for _, how := range []string{"Esc", "go", "stop", "next"} {
-				anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
-				pair = 0
-				anna.run(watch)
-				arrive[from]()
-				anna.see(settled)
-				// Did the controls mean the same before and after, the press counts.
-				before := anna.ask(controlsNow)
-				anna.run(fmt.Sprintf(`window.did = undefined; pressIn(%q, %q).then((did) => { window.did = did; }); 0`, to, how))
-				change.do()
-				anna.see(`window.did !== undefined`)
-				if did := anna.ask(`window.did`); did != "" && anna.ask(`window.controlsThen`) != before {
-					t.Errorf("%s, %s, and %s is pressed: %s", from, change.what, how, did)
-				}
+			anna.do(chromedp.Navigate(chat.url), browsertest.Wait(idle))
+			pair = 0
+			anna.run(watch)
+			arrive[from]()
+			anna.see(settled)
+			// Did the controls mean the same before and after, the press counts.
+			before := anna.ask(controlsNow)
+			anna.run(fmt.Sprintf(`window.did = undefined; pressIn(%q).then((did) => { window.did = did; }); 0`, to))
+			change.do()
+			anna.see(`window.did !== undefined`)
+			if anna.ask(`window.controlsThen`) != before {
 				tried++
-				chat.refuse(false)
+				if did := anna.ask(`window.did`); did != "" {
+					t.Errorf("%s, %s, and then is pressed: %s", from, change.what, did)
+				}
 			}
+			chat.refuse(false)
 		}
 	}
-	if tried < 40 {
-		t.Errorf("only %d presses", tried)
+	if tried < 6 {
+		t.Errorf("only %d changes of the controls", tried)
 	}
 }
 
