@@ -8,7 +8,7 @@ import (
 )
 
 // Appeal is where somebody who is banned can write to. The zero Appeal is nowhere.
-type Appeal struct{ link string }
+type Appeal struct{ address, link string }
 
 const maxAppeal = 200 // bytes of an address
 
@@ -31,8 +31,11 @@ func ParseAppeal(text string) (Appeal, error) {
 	default:
 		return Appeal{}, errAppeal
 	}
-	return Appeal{`<a href="` + html.EscapeString(text) + `"><bdi>` + html.EscapeString(shown) + `</bdi></a>`}, nil
+	return Appeal{text, `<a href="` + html.EscapeString(text) + `"><bdi>` + html.EscapeString(shown) + `</bdi></a>`}, nil
 }
+
+// Address is what ParseAppeal read, "" for nowhere.
+func (a Appeal) Address() string { return a.address }
 
 func (a Appeal) size(page refusalPage) int {
 	if a.link == "" {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,33 +31,46 @@ func TestBanned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	const appeal = "mailto:appeals@example.org?subject=ban"
 	says := func(year int) string {
 		return fmt.Sprintf(`/^You can come in again from .*%d/.test(document.getElementById('explanation').innerText)`, year)
 	}
-	const ended = `document.documentElement.dataset.state === 'ended'`
+	const (
+		ended = `document.documentElement.dataset.state === 'ended'`
+		where = `document.querySelector('#explanation a')?.href === '` + appeal + `'`
+		whole = `document.getElementById('explanation').innerText.endsWith('. If this is a mistake, write to appeals@example.org.')`
+		none  = `!document.querySelector('#explanation a')`
+	)
 
 	anna.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(chat.url), browsertest.Wait(idle))
 	for _, client := range chat.now() {
 		client.conn.Close(4503, "banned until 2031-02-03T04:05:06Z")
 	}
-	anna.see(ended, says(2031))
-	shot("banned-live")
+	anna.see(ended, says(2031), none)
 
-	asked := 0
+	var asked atomic.Int32
+	var answer atomic.Value
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ws" {
-			asked++
+			asked.Add(1)
 			w.Header().Set("Retry-After", fmt.Sprint(366*24*3600))
-			http.Error(w, "banned", http.StatusForbidden)
+			http.Error(w, fmt.Sprint("banned\n", answer.Load()), http.StatusForbidden)
 			return
 		}
 		chat.handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
+	answer.Store(appeal)
 	anna.do(chromedp.Navigate(server.URL))
-	anna.see(ended, says(time.Now().Add(366*24*time.Hour).Year()))
-	if asked != 2 { // the WebSocket, and the question why
-		t.Errorf("asked %d times", asked)
+	anna.see(ended, says(time.Now().Add(366*24*time.Hour).Year()), where, whole)
+	shot("banned")
+	if n := asked.Load(); n != 2 { // the WebSocket, and the question why
+		t.Errorf("asked %d times", n)
+	}
+	for _, wrong := range []string{"javascript:alert(1)", "http://example.org/", "data:text/html,x", "mailto:a b", " " + appeal, "\n" + appeal} {
+		answer.Store(wrong)
+		anna.do(chromedp.Navigate(server.URL))
+		anna.see(ended, says(time.Now().Add(366*24*time.Hour).Year()), none)
 	}
 }
 

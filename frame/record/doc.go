@@ -13,7 +13,9 @@
 //	/echo    WebSocket: every message comes back as it was, nobody is paired
 //
 // What goes wrong before the WebSocket is open is answered as HTTP: 400
-// malformed, 403 foreign Origin, or banned (then Retry-After says for how long), 404 no such path, 405 not GET, 426 no upgrade
+// malformed, 403 foreign Origin, or banned (then Retry-After says for how long, and a
+// second line of the body, if there is one, where somebody can write to: a mailto: or
+// https: address), 404 no such path, 405 not GET, 426 no upgrade
 // to WebSocket version 13, 429 too many from one address, 431 request too large,
 // 503 full or draining (see Retry-After).
 //

@@ -130,7 +130,9 @@ export class Notice {
     $('notice').classList.toggle('cautions', cautions);
     if (cautions) $('explanation').setAttribute('role', 'alert'); // before its text: a screen reader says it at once
     else $('explanation').removeAttribute('role');
-    if ($('explanation').textContent !== text) $('explanation').textContent = text;
+    const appeal = this.#state === 'ended' && reason === 'banned' ? this.#chat.appeal : '';
+    if (appeal !== '') $('explanation').replaceChildren(`${text} `, ...around(appeal));
+    else if ($('explanation').textContent !== text) $('explanation').textContent = text;
     $('understood').hidden = !cautions;
     $('notice').hidden = text === '';
     $('stay').hidden = away || this.#countdown === 0;
@@ -161,4 +163,17 @@ export class Notice {
     const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
     return (words.retry[reason] ?? words.retry.lost)(format.seconds(seconds));
   }
+}
+
+/** The sentence that says where somebody who is banned can write to. */
+function around(appeal) {
+  const [before, after] = words.appeal('\n').split('\n');
+  const link = document.createElement('a');
+  const name = document.createElement('bdi');
+  link.href = appeal;
+  link.target = '_blank';
+  link.rel = 'noreferrer';
+  name.textContent = appeal.replace(/^mailto:|\?.*/g, '');
+  link.append(name);
+  return [before, link, after];
 }

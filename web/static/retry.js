@@ -77,16 +77,19 @@ export function isHeld(code) {
  * What the server answers to a request at url, where it would not open a WebSocket: a
  * browser tells a page only that it failed. null where it says nothing of use, or
  * cannot be reached; else the reason, and how many milliseconds to wait at least. Whoever
- * is banned need not try before that.
+ * is banned need not try before that, and may be told where to write to: appeal, or ''.
  */
 export async function askWhy(url, signal) {
   try {
-    const { status, headers } = await fetch(url, { cache: 'no-store', signal });
+    const answer = await fetch(url.replace(/^ws/, 'http'), { cache: 'no-store', signal });
+    const { status, headers } = answer;
     const reason = { 403: 'banned', 429: 'tooMany', 503: 'full' }[status];
     const seconds = Number(headers.get('Retry-After'));
     if (!reason || (reason === 'banned' && !(seconds > 0))) return null;
     const wait = seconds > 0 ? seconds * 1_000 : 0;
-    return { reason, wait: reason === 'banned' ? wait : Math.min(wait, LONGEST_DELAY) };
+    if (reason !== 'banned') return { reason, wait: Math.min(wait, LONGEST_DELAY) };
+    const appeal = (await answer.text()).split('\n')[1] ?? '';
+    return { reason, wait, appeal: /^(mailto:|https:\/\/)\S+$/.test(appeal) ? appeal : '' };
   } catch {
     return null;
   }

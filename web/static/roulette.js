@@ -138,6 +138,7 @@ export class Roulette extends EventTarget {
   #held = false; // the server asked for this pause: nothing shortens it
   #reason = ''; // for the pause, or the end
   #bannedUntil = NaN; // with the reason banned: milliseconds since 1970
+  #appeal = ''; // and where one can write to
 
   #wakeups = null; // AbortController of the listeners on window and document
 
@@ -180,6 +181,9 @@ export class Roulette extends EventTarget {
 
   /** When the ban ends, with the reason banned: milliseconds since 1970, or NaN. */
   get bannedUntil() { return this.#bannedUntil; }
+
+  /** Where somebody who is banned can write to: a mailto: or https: address, or ''. */
+  get appeal() { return this.#appeal; }
 
   /** Whether the server asked for the present pause, so that connect() cannot end it. */
   get held() { return this.#held; }
@@ -602,6 +606,7 @@ export class Roulette extends EventTarget {
     if (this.#reason === 'banned') this.#bannedUntil = Date.parse(reason.slice(reason.lastIndexOf(' ') + 1));
     if (!mayReconnect(code)) {
       this.#rest('ended');
+      if (this.#reason === 'banned') this.#askWhere();
     } else {
       this.#wait((goesOn ? returnDelay : retryDelay)(code, this.#attempts++), isHeld(code));
       this.#become('reconnecting');
@@ -620,13 +625,12 @@ export class Roulette extends EventTarget {
   /** What kept the socket from opening may be known: then it is said, and waited for. */
   async #askWhy() {
     const asking = this.#attempt = new AbortController();
-    const url = new URL(this.#url);
-    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
-    const why = await askWhy(url, asking.signal);
+    const why = await askWhy(this.#url, asking.signal);
     if (!why || this.#attempt !== asking || this.#retryAt === 0) return;
     this.#reason = why.reason;
     if (why.reason === 'banned') {
       this.#bannedUntil = Date.now() + why.wait;
+      this.#appeal = why.appeal;
       this.#rest('ended');
       return;
     }
@@ -634,6 +638,15 @@ export class Roulette extends EventTarget {
     const until = Date.now() + why.wait * (1 + Math.random());
     if (until > this.#retryAt) this.#wait(until - Date.now(), false);
     this.#become('reconnecting');
+  }
+
+  /** Whoever has been banned in a chat may be told where they can write to. */
+  async #askWhere() {
+    const asking = this.#attempt = new AbortController();
+    const why = await askWhy(this.#url, asking.signal);
+    if (!why?.appeal || this.#attempt !== asking) return;
+    this.#appeal = why.appeal;
+    this.#become('ended');
   }
 
   /** Lets go of the socket, whatever state it is in: nothing it does counts any more. */

@@ -12,6 +12,7 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 	"roulette/frame/record"
 	"roulette/metrics"
+	"roulette/web"
 )
 
 // banLasts is the time of the tests' bans.
@@ -116,7 +117,11 @@ func TestBanned(t *testing.T) {
 // TestBannedPage: it is in the reader's language, says for how long, and comes also on a
 // connection that had pages before.
 func TestBannedPage(t *testing.T) {
-	k, s, addr := startAfar(t, Config{Settings: Settings{TrustedProxies: trusted(t, "127.0.0.0/8")}})
+	appeal, err := web.ParseAppeal("mailto:appeals@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, s, addr := startAfar(t, Config{Settings: Settings{TrustedProxies: trusted(t, "127.0.0.0/8")}, Appeal: appeal})
 	client := http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	get := func(accept string) (*http.Response, string) {
 		t.Helper()
@@ -143,7 +148,7 @@ func TestBannedPage(t *testing.T) {
 	}
 	ban(t, s, "192.0.2.9")
 	k.advance(t, s, 10*time.Minute)
-	for accept, want := range map[string]string{"text/html": "Die Tür ist für dich zu", "*/*": "banned"} {
+	for accept, want := range map[string]string{"text/html": "Die Tür ist für dich zu", "*/*": "banned\nmailto:appeals@example.org\n"} {
 		answer, body := get(accept)
 		if answer.StatusCode != 403 || answer.Header.Get("Retry-After") != "3000" || !strings.Contains(body, want) {
 			t.Errorf("%s: %s, Retry-After %s, %.200q", accept, answer.Status, answer.Header.Get("Retry-After"), body)

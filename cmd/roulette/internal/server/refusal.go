@@ -66,11 +66,15 @@ func (r refusal) append(dst []byte) []byte {
 }
 
 // appendTo appends the refusal's response to a request that is whole: people get a
-// page.
+// page. Who is banned gets, as a line of its own, where they can write to.
 func (r refusal) appendTo(dst, head []byte, retryAfter int, to web.Appeal) []byte {
 	row := &refusals[r]
 	if row.status == 0 || row.status == 400 || !web.AcceptsHTML(headerOf(head, "Accept")) || headerOf(head, "Upgrade") != "" {
-		return handshake.AppendRefusal(dst, row.status, row.text, retryAfter)
+		text := row.text
+		if r == banned && to.Address() != "" {
+			text += "\n" + to.Address()
+		}
+		return handshake.AppendRefusal(dst, row.status, text, retryAfter)
 	}
 	body := !bytes.HasPrefix(head, []byte("HEAD "))
 	if r == banned {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -196,12 +197,17 @@ var errNotSpoken = errors.New("the server does not speak " + record.Subprotocol)
 type refusal struct {
 	status     string
 	retryAfter time.Duration
-	banned     bool // so it is of no use to try again before that
+	banned     bool   // so it is of no use to try again before that
+	appeal     string // where somebody who is banned can write to
 }
 
 func (r *refusal) Error() string {
 	if r.banned {
-		return "you are banned until " + time.Now().Add(r.retryAfter).Format("2006-01-02 15:04")
+		says := "you are banned until " + time.Now().Add(r.retryAfter).Format("2006-01-02 15:04")
+		if r.appeal != "" {
+			says += "; if this is a mistake, write to " + VisibleLine(r.appeal)
+		}
+		return says
 	}
 	return "the server answered " + VisibleLine(r.status)
 }
@@ -262,7 +268,11 @@ func explain(ctx context.Context, response *http.Response, err error) error {
 	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 		seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 32) // or none
 		r := &refusal{status: response.Status, retryAfter: time.Duration(seconds) * time.Second}
-		r.banned = response.StatusCode == http.StatusForbidden && seconds > 0
+		if r.banned = response.StatusCode == http.StatusForbidden && seconds > 0; r.banned {
+			body, _ := io.ReadAll(response.Body) // websocket.Dial has read its beginning
+			_, second, _ := strings.Cut(string(body), "\n")
+			r.appeal, _, _ = strings.Cut(second, "\n")
+		}
 		return r
 	}
 	switch {

@@ -279,6 +279,51 @@ func TestReportAfterwards(t *testing.T) {
 	anna.sees(outcome("Not sent: the connection was lost. Please try again."))
 }
 
+// reports reports the stranger v talks to, or has just talked to.
+func (v visitor) reports(reason string) {
+	v.t.Helper()
+	v.runs(`document.getElementById('menu-report').click()`)
+	v.sees(reportOpen)
+	v.chooses(reason)
+	v.clicks("#report-send")
+	v.sees(outcome("The moderators have your report. Thank you."))
+	browsertest.Do(v.t, v.tab, browsertest.Escape())
+	v.sees(reportClosed)
+}
+
+// TestWarnedAndBanned: whom two people have reported is told so with their next stranger;
+// whom a moderator bans reads at once, and after a reload, until when, and where they can
+// write to.
+func TestWarnedAndBanned(t *testing.T) {
+	browsertest.Ready(t)
+	m := moderate(t, "--appeal", "mailto:appeals@example.org")
+	ben := visit(t, m.Process)
+	const warned = `!document.getElementById('understood').hidden && document.getElementById('explanation').innerText.startsWith('People have reported')`
+	for range 2 {
+		other := visit(t, m.Process)
+		pair(other, ben)
+		ben.says("something bad")
+		other.sees(lastLine("stranger", "something bad"))
+		ben.sees("!(" + warned + ")")
+		other.reports("threat")
+		ben.sees(state("left"))
+	}
+	ben.presses()
+	ben.sees(warned, state("looking"))
+	ben.clicks("#understood")
+	ben.sees("!(" + warned + ")")
+
+	id, _, _ := strings.Cut(m.waiting(t)[0], " ")
+	if _, errs, code := program.Output(t, "", "ban", "--admin", m.Admin, "--for", "24h", m.read(t, id).Reported.String()); code != 0 {
+		t.Fatal(errs)
+	}
+	banned := []string{state("ended"), `/^You can come in again from .*\d/.test(document.getElementById('explanation').innerText)`,
+		`document.querySelector('#explanation a')?.href === 'mailto:appeals@example.org'`}
+	ben.sees(banned...)
+	browsertest.Do(t, ben.tab, chromedp.Reload())
+	ben.sees(banned...)
+}
+
 // TestBlock: two of whom one has blocked the other are never paired again, also when
 // the page was loaded again, though nobody else is there; with the next one it goes on.
 func TestBlock(t *testing.T) {
