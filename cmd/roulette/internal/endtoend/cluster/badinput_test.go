@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"roulette/cmd/roulette/internal/endtoend/program"
 	"slices"
 	"sync"
 	"testing"
@@ -37,9 +38,9 @@ const (
 	opBeat, opOffer, opData, ops = 1, 2, 8, 25
 )
 
-func newEnemy(t *testing.T, b *bus) *enemy {
+func newEnemy(t *testing.T, b *program.Bus) *enemy {
 	t.Helper()
-	conn, err := nats.Connect("nats://"+b.addr, nats.NoEcho())
+	conn, err := nats.Connect(b.URL(), nats.NoEcho())
 	if err != nil {
 		t.Fatal(err)
 	}

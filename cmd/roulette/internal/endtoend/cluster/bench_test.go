@@ -20,7 +20,7 @@ import (
 // the median and the 99th percentile of a way, and the processor time of all servers and
 // the bus for a message.
 func BenchmarkCluster(b *testing.B) {
-	bus := startBus(b)
+	bus := program.StartBus(b)
 	alone := program.Serve(b, "--message-rate=0")
 	nodes := startNodes(b, bus, 2)
 	for _, way := range []struct {
@@ -51,7 +51,7 @@ func BenchmarkCluster(b *testing.B) {
 					sum += p.Metric(b, "process_cpu_seconds_total")
 				}
 				if way.bus {
-					sum += cpuOf(b, bus.cmd.Process.Pid)
+					sum += cpuOf(b, bus.PID())
 				}
 				return sum
 			}

@@ -19,7 +19,7 @@ var (
 
 // TestLonePeopleMeet: on two of three nodes, and talk.
 func TestLonePeopleMeet(t *testing.T) {
-	nodes := startNodes(t, startBus(t), 3)
+	nodes := startNodes(t, program.StartBus(t), 3)
 	var took []time.Duration
 	for i := range *meetings {
 		a, b := arrive(t, nodes[i%3]), arrive(t, nodes[(i+1)%3])
@@ -43,14 +43,14 @@ func TestLonePeopleMeet(t *testing.T) {
 // scene is a pair on one node, and a pair of two.
 type scene struct {
 	t     *testing.T
-	bus   *bus
+	bus   *program.Bus
 	nodes []*program.Process
 	x, y  *person // on node 0
 	a, b  *person // on nodes 0 and 1
 }
 
 func newScene(t *testing.T) *scene {
-	s := &scene{t: t, bus: startBus(t)}
+	s := &scene{t: t, bus: program.StartBus(t)}
 	s.nodes = startNodes(t, s.bus, 3)
 	s.x, s.y = arrive(t, s.nodes[0]), arrive(t, s.nodes[0])
 	s.x.next()
@@ -106,9 +106,9 @@ func TestBusIsKilled(t *testing.T) {
 	s := newScene(t)
 	for range *rounds {
 		talk(s.a, s.b, 10)
-		s.bus.kill()
+		s.bus.Kill()
 		s.lost(s.a, s.b)
-		s.bus.start()
+		s.bus.Start()
 		s.again()
 	}
 }
@@ -117,9 +117,9 @@ func TestBusIsStopped(t *testing.T) {
 	s := newScene(t)
 	for range *rounds {
 		talk(s.a, s.b, 10)
-		s.bus.signal(syscall.SIGSTOP)
+		s.bus.Signal(syscall.SIGSTOP)
 		s.lost(s.a, s.b)
-		s.bus.signal(syscall.SIGCONT)
+		s.bus.Signal(syscall.SIGCONT)
 		s.again()
 	}
 }
@@ -140,16 +140,16 @@ func TestNodesAreLost(t *testing.T) {
 		s.lost(d)
 		c.conn.CloseNow()
 		d.conn.CloseNow()
-		s.nodes[1] = program.Serve(t, "--cluster=nats://"+s.bus.addr, "--node-name=another", "--message-rate=0")
+		s.nodes[1] = program.Serve(t, "--cluster="+s.bus.URL(), "--node-name=another", "--message-rate=0")
 		s.again()
 	}
 }
 
 // TestNoBus: a node is ready without one, and joins when it comes.
 func TestNoBus(t *testing.T) {
-	b := startBus(t)
-	b.kill()
-	p := program.Serve(t, "--cluster=nats://"+b.addr)
+	b := program.StartBus(t)
+	b.Kill()
+	p := program.Serve(t, "--cluster="+b.URL())
 	if status, body := program.Get(t, "http://"+p.Admin+"/readyz"); status != 200 {
 		t.Errorf("/readyz: %d %q", status, body)
 	}
@@ -157,6 +157,6 @@ func TestNoBus(t *testing.T) {
 	if p.Metric(t, "roulette_cluster_connected") != 0 || p.Metric(t, "roulette_cluster_nodes") != 1 {
 		t.Error("it has a bus")
 	}
-	b.start()
+	b.Start()
 	awaitAll(t, []*program.Process{p})
 }

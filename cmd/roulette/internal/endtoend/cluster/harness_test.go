@@ -2,15 +2,11 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,69 +16,11 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 )
 
-// bus is a NATS server that can be killed and started again on its address.
-type bus struct {
-	t    testing.TB
-	addr string
-	cmd  *exec.Cmd
-}
-
-func startBus(t testing.TB) *bus {
-	t.Helper()
-	if _, err := exec.LookPath("nats-server"); err != nil {
-		t.Skip("needs nats-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bus{t: t, addr: l.Addr().String()}
-	l.Close()
-	b.start()
-	return b
-}
-
-func (b *bus) start() {
-	b.t.Helper()
-	host, port, _ := net.SplitHostPort(b.addr)
-	b.cmd = exec.Command("nats-server", "-a", host, "-p", port)
-	var out bytes.Buffer
-	b.cmd.Stdout, b.cmd.Stderr = &out, &out
-	if err := b.cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	cmd := b.cmd
-	b.t.Cleanup(func() { end(cmd) }) // before the nodes that came first look for leaks
-	servertest.Await(b.t, "the bus", func() bool {
-		c, err := net.Dial("tcp", b.addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-}
-
-func (b *bus) kill() { end(b.cmd) }
-
-func end(c *exec.Cmd) {
-	if c.ProcessState == nil {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-	}
-}
-
-func (b *bus) signal(sig syscall.Signal) {
-	b.t.Helper()
-	if err := b.cmd.Process.Signal(sig); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // startNodes starts so many nodes on the bus, which know each other.
-func startNodes(t testing.TB, b *bus, n int) (nodes []*program.Process) {
+func startNodes(t testing.TB, b *program.Bus, n int) (nodes []*program.Process) {
 	t.Helper()
 	for i := range n {
-		nodes = append(nodes, program.Serve(t, "--cluster=nats://"+b.addr, "--node-name=node"+strconv.Itoa(i), "--message-rate=0"))
+		nodes = append(nodes, program.Serve(t, "--cluster="+b.URL(), "--node-name=node"+strconv.Itoa(i), "--message-rate=0"))
 	}
 	awaitAll(t, nodes)
 	return nodes

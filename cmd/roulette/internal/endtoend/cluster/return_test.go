@@ -19,7 +19,7 @@ import (
 // to the bus, and couples who talk; each connection is to any node, as with a balancer.
 type world struct {
 	t    *testing.T
-	bus  *bus
+	bus  *program.Bus
 	key  string
 	ways []*way
 
@@ -32,9 +32,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, bus: startBus(t), key: filepath.Join(t.TempDir(), "key"), nodes: make([]*program.Process, 3)}
+	w := &world{t: t, bus: program.StartBus(t), key: filepath.Join(t.TempDir(), "key"), nodes: make([]*program.Process, 3)}
 	for i := range w.nodes {
-		w.ways = append(w.ways, newWay(t, w.bus.addr))
+		w.ways = append(w.ways, newWay(t, w.bus.Addr))
 		w.startNode(i)
 	}
 	awaitAll(t, w.nodes)
@@ -78,12 +78,12 @@ func (w *world) lose(kind string) {
 		<-time.After(noticed)
 		w.ways[i].cut(false)
 	case "bus killed":
-		w.bus.kill()
-		w.bus.start()
+		w.bus.Kill()
+		w.bus.Start()
 	case "bus stopped":
-		w.bus.signal(syscall.SIGSTOP)
+		w.bus.Signal(syscall.SIGSTOP)
 		<-time.After(noticed)
-		w.bus.signal(syscall.SIGCONT)
+		w.bus.Signal(syscall.SIGCONT)
 	}
 }
 

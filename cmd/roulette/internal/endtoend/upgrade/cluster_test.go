@@ -1,9 +1,6 @@
 package upgrade
 
 import (
-	"bytes"
-	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,41 +9,12 @@ import (
 	"roulette/cmd/roulette/internal/servertest"
 )
 
-// startBus starts a NATS server, and returns its URL.
-func startBus(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("nats-server")
-	if err != nil {
-		t.Skip("skipped: needs nats-server")
-	}
-	port := program.FreePort(t)
-	cmd := exec.Command(path, "-a", "127.0.0.1", "-p", port)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	addr := net.JoinHostPort("127.0.0.1", port)
-	servertest.Await(t, "the bus", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return "nats://" + addr
-}
-
 // TestNodes: people talk to people on another node while both nodes are upgraded, one
 // after the other and at the same time. The chats go on, with nothing lost, doubled or
 // out of order, also those with somebody who does not read; and new ones begin.
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	bus := startBus(t)
+	bus := program.StartBus(t).URL()
 	nodes := []*served{serve(t, "--cluster", bus, "--node-name", "a"), serve(t, "--cluster", bus, "--node-name", "b")}
 	know := func() {
 		t.Helper()
@@ -98,7 +66,7 @@ func TestNodes(t *testing.T) {
 // TestNodesServeOn: an upgrade with a successor that is no such node changes nothing.
 func TestNodesServeOn(t *testing.T) {
 	t.Parallel()
-	bus := startBus(t)
+	bus := program.StartBus(t).URL()
 	brief := []string{"--cluster", bus, "--upgrade-freeze", "2s"} // or the other node takes a silent one for dead
 	a, b := serve(t, brief...), serve(t, brief...)
 	for _, s := range []*served{a, b} {
