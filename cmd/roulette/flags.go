@@ -88,7 +88,7 @@ type serveFlags struct {
 	MemoryShare              int      `live:"" group:"limits" placeholder:"PERCENT" default:"90" help:"With so much of GOMEMLIMIT in use new chats are refused; 0 is never (default ${default})."`
 
 	MaxPages           int `group:"limits" placeholder:"N" default:"1024" help:"Connections that fetch pages, at once; they do not count as chats (default ${default})."`
-	MaxPagesPerAddress int `group:"limits" placeholder:"N" default:"64" help:"The same from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`
+	MaxPagesPerAddress int `group:"limits" placeholder:"N" default:"64" help:"The same from one IPv4 address or IPv6 /64, loopback excepted; of the clients of a trusted proxy, requests at once; 0 is no limit (default ${default})."`
 
 	MaxAway int `live:"" group:"limits" placeholder:"N" default:"20000" help:"People whose connection was lost and whose seat is kept, at once; 0 is none, and then no chat is resumed (default ${default})."`
 

@@ -11,6 +11,7 @@ import (
 	"roulette/cmd/roulette/internal/safety"
 	"roulette/frame/handshake"
 	"roulette/netpoll"
+	"roulette/web"
 )
 
 // Whom operators have banned is kept out in three places: a gate before the upgrade,
@@ -79,14 +80,19 @@ func (hs *httpServer) unbanned(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			http.Error(w, refusals[banned].text, refusals[banned].status)
-			return
-		}
-		defer conn.Close()
-		_, _ = conn.Write(banned.appendTo(nil, handshake.HeadFromRequest(nil, r), s.banLasts(client), s.config.Appeal)) // the client is gone if this fails
+		turnAway(w, r, banned, s.banLasts(client), s.config.Appeal)
 	})
+}
+
+// turnAway answers a request to net/http with a refusal, and ends its connection.
+func turnAway(w http.ResponseWriter, r *http.Request, why refusal, retryAfter int, to web.Appeal) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, refusals[why].text, refusals[why].status)
+		return
+	}
+	defer conn.Close()
+	_, _ = conn.Write(why.appendTo(nil, handshake.HeadFromRequest(nil, r), retryAfter, to)) // the client is gone if this fails
 }
 
 // clientOfRequest is who has made a request to net/http: whom the connection comes

@@ -62,7 +62,7 @@ func newHTTPServer(s *Server) *httpServer {
 	base := s.config.BasePath
 	house := s.config.House
 	house.Base, house.Facts = base, s.facts
-	mux.Handle("/", house.Wrap(web.HandlerBelow(base)))
+	mux.Handle("/", hs.uncrowded(house.Wrap(web.HandlerBelow(base))))
 	mux.HandleFunc(base+healthPath, s.publicHealth)
 	if contact := s.config.SecurityContact; contact != "" {
 		mux.Handle("/.well-known/security.txt", web.SecurityText(contact))
@@ -98,6 +98,30 @@ func (hs *httpServer) admit(place pagePlace, network limit.Network) (why refusal
 		return pagesFull, false
 	}
 	return admitted, true
+}
+
+// uncrowded is next for clients of trusted proxies, as many requests of each at once as
+// others may have connections. A proxy's connections are no client's own: each may bring
+// requests of all.
+func (hs *httpServer) uncrowded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*httpConn); !ok || c.place.counted {
+			next.ServeHTTP(w, r)
+			return
+		}
+		client := hs.server.clientOfRequest(r)
+		key, ok := hs.server.addresses.Key(client)
+		if !ok || hs.server.rules.Load().TrustedProxies.Contains(client) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !hs.addresses.Enter(key, limit.NetworkOf(client)) {
+			turnAway(w, r, addressFull, refusals[addressFull].retryAfter, web.Appeal{})
+			return
+		}
+		defer hs.addresses.Release(key, 0) // no rate is kept here, so the time is all the same
+		next.ServeHTTP(w, r)
+	})
 }
 
 // release gives a place back, once (I6).

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -107,6 +109,51 @@ func TestPagesOfOneAddress(t *testing.T) {
 	if n := s.http.addresses.Known(); n != 0 {
 		t.Errorf("%d addresses are remembered for nothing", n)
 	}
+}
+
+// TestPagesOfForwardedAddress: a client of a proxy has only so many requests served at
+// once, on whichever of the proxy's connections; others have their own, and chats and
+// balancers are no pages.
+func TestPagesOfForwardedAddress(t *testing.T) {
+	s, addr := start(t, Config{MaxPagesPerAddress: 2, Settings: Settings{TrustedProxies: trusted(t, "127.0.0.1")}})
+	busy := netip.MustParseAddr("203.0.113.7")
+	serving := make(chan struct{})
+	goOn := make(chan struct{})
+	slow := s.http.uncrowded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		serving <- struct{}{}
+		<-goOn
+	}))
+	for range 2 {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Forwarded-For", busy.String())
+		proxy := &httpConn{client: netip.MustParseAddr("127.0.0.1")}
+		go func() {
+			slow.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), connKey{}, proxy)))
+			serving <- struct{}{}
+		}()
+		<-serving
+	}
+	ask := func(path, forwarded string, status int) {
+		t.Helper()
+		c := servertest.Connect(t, addr)
+		defer c.TCP.Close()
+		if r, _ := get(t, c, "GET", path, "X-Forwarded-For: "+forwarded); r.StatusCode != status {
+			t.Errorf("%s of %s: %s, want %d", path, forwarded, r.Status, status)
+		}
+	}
+	ask("/", "203.0.113.7", http.StatusTooManyRequests)
+	ask("/", "198.51.100.1, 203.0.113.7", http.StatusTooManyRequests) // what the client says of itself
+	ask("/", "203.0.113.8", http.StatusOK)
+	ask("/", "2001:db8::7", http.StatusOK)
+	ask("/", "127.0.0.1", http.StatusOK) // the proxy's own
+	ask("/", "nonsense", http.StatusOK)
+	ask("/"+healthPath, "203.0.113.7", http.StatusOK)
+	ask("/ws", "203.0.113.7", http.StatusUpgradeRequired)
+	close(goOn)
+	<-serving
+	<-serving
+	ask("/", "203.0.113.7", http.StatusOK)
+	servertest.Await(t, "all places to be free", func() bool { return s.http.addresses.Known() == 0 })
 }
 
 // TestIdlePagesGiveWay: when all places of pages are taken, the connection that has
