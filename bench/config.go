@@ -54,6 +54,12 @@ type Config struct {
 	URL  string // ws:// or wss://host:port/path; /echo makes every client its own partner
 	Mode Mode   // PingPong, or Rate when Rate is set
 
+	// Nodes are further servers of the same world: clients are dealt out to all in turn.
+	// The servers decide who meets whom, and so whether it is across nodes; with Across,
+	// each pair asks for a table of its own, to which its two come from two nodes.
+	Nodes  []string
+	Across bool
+
 	TLS    *tls.Config // for wss://: whom clients trust; nil is the system's roots
 	Resume bool        // clients resume one TLS session; else each makes a full handshake
 
@@ -97,6 +103,8 @@ type Config struct {
 	// Begin, if not nil, is called when the measurement begins, on the goroutine of
 	// Run: for Drain, what tells the server to send everybody away.
 	Begin func()
+	// End, if not nil, is called likewise when it ends.
+	End func()
 
 	// Progress is called every ProgressEvery (1 s) on the goroutine of Run.
 	Progress      func(Progress)
@@ -121,6 +129,31 @@ type target struct {
 	name string // for TLS
 	tls  bool
 	path string
+}
+
+// targets resolves all servers, which must be of one kind.
+func (c *Config) targets() ([]target, error) {
+	var list []target
+	for _, raw := range append([]string{c.URL}, c.Nodes...) {
+		to, err := resolve(raw)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) > 0 && (to.tls != list[0].tls || to.path != list[0].path) {
+			return nil, fmt.Errorf("bench: %s and %s are not the same but for the node", c.URL, raw)
+		}
+		if to.tls && len(list) > 0 && to.name != list[0].name {
+			return nil, errors.New("bench: over TLS all nodes have to have the same name")
+		}
+		list = append(list, to)
+	}
+	switch {
+	case len(c.Nodes) > 0 && list[0].echo():
+		return nil, errors.New("bench: on /echo nobody meets anybody, so there is nothing for several nodes to do")
+	case c.Across && len(c.Nodes) == 0:
+		return nil, errors.New("bench: to meet across nodes takes two of them")
+	}
+	return list, nil
 }
 
 func (t target) echo() bool { return t.path == "/echo" }
@@ -190,6 +223,8 @@ func (c Config) withDefaults() (Config, target, error) {
 		return c, to, fmt.Errorf("bench: %d connections cannot all have a partner", c.Connections)
 	case c.Idle%2 != 0 && !to.echo():
 		return c, to, fmt.Errorf("bench: %d idle connections cannot all have a partner", c.Idle)
+	case c.Across && c.Mode == Churn:
+		return c, to, fmt.Errorf("bench: in mode %s clients change partners, and so do not meet by tables", Churn)
 	case c.Rich && c.Mode != Idle:
 		return c, to, fmt.Errorf("bench: clients are rich in mode %s only", Idle)
 	case c.Threads > max(1, c.Connections):
@@ -244,7 +279,7 @@ func resolve(raw string) (target, error) {
 
 // protocol is the subprotocol that clients ask for.
 func (c *Config) protocol() string {
-	if c.Rich {
+	if c.Rich || c.Across {
 		return "roulette.v1"
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -41,10 +42,22 @@ func (l *loop) source(i uint64) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, byte(n >> 7), byte(2 + n&127)})
 }
 
+// node is the number of the server that c is a client of. With Across the two of a pair
+// have numbers that follow each other, see table.
+func (l *loop) node(c *client) int { return int(c.id) % len(l.requests) }
+
+// table has c ask for the table of its pair.
+func (l *loop) table(c *client) {
+	record := fmt.Appendf(nil, "%c{\"type\":\"next\",\"table\":\"bench-%x-%d\"}", recordMark, l.run.nonce, c.id/2)
+	can := []byte(string(rune(recordMark)) + `{"type":"hello","can":["tables"]}`)
+	l.scratch = l.stencil.appendControl(l.stencil.appendControl(l.scratch[:0], 1, can), 1, record)
+	l.push(c, l.scratch)
+}
+
 // connect begins a connection in slot c.
 func (l *loop) connect(c *client, now int64) {
 	l.dialed++
-	fd, done, err := dial(l.run.target.addr, l.source(l.dialed), l.run.config.SocketBuffer)
+	fd, done, err := dial(l.run.targets[l.node(c)].addr, l.source(l.dialed), l.run.config.SocketBuffer)
 	if err != nil {
 		l.errors["connect: "+err.Error()]++
 		l.failed++
@@ -82,7 +95,7 @@ func (l *loop) connected(c *client) {
 func (l *loop) upgrade(c *client) {
 	c.state = upgrading
 	l.interest(c, unix.EPOLLIN)
-	l.push(c, l.request)
+	l.push(c, l.requests[l.node(c)])
 }
 
 // upgraded reads the response at p, or as much as has come, and returns what

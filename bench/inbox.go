@@ -178,7 +178,7 @@ func (l *loop) endFrame(c *client, now int64) {
 		return
 	}
 	in.inMessage = false
-	if l.run.config.Rich && in.pos > 0 && in.head[0] == recordMark {
+	if l.run.config.protocol() != "" && in.pos > 0 && in.head[0] == recordMark {
 		return
 	}
 	if bytes.HasPrefix(in.head[:min(in.pos, headSize)], []byte("Sorry you dont have partner yet")) {

@@ -19,14 +19,14 @@ const (
 // A loop drives its share of the clients on one thread.
 type loop struct {
 	// Immutable after newLoop.
-	run     *run
-	index   int
-	ep      int
-	stencil *stencil // its batch is written to, by the loop alone
-	request []byte
-	accept  []byte
-	mode    mode
-	every   bool // the latency of every message counts, not of every 64th
+	run      *run
+	index    int
+	ep       int
+	stencil  *stencil // its batch is written to, by the loop alone
+	requests [][]byte // by target
+	accept   []byte
+	mode     mode
+	every    bool // the latency of every message counts, not of every 64th
 
 	// Owned by the loop; read by Run once it has ended.
 	clients   []client
@@ -114,7 +114,11 @@ func newLoop(r *run, index int) (*loop, error) {
 		l.shaken = make(chan shaken, share)
 		l.keys = tls13.NewKeys(2 * share)
 	}
-	l.request, l.accept = request(r.target, r.seed*31+uint64(index), r.config.protocol())
+	for _, to := range r.targets {
+		var req []byte
+		req, l.accept = request(to, r.seed*31+uint64(index), r.config.protocol()) // the same accept for all
+		l.requests = append(l.requests, req)
+	}
 	l.mode = newMode(l)
 	l.every = r.config.Mode != Stream && r.config.Mode != Slow
 	return l, nil

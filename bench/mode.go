@@ -55,6 +55,9 @@ func (m pairs) opened(c *client, now int64) {
 		m.ready++
 		return
 	}
+	if m.run.config.Across {
+		m.table(c)
+	}
 	m.sayHello(c, now)
 }
 

@@ -167,7 +167,7 @@ func (s *stencil) frames(w0 uint64, id uint32, seq uint64, time int64, n int) []
 	return s.batch[start : start+n*s.frame]
 }
 
-// appendControl appends one masked frame of at most 125 bytes of payload.
+// appendControl appends one masked frame, also of text, of at most 125 bytes of payload.
 func (s *stencil) appendControl(dst []byte, op byte, payload []byte) []byte {
 	dst = append(dst, 0x80|op, 0x80|byte(len(payload)))
 	dst = append(dst, s.mask[:]...)

@@ -26,13 +26,14 @@ const (
 // run is what the loops of one run share.
 type run struct {
 	// Immutable after newRun.
-	config Config
-	target target
-	seed   uint64
-	nonce  uint64 // 18 bits of every head: which run a message belongs to
-	began  time.Time
-	loops  []*loop
-	tls    *tls.Config // nil for ws://
+	config  Config
+	target  target // the first of targets
+	targets []target
+	seed    uint64
+	nonce   uint64 // 18 bits of every head: which run a message belongs to
+	began   time.Time
+	loops   []*loop
+	tls     *tls.Config // nil for ws://
 
 	// Atomic.
 	current     atomic.Int32 // phase
@@ -55,7 +56,11 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{config: c, target: to, seed: rand.Uint64(), began: time.Now()}
+	all, err := c.targets()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{config: c, target: to, targets: all, seed: rand.Uint64(), began: time.Now()}
 	if to.tls {
 		if r.tls, err = c.tlsConfig(ctx, to); err != nil {
 			return nil, err
@@ -290,6 +295,9 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 	}
 	r.watch(ctx, "measuring", c.Duration, func(t total) bool { return c.Mode == Drain && t.open+t.parting == 0 })
 	after, took := r.total(), time.Since(r.began)-from
+	if c.End != nil {
+		c.End()
+	}
 	sample2 := r.sample()
 	r.current.Store(int32(draining))
 	res.measured(before, after, sample, sample2, took)

@@ -128,6 +128,11 @@ func TestErrors(t *testing.T) {
 		{"too small", "size", Config{URL: "ws://127.0.0.1:1/ws", Size: 8}},
 		{"text", "unknown text", Config{URL: "ws://127.0.0.1:1/ws", Text: "klingon"}},
 		{"mode", "unknown mode", Config{URL: "ws://127.0.0.1:1/ws", Mode: "x"}},
+		{"two servers of different kinds", "not the same", Config{URL: "ws://127.0.0.1:1/ws", Nodes: []string{"ws://127.0.0.1:1/echo"}}},
+		{"two echoes", "/echo", Config{URL: "ws://127.0.0.1:1/echo", Nodes: []string{"ws://127.0.0.1:2/echo"}}},
+		{"across one", "two of them", Config{URL: "ws://127.0.0.1:1/ws", Across: true}},
+		{"across, but changing", "tables", Config{URL: "ws://127.0.0.1:1/ws", Nodes: []string{"ws://127.0.0.1:2/ws"}, Across: true, Mode: Churn}},
+		{"TLS with two names", "same name", Config{URL: "wss://localhost:1/ws", Nodes: []string{"wss://127.0.0.1:1/ws"}}},
 		{"no such process", "server", Config{URL: "ws://127.0.0.1:1/ws", PID: 1 << 30}},
 	}
 	for _, test := range tests {

@@ -21,7 +21,7 @@ import (
 
 // benchCommand is roulette bench.
 type benchCommand struct {
-	URL string `arg:"" help:"The server to load, such as ws://localhost:8080/ws; with /echo every client is its own partner."`
+	URL []string `arg:"" help:"The server to load, such as ws://localhost:8080/ws, or several nodes of one world, to which clients are dealt out in turn; with /echo every client is its own partner."`
 
 	Mode        string        `placeholder:"MODE" enum:"rate,pingpong,stream,handshakes,idle,churn,slow,drain,dribble" default:"rate" help:"rate: so many messages a second, for latency. pingpong: each message is answered at once, for throughput. stream: one side of each pair sends as fast as it can. handshakes: connect and close. idle: connect and stay. churn: come, talk, go. slow: stream, and half of the receivers do not read. drain: rate, until the server, which you stop meanwhile, has sent everybody away. dribble: each client sends a byte a second (default ${default})."`
 	Connections int           `placeholder:"N" default:"1000" help:"Clients at once; an even number, but on /echo. In mode handshakes, attempts under way at once (default ${default})."`
@@ -32,6 +32,7 @@ type benchCommand struct {
 	Ramp        time.Duration `placeholder:"TIME" default:"0s" help:"Time over which the clients connect; 0 is as fast as they can (default ${default})."`
 	Threads     int           `placeholder:"N" default:"1" help:"Threads that make the load (default ${default})."`
 	PID         int           `placeholder:"PID" default:"0" help:"The server's process, if it is on this machine, to see its CPU time and memory."`
+	Across      bool          `help:"Of several nodes: each pair asks for a table of its own, so that its two, who are on two nodes, meet across them. Otherwise most meet at home."`
 	Resume      bool          `help:"Over wss://, resume one TLS session instead of making full handshakes."`
 	trust
 	Progress bool `help:"Say on stderr how far it is, also where that is no terminal."`
@@ -55,8 +56,13 @@ func (c *benchCommand) Validate() error {
 			return errors.New("--" + check.rule)
 		}
 	}
-	if err := checkServerURL(c.URL); err != nil {
-		return err
+	for _, url := range c.URL {
+		if err := checkServerURL(url); err != nil {
+			return err
+		}
+	}
+	if c.Across && len(c.URL) < 2 {
+		return errors.New("--across wants the URLs of two nodes or more")
 	}
 	if c.Rate > 0 && c.Mode != string(bench.Rate) && c.Mode != string(bench.Drain) {
 		return fmt.Errorf("--rate is of --mode rate and drain only, not of %s", c.Mode)
@@ -78,18 +84,18 @@ var errDrain = errors.New("not everybody was sent away by 1001 and a clean end")
 
 // Run loads the server until the time is over or the first Ctrl-C.
 func (c *benchCommand) Run(stdout io.Writer) error {
-	secure, err := c.trust.config(c.URL)
+	secure, err := c.trust.config(c.URL[0])
 	if err != nil {
 		return usageError{err}
 	}
-	ctx, stop, err := reachServer(c.URL, secure)
+	ctx, stop, err := reachServer(c.URL[0], secure)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	config := bench.Config{
 		TLS: secure, Resume: c.Resume,
-		URL: c.URL, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size), Text: bench.Text(c.Text),
+		URL: c.URL[0], Nodes: c.URL[1:], Across: c.Across, Mode: bench.Mode(c.Mode), Connections: c.Connections, Rate: c.Rate, Size: int(c.Size), Text: bench.Text(c.Text),
 		Duration: c.Duration, Ramp: c.Ramp, Threads: c.Threads, PID: c.PID,
 	}
 	if config.Mode == bench.Handshakes {
@@ -115,7 +121,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	}
 	switch {
 	case result.Handshakes == 0:
-		return fmt.Errorf("%s: nothing connected", c.URL)
+		return fmt.Errorf("%s: nothing connected", c.URL[0])
 	case limited(result):
 		return errLimited
 	case result.Faults.Total() > 0:
@@ -123,7 +129,7 @@ func (c *benchCommand) Run(stdout io.Writer) error {
 	case result.Drained != nil && (result.Drained.Left > 0 || len(result.Errors) > 0):
 		return errDrain
 	case result.Messages == 0 && talks(result.Mode):
-		return fmt.Errorf("%s: no message arrived", c.URL)
+		return fmt.Errorf("%s: no message arrived", c.URL[0])
 	}
 	return nil
 }

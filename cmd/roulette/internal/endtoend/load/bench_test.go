@@ -88,6 +88,9 @@ func TestBenchRefuses(t *testing.T) {
 		{"no such mode", "ws://h/ws --mode fast", "--mode", program.Usage},
 		{"no time", "ws://h/ws --duration 0s", "--duration", program.Usage},
 		{"rate of another mode", "ws://h/ws --mode idle --rate 5", "--rate", program.Usage},
+		{"one node alone", "ws://h/ws --across", "--across", program.Usage},
+		{"a second URL that is none", "ws://h/ws nonsense", "nonsense", program.Usage},
+		{"two of different kinds", "ws://" + p.Addr + "/ws ws://" + p.Addr + "/echo", "not the same", program.Failed},
 		{"odd", "ws://" + p.Addr + "/ws --connections 3", "partner", program.Failed},
 	}
 	for _, test := range tests {
