@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"slices"
 )
 
 // A Mesh moves to another process, which goes on as the same node: its peers notice
@@ -37,7 +36,7 @@ type hold struct {
 	lost  bool // the bus
 }
 
-// keep keeps a word for later. The caller has the gate for reading.
+// keep keeps words for later. The caller has the gate for reading.
 func (m *Mesh) keep(data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,7 +44,7 @@ func (m *Mesh) keep(data []byte) {
 	if h.over {
 		return
 	}
-	h.words, h.bytes = append(h.words, slices.Clone(data)), h.bytes+len(data)
+	h.words, h.bytes = append(h.words, data), h.bytes+len(data)
 	for h.bytes > MaxHeld {
 		h.bytes -= len(h.words[0])
 		h.words = h.words[1:]
@@ -110,9 +109,7 @@ func (m *Mesh) LetGo() {
 	h := m.hold
 	m.hold = hold{}
 	for _, data := range h.words {
-		if then := m.receive(data); then != nil {
-			then()
-		}
+		m.receiveAll(data)
 	}
 	if h.lost {
 		m.busLost()

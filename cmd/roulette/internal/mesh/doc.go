@@ -53,5 +53,6 @@
 // All methods of a Mesh may be called by any goroutine. The Host's methods are
 // called with the Mesh's lock held, and must not call back, but for
 // [Host.Deliver], [Host.Note] and [Host.Resume], which are called without it.
-// [Bus.Publish] must not block.
+// [Bus.Publish] must not block. What is heard in one packet is told word by word, in
+// order.
 package mesh

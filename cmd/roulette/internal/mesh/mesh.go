@@ -30,7 +30,8 @@ const (
 const maxOffers = 64 // of this node, under way at once
 
 // Bus carries words between nodes: at most once, and from one node to another in
-// order. Publish must not block and keeps nothing of data.
+// order. It may put words of one subject together, in their order. Publish must not
+// block and keeps nothing of data.
 type Bus interface {
 	Publish(subject string, data []byte)
 }
@@ -59,8 +60,8 @@ type Host interface {
 	// End takes c's stand-in away. Who was told of the pair is told that it is
 	// over; who was only reserved keeps their place.
 	End(c Chat, why Reason)
-	// Deliver passes on frames, so many text and binary messages. They are the
-	// caller's again when it returns. Whenever bytes of them have been taken by
+	// Deliver passes on frames, so many text and binary messages, which nobody changes
+	// any more. Whenever bytes of them have been taken by
 	// the one here, or thrown away, the Host says so with [Mesh.Taken].
 	Deliver(c Chat, frames []byte, texts, binaries int)
 	// Note passes on a note.
@@ -205,13 +206,16 @@ func (m *Mesh) say(p *peer, o op, b body) {
 	p.out++
 	h := header{MajorVersion, o, m.world, m.config.Self, p.out}
 	m.scratch = b.append(h.append(m.scratch[:0]), o)
-	m.publish(m.subject(p.node))
+	if p.subject == "" {
+		p.subject = m.subject(p.node)
+	}
+	m.publish(p.subject)
 }
 
 func (m *Mesh) publish(subject string) {
 	m.stats.WordsOut++
 	m.stats.BytesOut += uint64(len(m.scratch))
-	m.config.Bus.Publish(subject, m.scratch)
+	m.config.Bus.Publish(subject, seal(m.scratch))
 }
 
 // Tick does what is due. now is in milliseconds of a clock that does not jump;

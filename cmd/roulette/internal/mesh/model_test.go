@@ -373,6 +373,10 @@ func (w *modelWorld) carry() {
 	}
 	word := n.inbox[from][0]
 	n.inbox[from] = n.inbox[from][1:]
+	for w.fault == none && len(n.inbox[from]) > 0 && w.random.IntN(4) == 0 { // the bus may put words together
+		word = slices.Concat(word, n.inbox[from][0])
+		n.inbox[from] = n.inbox[from][1:]
+	}
 	if w.fault == lateWords && op(word[1]) == opData {
 		// Numbers that are given again: a word of an ended chat finds the newest.
 		if number := Chat(binary.BigEndian.Uint64(word[headerSize:])); n.mesh.chats[number] == nil {

@@ -16,7 +16,9 @@ import (
 
 // NATS is a [Bus] on NATS core: at most once, no history, no JetStream. What is
 // published goes through a bounded queue to one goroutine, so a worker never waits
-// for the bus.
+// for the bus. What is published while that goroutine is not at work, on one subject, is
+// one message of NATS, a packet: the bus, and whoever hears it, take much the same time for
+// a message whatever it holds.
 type NATS struct {
 	// Immutable.
 	log  *slog.Logger
@@ -26,17 +28,32 @@ type NATS struct {
 	// Guarded by mu.
 	mu     sync.Mutex
 	conn   *nats.Conn // nil before Start; it never changes after
-	queue  []message
+	queue  []*packet
+	open   map[string]*packet // by subject: those of queue that have room
+	words  int                // in queue
+	spare  []*packet          // to be used again
 	bytes  int
 	closed bool
 	wake   chan struct{} // has room for one: the queue is not empty any more
 }
 
-type message struct {
+// packet is words to one subject.
+type packet struct {
 	subject string
-	data    []byte
-	sent    chan struct{} // no message: closed when those before it were handed to the bus
+	words   []byte
+	sent    chan struct{} // no words: closed when those before it were handed to the bus
 }
+
+const (
+	// Who says so many words at once is so busy that what comes in the next moment had
+	// better go together: nobody notices a millisecond, and the bus and all nodes have
+	// fewer packets to wake up for.
+	manyWords = 8
+	gather    = time.Millisecond
+
+	packetSize  = 64 << 10 // a packet of more has one word
+	sparePieces = 64       // that many packets are kept to be used again
+)
 
 // queueLimit bounds what waits to be sent (I4): what the credits of some nodes
 // allow. Beyond it all is thrown away, and the chats across nodes end.
@@ -128,7 +145,7 @@ func (b *NATS) options(c NATSConfig) ([]nats.Option, error) {
 // NewNATS returns a Bus that is nowhere yet: what is published before Start is
 // lost. log is told when the bus comes and goes.
 func NewNATS(log *slog.Logger) *NATS {
-	return &NATS{log: log, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &NATS{log: log, done: make(chan struct{}), open: make(map[string]*packet), wake: make(chan struct{}, 1)}
 }
 
 // Start connects to the bus, or goes on trying to, and has m receive. An error is
@@ -170,10 +187,35 @@ func (b *NATS) Publish(subject string, data []byte) {
 	if b.bytes+len(data) > queueLimit {
 		// The numbers that are missing tell the others.
 		b.log.Warn("bus too slow: words are thrown away", "bytes", b.bytes)
-		b.queue, b.bytes = nil, 0
+		b.queue = slices.DeleteFunc(b.queue, func(p *packet) bool { return p.sent == nil })
+		clear(b.open)
+		b.bytes = 0
 	}
-	b.queue = append(b.queue, message{subject: subject, data: append([]byte(nil), data...)})
+	p := b.open[subject]
+	if p == nil || len(p.words)+len(data) > packetSize {
+		p = b.packetLocked()
+		p.subject = subject
+		b.queue = append(b.queue, p)
+		b.open[subject] = p
+	}
+	p.words = append(p.words, data...)
+	b.words++
 	b.bytes += len(data)
+	b.wakeLocked()
+}
+
+// packetLocked is a packet without words. mu is held.
+func (b *NATS) packetLocked() *packet {
+	if n := len(b.spare) - 1; n >= 0 {
+		p := b.spare[n]
+		b.spare = b.spare[:n]
+		return p
+	}
+	return new(packet)
+}
+
+// wakeLocked has send look at the queue. mu is held.
+func (b *NATS) wakeLocked() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -183,20 +225,40 @@ func (b *NATS) Publish(subject string, data []byte) {
 // send hands to the bus what Publish has queued.
 func (b *NATS) send() {
 	defer close(b.done)
+	var queue []*packet
 	for range b.wake {
 		b.mu.Lock()
-		queue := b.queue
-		b.queue, b.bytes = nil, 0
+		queue, b.queue = b.queue, queue[:0]
+		words := b.words
+		b.bytes, b.words = 0, 0
+		clear(b.open)
 		b.mu.Unlock()
-		for _, m := range queue {
-			if m.sent != nil {
-				close(m.sent)
+		for _, p := range queue {
+			if p.sent != nil {
+				close(p.sent)
 				continue
 			}
 			// An error says that the bus is gone, and Mesh hears of that.
-			_ = b.conn.Publish(m.subject, m.data)
+			_ = b.conn.Publish(p.subject, p.words)
+		}
+		b.reuse(queue)
+		if words >= manyWords {
+			time.Sleep(gather)
 		}
 	}
+}
+
+// reuse keeps packets that were sent, but for those that are large.
+func (b *NATS) reuse(sent []*packet) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range sent {
+		if p.sent == nil && cap(p.words) <= packetSize && len(b.spare) < sparePieces {
+			p.words = p.words[:0]
+			b.spare = append(b.spare, p)
+		}
+	}
+	clear(sent)
 }
 
 // Flush returns when the bus has all that was published, and knows what this node
@@ -209,11 +271,8 @@ func (b *NATS) Flush(ctx context.Context) error {
 		return errNoBus
 	}
 	sent := make(chan struct{})
-	b.queue = append(b.queue, message{sent: sent})
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.queue = append(b.queue, &packet{sent: sent})
+	b.wakeLocked()
 	b.mu.Unlock()
 	select {
 	case <-sent:

@@ -5,6 +5,7 @@ import "time"
 // peer is another node. Guarded by the Mesh's lock, as are chat and offer.
 type peer struct {
 	node        Node
+	subject     string // where it hears; empty: not needed so far
 	heard       int64
 	beat        Beat
 	foreign     bool // of another major version

@@ -3,8 +3,8 @@ package mesh
 import "time"
 
 // Receive takes what came from the bus, on the beats' subject or on this node's
-// own. For one node's words it is called by one goroutine at a time, in their
-// order. data is the caller's again when it returns.
+// own: a word, or several that were carried as one. For one node's words it is called
+// by one goroutine at a time, in their order. Nobody changes data any more.
 func (m *Mesh) Receive(data []byte) {
 	m.gate.RLock()
 	defer m.gate.RUnlock()
@@ -12,20 +12,44 @@ func (m *Mesh) Receive(data []byte) {
 		m.keep(data)
 		return
 	}
-	if then := m.receive(data); then != nil {
-		then()
+	m.receiveAll(data)
+}
+
+// receiveAll deals with the words of a packet, one after the other.
+func (m *Mesh) receiveAll(packet []byte) {
+	for {
+		h, word, rest, err := parseHeader(packet)
+		if err != nil {
+			m.refuse(packet)
+			return // if it was of a node that is known, a number is missing now
+		}
+		if then := m.receive(h, word); then != nil {
+			then()
+		}
+		if len(rest) == 0 {
+			return
+		}
+		packet = rest
 	}
 }
 
-// receive returns what is to be done without the lock, if anything.
-func (m *Mesh) receive(data []byte) (then func()) {
+// refuse counts what is no word.
+func (m *Mesh) refuse(packet []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stats.WordsIn++
-	m.stats.BytesIn += uint64(len(data))
-	h, rest, err := parseHeader(data)
+	m.stats.BytesIn += uint64(len(packet))
+	m.stats.Malformed++
+}
+
+// receive returns what is to be done without the lock, if anything.
+func (m *Mesh) receive(h header, word []byte) (then func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats.WordsIn++
+	m.stats.BytesIn += uint64(headerSize + len(word))
 	switch {
-	case err != nil || h.op == 0 || h.op >= ops:
+	case h.op == 0 || h.op >= ops:
 		m.stats.Malformed++
 		return nil
 	case h.world != m.world || h.from == m.config.Self:
@@ -35,7 +59,7 @@ func (m *Mesh) receive(data []byte) (then func()) {
 		return nil
 	}
 	p := m.peers[h.from]
-	r := &reader{b: rest}
+	r := &reader{b: word}
 	if h.op == opBeat {
 		m.hearBeat(p, h, r)
 		return nil

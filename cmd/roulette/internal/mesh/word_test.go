@@ -37,8 +37,8 @@ func TestWordsComeBack(t *testing.T) {
 			t.Errorf("no sample of op %d", o)
 			continue
 		}
-		b := want.append(header{MajorVersion, o, 3, 5, 1 << 60}.append(nil), o)
-		h, rest, err := parseHeader(b)
+		b := seal(want.append(header{MajorVersion, o, 3, 5, 1 << 60}.append(nil), o))
+		h, rest, _, err := parseHeader(b)
 		if err != nil || h != (header{MajorVersion, o, 3, 5, 1 << 60}) {
 			t.Fatalf("op %d: %+v, %v", o, h, err)
 		}
@@ -120,19 +120,19 @@ func TestFramesFromTheBus(t *testing.T) {
 // going on ends but by a word that says so.
 func FuzzReceive(f *testing.F) {
 	for o, b := range samples {
-		f.Add(b.append(header{MajorVersion, o, 0, 5, 1}.append(nil), o))
+		f.Add(seal(b.append(header{MajorVersion, o, 0, 5, 1}.append(nil), o)))
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := &modelWorld{t: t, now: 1000}
 		n := w.add()
 		n.mesh.Tick(w.now)
-		beat := (&Beat{Open: true}).append(header{MajorVersion, opBeat, n.mesh.world, 5, 0}.append(nil))
+		beat := seal((&Beat{Open: true}).append(header{MajorVersion, opBeat, n.mesh.world, 5, 0}.append(nil)))
 		n.mesh.Receive(beat)
 		n.mesh.Receive(data)
 		if len(data) >= headerSize { // as if it were this world's, and from a node that is known
 			word := header{MajorVersion, op(data[1]), n.mesh.world, 5, 1}.append(nil)
-			n.mesh.Receive(append(word, data[headerSize:]...))
+			n.mesh.Receive(seal(append(word, data[headerSize:]...)))
 		}
 		n.mesh.Tick(w.now + 100)
 		if len(n.mesh.chats) != 0 {

@@ -385,7 +385,6 @@ func (c *cluster) End(chat mesh.Chat, why mesh.Reason) {
 // Deliver implements [mesh.Host].
 func (c *cluster) Deliver(chat mesh.Chat, frames []byte, texts, binaries int) {
 	if e := c.of(chat); e != nil {
-		frames = append([]byte(nil), frames...)
 		e.ask(func(h *handler) { e.tell(h, frames) })
 	}
 }

@@ -384,7 +384,7 @@ func (a *audit) nodes(t *testing.T) {
 	servertest.Await(t, "them to have gone", func() bool { return servers[0].people() == 0 && servers[1].people() == 0 })
 
 	s.Mesh().Receive([]byte("garbage"))
-	s.Mesh().Receive(append([]byte{mesh.MajorVersion, 1}, make([]byte, 20)...)) // of another world
+	s.Mesh().Receive(append([]byte{mesh.MajorVersion, 1}, make([]byte, 24)...)) // of another world
 	bus.change(func() { bus.twice = true })
 	a.awaits(t, s, "cluster_refused_words_total{reason=malformed}", "cluster_refused_words_total{reason=strange}", "cluster_refused_words_total{reason=repeated}")
 	bus.change(func() { bus.twice = false })

@@ -31,9 +31,9 @@ type word struct {
 	data    []byte
 }
 
-// The fields of a word, as package mesh has them: version 1 | op 1 | world 4 | from 8 | seq 8.
+// The fields of a word, as package mesh has them: version 1 | op 1 | world 4 | from 8 | seq 8 | size 4.
 const (
-	atOp, atWorld, atFrom, atSeq, headerSize = 1, 2, 6, 14, 22
+	atOp, atWorld, atFrom, atSeq, atSize, headerSize = 1, 2, 6, 14, 22, 26
 
 	opBeat, opOffer, opData, ops = 1, 2, 8, 25
 )
@@ -51,8 +51,10 @@ func newEnemy(t *testing.T, b *program.Bus) *enemy {
 	if _, err := conn.Subscribe("roulette.>", func(m *nats.Msg) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if len(e.heard) < 2000 {
-			e.heard = append(e.heard, word{m.Subject, slices.Clone(m.Data)})
+		for packet := m.Data; len(packet) >= headerSize && len(e.heard) < 2000; {
+			end := headerSize + int(binary.BigEndian.Uint32(packet[atSize:]))
+			e.heard = append(e.heard, word{m.Subject, slices.Clone(packet[:end])})
+			packet = packet[end:]
 		}
 	}); err != nil {
 		t.Fatal(err)
@@ -90,6 +92,12 @@ func (e *enemy) sayAll(made func(data []byte) []byte) {
 	}
 }
 
+// sized notes how much of a word follows its header.
+func sized(word []byte) []byte {
+	binary.BigEndian.PutUint32(word[atSize:], uint32(len(word)-headerSize))
+	return word
+}
+
 // fake is a node of the enemy's: it beats, and says what it likes, well numbered.
 type fake struct {
 	*enemy
@@ -108,7 +116,7 @@ func (f *fake) word(op byte, numbers int, n uint64) []byte {
 	for range numbers {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	return b
+	return sized(b)
 }
 
 // beat says that everybody in the world waits there.
@@ -122,7 +130,7 @@ func (f *fake) beat() {
 		binary.BigEndian.PutUint64(b[atFrom:], f.node)
 		b[headerSize+1] = 2 // open to all
 		binary.BigEndian.PutUint32(b[headerSize+2:], math.MaxUint32)
-		f.say(w.subject, b)
+		f.say(w.subject, sized(b))
 		return
 	}
 	f.t.Fatal("no beat was heard")
@@ -168,6 +176,13 @@ func TestBadWords(t *testing.T) {
 			}
 		}},
 		{"words with more behind", func() { e.sayAll(func(b []byte) []byte { return append(b, make([]byte, 100)...) }) }},
+		{"words with a wrong size", func() {
+			e.sayAll(func(b []byte) []byte {
+				binary.BigEndian.PutUint32(b[atSize:], e.random.Uint32()>>e.random.IntN(32))
+				return b
+			})
+		}},
+		{"words with more in them", func() { e.sayAll(func(b []byte) []byte { return sized(append(b, make([]byte, 100)...)) }) }},
 		{"old and future versions", func() { e.sayAll(func(b []byte) []byte { b[0] = byte(e.random.IntN(256)); return b }) }},
 		{"another world", func() { e.sayAll(func(b []byte) []byte { b[atWorld] ^= 0xff; return b }) }},
 		{"all once more", func() { e.sayAll(func(b []byte) []byte { return b }) }},
@@ -191,14 +206,14 @@ func TestBadWords(t *testing.T) {
 				for n := range uint64(1000) {
 					b := f.word(opOffer, 2, n)               // offer, person
 					b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0) // no interests, languages, table; patient; waited
-					e.say(subject, b)
+					e.say(subject, sized(b))
 				}
 			}
 		}},
 		{"big data", func() {
 			for subject := range subjects {
 				for n := range uint64(40) {
-					e.say(subject, append(f.word(opData, 3, n), make([]byte, 500<<10)...))
+					e.say(subject, sized(append(f.word(opData, 3, n), make([]byte, 500<<10)...)))
 				}
 			}
 		}},

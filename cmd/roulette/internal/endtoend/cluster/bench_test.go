@@ -1,168 +1,120 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
+	"roulette/bench"
 	"roulette/cmd/roulette/internal/endtoend/program"
 )
 
-// BenchmarkCluster starts a bus and two nodes. A message goes from one to their partner and
-// another one back: on one node that has no cluster, on one that has, and between two. It tells
-// the median and the 99th percentile of a way, and the processor time of all servers and
-// the bus for a message.
+// place is where the pairs of a measurement are.
+type place struct {
+	name  string
+	spent []int // the processes whose time it costs
+	load  bench.Config
+	ways  []float64 // µs, of each round
+	tails []float64 // µs, the 99th percentile
+	cpu   []float64 // µs for a message
+	rates []float64 // messages a second
+}
+
+// BenchmarkCluster starts a bus and two nodes, and has pairs talk, each message answered
+// at once: on one node that has no cluster (alone), on one that has (local), and between two
+// (remote), all in turn, so that they are measured in the same weather. The figures are
+// medians of the rounds: of a way, and of the processor time of all servers and the bus for
+// a message.
+//
+//	go test ./cmd/roulette/internal/endtoend/cluster -run - -bench Cluster -benchtime 10x
 func BenchmarkCluster(b *testing.B) {
 	bus := program.StartBus(b)
-	alone := program.Serve(b, "--message-rate=0")
-	nodes := startNodes(b, bus, 2)
-	for _, way := range []struct {
-		name  string
-		ends  [2]*program.Process
-		spent []*program.Process
-		bus   bool
-	}{
-		{"alone", [2]*program.Process{alone, alone}, []*program.Process{alone}, false},
-		{"local", [2]*program.Process{nodes[0], nodes[0]}, nodes[:1], false},
-		{"remote", [2]*program.Process{nodes[0], nodes[1]}, nodes, true},
-	} {
-		b.Run(way.name, func(b *testing.B) {
-			const pairs = 8
-			var all [pairs][2]*websocket.Conn
-			for i := range all {
-				for side := range 2 {
-					all[i][side] = seat(b, way.ends[side], fmt.Sprint(way.name, b.N, i))
+	flags := []string{"--max-connections-per-address=0", "--handshakes-per-address=0"}
+	alone := program.Serve(b, append([]string{"--message-rate=0"}, flags...)...)
+	nodes := startNodes(b, bus, 2, flags...)
+	url := func(p *program.Process) string { return "ws://" + p.Addr + "/ws" }
+	for _, pairs := range []int{8, 128, 512} {
+		b.Run(fmt.Sprintf("pairs=%d", pairs), func(b *testing.B) {
+			places := []*place{
+				{name: "alone", spent: []int{alone.Cmd.Process.Pid}, load: bench.Config{URL: url(alone)}},
+				{name: "local", spent: []int{nodes[0].Cmd.Process.Pid}, load: bench.Config{URL: url(nodes[0])}},
+				{name: "remote", spent: []int{nodes[0].Cmd.Process.Pid, nodes[1].Cmd.Process.Pid, bus.PID()},
+					load: bench.Config{URL: url(nodes[0]), Nodes: []string{url(nodes[1])}, Across: true}},
+			}
+			for range b.N {
+				for _, p := range places {
+					p.round(b, pairs)
 				}
 			}
-			for i := range all {
-				for side := range 2 {
-					awaitPaired(b, all[i][side])
-				}
+			b.ReportMetric(0, "ns/op") // a round's length says nothing
+			for _, p := range places {
+				b.ReportMetric(median(p.ways), p.name+"-µs/way")
+				b.ReportMetric(median(p.tails), p.name+"-p99-µs/way")
+				b.ReportMetric(median(p.cpu), p.name+"-cpu-µs/message")
+				b.ReportMetric(median(p.rates), p.name+"-messages/s")
 			}
-			cpu := func() (sum float64) {
-				for _, p := range way.spent {
-					sum += p.Metric(b, "process_cpu_seconds_total")
-				}
-				if way.bus {
-					sum += cpuOf(b, bus.PID())
-				}
-				return sum
-			}
-			before := cpu()
-			times := make([][]time.Duration, pairs)
-			done := make(chan error)
-			b.ResetTimer()
-			for i := range all {
-				go func() {
-					var err error
-					times[i], err = pingPong(all[i], b.N)
-					done <- err
-				}()
-			}
-			for range all {
-				if err := <-done; err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.StopTimer()
-			trips := slices.Concat(times...)
-			slices.Sort(trips)
-			b.ReportMetric(float64(trips[len(trips)/2].Microseconds())/2, "µs-p50/way")
-			b.ReportMetric(float64(trips[len(trips)*99/100].Microseconds())/2, "µs-p99/way")
-			b.ReportMetric((cpu()-before)*1e6/float64(2*len(trips)), "cpu-µs/message")
-			for i := range all {
-				for side := range 2 {
-					all[i][side].CloseNow()
-				}
-			}
+			b.ReportMetric(ratio(places[1].cpu, places[0].cpu), "local/alone-cpu")
+			b.ReportMetric(ratio(places[1].rates, places[0].rates), "local/alone-rate")
+			b.ReportMetric(ratio(places[2].cpu, places[1].cpu), "remote/local-cpu")
 		})
 	}
 }
 
-// seat has somebody wait at a table.
-func seat(b *testing.B, node *program.Process, table string) *websocket.Conn {
+// round has so many pairs talk for a second.
+func (p *place) round(b *testing.B, pairs int) {
 	b.Helper()
-	ctx := b.Context()
-	c, _, err := websocket.Dial(ctx, "ws://"+node.Addr+"/ws", &websocket.DialOptions{Subprotocols: []string{"roulette.v1"}})
+	var before time.Duration
+	p.load.Mode, p.load.Connections = bench.PingPong, 2*pairs
+	p.load.Duration, p.load.Warmup = time.Second, 200*time.Millisecond
+	p.load.Begin = func() { before = cpuOf(b, p.spent) }
+	var spent time.Duration
+	p.load.End = func() { spent = cpuOf(b, p.spent) - before }
+	r, err := bench.Run(b.Context(), p.load)
+	if err == nil {
+		err = r.Err()
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { c.CloseNow() })
-	for _, text := range []string{`{"type":"hello","can":["tables"]}`, fmt.Sprintf(`{"type":"next","table":%q}`, table)} {
-		if err := c.Write(ctx, websocket.MessageText, []byte("\x1e"+text)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return c
+	p.ways = append(p.ways, r.Latency.P50)
+	p.tails = append(p.tails, r.Latency.P99)
+	p.rates = append(p.rates, r.PerSecond)
+	p.cpu = append(p.cpu, float64(spent.Microseconds())/float64(r.Messages))
 }
 
-func awaitPaired(b *testing.B, c *websocket.Conn) {
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
+	return (list[(len(list)-1)/2] + list[len(list)/2]) / 2
+}
+
+// ratio is the median of what a is to b, round by round.
+func ratio(a, b []float64) float64 {
+	var list []float64
+	for i := range a {
+		list = append(list, a[i]/b[i])
+	}
+	return median(list)
+}
+
+// cpuOf is the processor time of processes so far, as the scheduler counts it.
+func cpuOf(b *testing.B, pids []int) (sum time.Duration) {
 	b.Helper()
-	for {
-		_, text, err := c.Read(b.Context())
-		if err != nil {
-			b.Fatal(err)
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil || len(threads) == 0 {
+			b.Skip("the kernel does not tell what a thread has used")
 		}
-		if strings.Contains(string(text), `"paired"`) {
-			return
-		}
-	}
-}
-
-// hear reads a message, past records.
-func hear(c *websocket.Conn) ([]byte, error) {
-	for {
-		_, text, err := c.Read(context.Background())
-		if err != nil || len(text) > 0 && text[0] != 0x1e {
-			return text, err
+		for _, file := range threads {
+			stat, _ := os.ReadFile(file) // of a thread that has just ended there is none
+			used, _, _ := strings.Cut(string(stat), " ")
+			ns, _ := strconv.ParseInt(used, 10, 64)
+			sum += time.Duration(ns)
 		}
 	}
-}
-
-// pingPong has a message go there and back n times, and checks each.
-func pingPong(ends [2]*websocket.Conn, n int) (times []time.Duration, err error) {
-	for i := range n {
-		began := time.Now()
-		said := fmt.Sprintf("message %d, as long as what people say, or nearly so", i)
-		for side := range ends {
-			if err := ends[side].Write(context.Background(), websocket.MessageText, []byte(said)); err != nil {
-				return nil, err
-			}
-			heard, err := hear(ends[1-side])
-			if err != nil {
-				return nil, err
-			}
-			if string(heard) != said {
-				return nil, fmt.Errorf("heard %q, where %q was said", heard, said)
-			}
-		}
-		times = append(times, time.Since(began))
-	}
-	return times, nil
-}
-
-// cpuOf is the processor time of a process so far, in seconds (proc(5)).
-func cpuOf(b *testing.B, pid int) float64 {
-	b.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var ticks float64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseFloat(f, 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		ticks += n
-	}
-	return ticks / 100
+	return sum
 }

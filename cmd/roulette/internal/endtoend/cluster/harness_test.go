@@ -17,10 +17,11 @@ import (
 )
 
 // startNodes starts so many nodes on the bus, which know each other.
-func startNodes(t testing.TB, b *program.Bus, n int) (nodes []*program.Process) {
+func startNodes(t testing.TB, b *program.Bus, n int, flags ...string) (nodes []*program.Process) {
 	t.Helper()
 	for i := range n {
-		nodes = append(nodes, program.Serve(t, "--cluster="+b.URL(), "--node-name=node"+strconv.Itoa(i), "--message-rate=0"))
+		settings := append([]string{"--cluster=" + b.URL(), "--node-name=node" + strconv.Itoa(i), "--message-rate=0"}, flags...)
+		nodes = append(nodes, program.Serve(t, settings...))
 	}
 	awaitAll(t, nodes)
 	return nodes

@@ -10,7 +10,7 @@ import (
 // TestLoadAcross: roulette bench loads two nodes, and each message that people on both say
 // to each other arrives once and in order.
 func TestLoadAcross(t *testing.T) {
-	nodes := startNodes(t, startBus(t), 2)
+	nodes := startNodes(t, program.StartBus(t), 2)
 	urls := []string{"ws://" + nodes[0].Addr + "/ws", "ws://" + nodes[1].Addr + "/ws"}
 	for _, kind := range []struct {
 		args   string
