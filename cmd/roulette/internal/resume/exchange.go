@@ -15,6 +15,7 @@ type progress struct {
 	counted bool   // have is of this generation
 	away    bool   // it has no connection
 	muted   bool   // its chat is thrown away until its resend
+	over    bool   // so is the pair
 }
 
 // Generation is that of the latest break or return.
@@ -22,6 +23,16 @@ func (x *Exchange) Generation() uint64 { return x.generation }
 
 // Away reports whether side has no connection.
 func (x *Exchange) Away(side int) bool { return x.sides[side].away }
+
+// End notes that the pair is over: nobody comes back to it.
+func (x *Exchange) End() {
+	for i := range x.sides {
+		x.sides[i].over = true
+	}
+}
+
+// Over reports whether the pair is.
+func (x *Exchange) Over() bool { return x.sides[0].over }
 
 // Relays reports whether what side sends may reach its partner.
 func (x *Exchange) Relays(side int) bool { return !x.sides[side].muted }

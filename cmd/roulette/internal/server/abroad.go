@@ -111,7 +111,7 @@ func (r *breaks) isOver(token resume.Token) bool {
 func (r *breaks) endAt(id resume.ID) {
 	r.lock()
 	defer r.mu.Unlock()
-	if k := r.pairs[id]; k != nil {
+	if k := r.pairs.of(id); k != nil {
 		r.forget(k)
 	}
 }
@@ -119,9 +119,9 @@ func (r *breaks) endAt(id resume.ID) {
 // lonely is the side of the one who is here and whose partner is away; -1: it is not so.
 // The lock is held.
 func (r *breaks) lonely(k *kept) int {
-	for side := range k.sides {
-		here := k.sides[side].away == nil && r.server.at(k.sides[side].place).here != nil
-		if here && k.sides[1-side].away != nil && !k.over {
+	for side := range k.places {
+		here := r.awayOf(k, side) == nil && r.server.at(k.places[side]).here != nil
+		if here && r.awayOf(k, 1-side) != nil && !k.over() {
 			return side
 		}
 	}
@@ -156,8 +156,8 @@ func (c *cluster) findUnbroken(token resume.Token) *kept {
 	if k == nil || s.elsewhereOf(place) != e {
 		return nil
 	}
-	k.sides[1-side].holder = token.Holder
-	s.breaks.pairs[k.id] = k
+	k.holders[1-side] = token.Holder
+	s.breaks.pairs.add(k)
 	person.keepLocked(k)
 	return k
 }
@@ -191,7 +191,7 @@ func (e *elsewhere) goesOn(h *handler, why mesh.Reason) bool {
 // kept: they are away from now on. The lock of breaks is held. False: the pair is over,
 // or is about to be.
 func (h *handler) estrange(k *kept, side int, e *elsewhere, why mesh.Reason) bool {
-	s, now, own := h.server, h.worker.Now(), k.sides[1-side].place
+	s, now, own := h.server, h.worker.Now(), k.places[1-side]
 	a := &absence{pair: k, side: uint8(side), why: lost.counted}
 	place, ok := s.standIns.take(a)
 	if !ok {
@@ -210,11 +210,11 @@ func (h *handler) estrange(k *kept, side int, e *elsewhere, why mesh.Reason) boo
 		s.standIns.leave(place)
 		return false
 	}
-	s.breaks.pairs[k.id] = k
+	s.breaks.pairs.add(k)
 	k.exchange.Break(side)
-	k.sides[side].place, k.sides[side].away = place, a
-	k.peer, k.led = e.who.home, nil
-	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
+	k.places[side] = place
+	k.moreOf().peer, k.more.led = e.who.home, nil
+	s.breaks.leave(a, place, now, milliseconds(h.rules.ResumeGrace))
 	h.counters.Breaks++
 	s.at(own).resume() // it is not paused for want of credit any more
 	h.tellAway(k, 1-side)
@@ -233,8 +233,8 @@ func (c *cluster) vacate(e *elsewhere) {
 // recall has whoever of k is on another node be away, as the one of a side comes back
 // here. The lock of breaks is held.
 func (h *handler) recall(k *kept, returns int) {
-	for side := range k.sides {
-		if e, ok := h.server.at(k.sides[side].place).out.(*elsewhere); ok {
+	for side := range k.places {
+		if e, ok := h.server.at(k.places[side]).out.(*elsewhere); ok {
 			why := mesh.Broken
 			if side == returns {
 				why = mesh.TakenOver
@@ -273,13 +273,13 @@ func (e *elsewhere) returns(h *handler, n mesh.Note) bool {
 	}
 	r.lock()
 	defer r.mu.Unlock()
-	k := r.pairs[j.id]
-	if k == nil || k.over || e.over.Load() || k.sideAt(e.place) < 0 {
+	k := r.pairs.of(j.id)
+	if k == nil || k.over() || e.over.Load() || k.sideAt(e.place) < 0 {
 		return true
 	}
 	side := k.sideAt(e.place)
 	switch {
-	case k.led == e:
+	case k.abroad().led == e:
 		if n.Kind == mesh.Sync {
 			k.exchange.Raise(n.Generation)
 		}

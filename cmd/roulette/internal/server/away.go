@@ -13,51 +13,32 @@ import (
 	"roulette/pairing"
 )
 
-// kept is a pair that has had a break, from its first one to its own end. Guarded
-// by the lock of its breaks.
-type kept struct {
-	id       resume.ID
-	exchange resume.Exchange
-	sides    [2]keptSide
-	over     bool
-	abroad
-}
-
-// keptSide is one of the two.
-type keptSide struct {
-	place  seat            // now
-	holder uint64          // of the person's tokens; 0: not known here, whoever has a genuine one
-	wishes *pairing.Wishes // theirs, as they were when last seen
-	away   *absence        // nil: they are here
-}
-
-// sideAt is whose place that is; -1: neither's.
-func (k *kept) sideAt(place seat) int {
-	for i := range k.sides {
-		if k.sides[i].place == place {
-			return i
-		}
-	}
-	return -1
-}
-
 // absence is a person whose connection was lost and whose seat is kept: an [outlet]
-// that takes nothing, as what their partner says stands in the partner's own ring.
+// that takes nothing, as what their partner says stands in the partner's own ring. So
+// there is nothing that its lock would guard.
 type absence struct {
-	sync.Mutex
 	pair *kept
 	// Guarded by the lock of breaks.
-	next, prev *absence // in the queue of their manner
-	since, due uint32   // breaks.now: when the connection was lost, and when the seat is given up
-	key        uint32   // of the person's address
-	attributed bool     // key is counted in the address table
+	next, prev seat   // in the queue of their manner; 0: none
+	since, due uint32 // breaks.now: when the connection was lost, and when the seat is given up
+	key        uint32 // of the person's address
+	attributed bool   // key is counted in the address table
 	side       uint8
 	manner     manner
 	why        metrics.EndReason // of the pair, if they do not come back: see partingOf
 }
 
-// It fills its share of a block of the allocator, or this does not compile.
-var _ [48 - unsafe.Sizeof(absence{})]struct{}
+// They fill a block of the allocator, or this does not compile.
+var (
+	_ [32 - unsafe.Sizeof(absence{})]struct{}
+	_ [96 - unsafe.Sizeof(kept{})]struct{}
+)
+
+// Lock implements [outlet].
+func (a *absence) Lock() {}
+
+// Unlock implements [outlet].
+func (a *absence) Unlock() {}
 
 // deliver implements [outlet]: a rich partner's chat is thrown away before it comes
 // here (turn.discards), and nobody else has a partner who is away.
@@ -82,7 +63,7 @@ type breaks struct {
 	mu sync.Mutex
 	// Guarded by mu, which is taken before any connection's write lock and any lock
 	// of the pairing table.
-	pairs   map[resume.ID]*kept
+	pairs   keptPairs
 	earlier []resume.Node // of the servers that this one has taken over from
 	queues  [manners]queue
 	moved   map[resume.ID]moved
@@ -162,18 +143,18 @@ func (h *handler) newToken(id resume.ID, side int, own seat, holder uint64) []by
 // whom that has cost their connection would be kept for no time at all.
 func (r *breaks) now() uint32 { return milliseconds(r.server.now()) }
 
-// leave notes, with the lock held, that a person is away: until when, and that they
-// count for their address.
-func (r *breaks) leave(a *absence, now, grace uint32) {
+// leave notes, with the lock held, that a person is away, for whom a stands in the place:
+// until when, and that they count for their address.
+func (r *breaks) leave(a *absence, place seat, now, grace uint32) {
 	a.since, a.due = now, now+grace
-	r.queues[a.manner].push(a)
+	r.queues[a.manner].push(&r.server.standIns, a, place)
 }
 
 // comeHome notes, with the lock held, that a is no more: somebody is back, or is
 // not going to be.
 func (r *breaks) comeHome(a *absence, now uint32) {
-	r.queues[a.manner].remove(a)
-	a.pair.sides[a.side].away = nil
+	r.queues[a.manner].remove(&r.server.standIns, a)
+	a.manner = cameHome
 	if a.attributed {
 		r.server.addresses.Release(a.key, now)
 	}
@@ -181,9 +162,9 @@ func (r *breaks) comeHome(a *absence, now uint32) {
 
 // forget ends what is kept of a pair. The lock is held.
 func (r *breaks) forget(k *kept) {
-	if !k.over {
-		k.over = true
-		delete(r.pairs, k.id)
+	if !k.over() {
+		k.exchange.End()
+		r.pairs.remove(k)
 	}
 }
 
@@ -205,8 +186,8 @@ func (r *breaks) endOf(person *rich) {
 func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
 	now := r.now()
 	r.lock()
-	place := a.pair.sides[a.side].place
-	ok = a.pair.sides[a.side].away == a
+	place := a.pair.places[a.side]
+	ok = a.manner != cameHome
 	if ok {
 		r.comeHome(a, now)
 		r.forget(a.pair)
@@ -227,7 +208,7 @@ func (r *breaks) late(now uint32, most int) (due []*absence) {
 	defer r.mu.Unlock()
 	over := r.awayLocked() - most
 	for i := range r.queues {
-		for a := r.queues[i].first; a != nil && len(due) < lateAtOnce; a = a.next {
+		for a := r.server.standIns.of(r.queues[i].first); a != nil && len(due) < lateAtOnce; a = r.server.standIns.of(a.next) {
 			if int32(now-a.due) < 0 && len(due) >= over {
 				break
 			}

@@ -91,4 +91,4 @@ func TestAwaySeatIsSmall(t *testing.T) {
 }
 
 // awayMost is what a seat may take, in bytes.
-const awayMost = 230
+const awayMost = 120

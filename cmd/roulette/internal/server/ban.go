@@ -214,9 +214,9 @@ func (s *Server) expelBanned() error {
 func (r *breaks) counted(keys map[uint32]time.Time) (found []*absence) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, k := range r.pairs {
-		for i := range k.sides {
-			if a := k.sides[i].away; a != nil && a.attributed {
+	for k := range r.pairs.all {
+		for side := range k.places {
+			if a := r.awayOf(k, side); a != nil && a.attributed {
 				if _, is := keys[a.key]; is {
 					found = append(found, a)
 				}

@@ -59,9 +59,9 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 		s.standIns.leave(place)
 		return false
 	}
-	s.breaks.pairs[k.id] = k
+	s.breaks.pairs.add(k)
 	k.exchange.Break(side)
-	k.sides[side] = keptSide{place: place, holder: r.holder, wishes: r.wishes(), away: a}
+	k.put(side, keptSide{place: place, holder: r.holder, wishes: r.wishes()})
 	if a.attributed = has(c, attributed); a.attributed {
 		a.key = c.Key
 		clearFlag(c, attributed) // it goes on counting
@@ -73,7 +73,7 @@ func (h *handler) keepSeat(c *netpoll.Conn, why parting) bool {
 	case has(c, hiding):
 		a.manner, grace = fromHiding, h.rules.ResumeHiddenGrace
 	}
-	s.breaks.leave(a, now, milliseconds(grace))
+	s.breaks.leave(a, place, now, milliseconds(grace))
 	h.counters.Breaks++
 	s.at(other).resume() // it is not paused for c any more
 	h.tellAway(k, 1-side)
@@ -90,7 +90,7 @@ func (h *handler) tellAway(k *kept, side int) {
 // tellSide tells the one of a side something of the return. The lock of breaks is held.
 // False: they are away.
 func (h *handler) tellSide(k *kept, side int, note mesh.Note) (there bool) {
-	if e, ok := h.server.at(k.sides[side].place).out.(*elsewhere); ok {
+	if e, ok := h.server.at(k.places[side]).out.(*elsewhere); ok {
 		e.cluster.mesh.Tell(e.chat, note)
 		return true
 	}
@@ -116,7 +116,7 @@ func appendNote(dst []byte, n uint32, note mesh.Note) []byte {
 // something of the pairing, which is their n-th. The lock of breaks is held. False:
 // they are not here.
 func (h *handler) tellHere(k *kept, side int, notice func(dst []byte, n uint32) []byte) (here bool) {
-	s, place := h.server, k.sides[side].place
+	s, place := h.server, k.places[side]
 	c := s.at(place).here
 	if c == nil {
 		return false
@@ -124,7 +124,7 @@ func (h *handler) tellHere(k *kept, side int, notice func(dst []byte, n uint32) 
 	c.Lock()
 	defer c.Unlock()
 	// Who ends the pair tells so under this lock, after the table.
-	if other, ok := s.pairs.Partner(place); ok && other == k.sides[1-side].place && isRich(c) {
+	if other, ok := s.pairs.Partner(place); ok && other == k.places[1-side] && isRich(c) {
 		h.noticeLocked(c, notice(h.notice[:0], s.pairs.Number(place)))
 	}
 	return true
@@ -133,14 +133,14 @@ func (h *handler) tellHere(k *kept, side int, notice func(dst []byte, n uint32) 
 // keptOf is what is kept of the pair of r, who sits at own, from now on at least,
 // and which side they are. Nil: they are no pair any more. The lock is held.
 func (r *breaks) keptOf(person *rich, own seat) (*kept, int) {
-	if k := person.kept(); k != nil && !k.over && k.sideAt(own) >= 0 {
+	if k := person.kept(); k != nil && !k.over() && k.sideAt(own) >= 0 {
 		return k, k.sideAt(own)
 	}
 	id, side, ok := r.idOf(own)
 	if !ok {
 		return nil, 0
 	}
-	if r.pairs[id] != nil {
+	if r.pairs.of(id) != nil {
 		return nil, 0
 	}
 	other, ok := r.server.pairs.Partner(own)
@@ -148,8 +148,8 @@ func (r *breaks) keptOf(person *rich, own seat) (*kept, int) {
 		return nil, 0
 	}
 	k := &kept{id: id}
-	k.sides[side] = keptSide{place: own, holder: person.holder, wishes: person.wishes()}
-	k.sides[1-side].place = other
+	k.put(side, keptSide{place: own, holder: person.holder, wishes: person.wishes()})
+	k.places[1-side] = other
 	return k, side
 }
 
@@ -170,7 +170,7 @@ func (h *handler) mute(place, own seat, k *kept) {
 	}
 	h.announceLocked(c)
 	if i := k.sideAt(place); i >= 0 {
-		k.sides[i].holder = r.holder
+		k.holders[i] = r.holder
 	}
 	r.told.mark(s.pairs.Number(place), toldMuted, true)
 	r.keepLocked(k)

@@ -18,7 +18,7 @@ const maxNodes = 256
 func (r *breaks) carried(person *rich, own seat) (*kept, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if k := person.kept(); (k == nil || k.over) && !person.told.marked(r.server.pairs.Number(own), toldResumable) {
+	if k := person.kept(); (k == nil || k.over()) && !person.told.marked(r.server.pairs.Number(own), toldResumable) {
 		return nil, 0
 	}
 	return r.keptOf(person, own)
@@ -54,22 +54,21 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 		if a.attributed {
 			s.addresses.Readmit(a.key, c.network)
 		}
-		r.leave(a, now, c.left)
+		r.leave(a, place, now, c.left)
 		a.since = now - c.age
-		a.pair.sides[a.side].away = a
 	}
 	for _, k := range i.pairs {
-		for side := range k.sides {
-			k.sides[side].place = moved[k.sides[side].place]
+		for side := range k.places {
+			k.places[side] = moved[k.places[side]]
 		}
-		r.pairs[k.id] = k
+		r.pairs.add(k)
 		h.restoreAbroad(k, i.led)
 	}
 	for n, c := range i.carries {
 		if c.traits != nil && c.traits.pair != nil {
 			conn := i.conns[n]
 			conn.Lock()
-			richOf(conn).keepLocked(r.pairs[resume.ID(c.traits.pair)])
+			richOf(conn).keepLocked(r.pairs.of(resume.ID(c.traits.pair)))
 			conn.Unlock()
 		}
 	}
@@ -78,15 +77,16 @@ func (h *handler) restoreBreaks(i *inheritance, moved map[seat]seat) {
 // restoreAbroad brings what a kept pair has with somebody on another node; led are those
 // on whose nodes the exchange of the return is. The lock is held.
 func (h *handler) restoreAbroad(k *kept, led []*elsewhere) {
-	for side := range k.sides {
-		e, ok := h.server.at(k.sides[side].place).out.(*elsewhere)
+	for side := range k.places {
+		e, ok := h.server.at(k.places[side]).out.(*elsewhere)
 		if !ok {
 			continue
 		}
 		e.joint.Store(&joint{k.id, 1 - side})
 		e.resumes = true
-		if k.peer = e.who.home; slices.Contains(led, e) {
-			k.led = e
+		m := k.moreOf()
+		if m.peer = e.who.home; slices.Contains(led, e) {
+			m.led = e
 		}
 	}
 }
@@ -97,8 +97,8 @@ func (r *breaks) leads(e *elsewhere) bool {
 	if j == nil {
 		return false
 	}
-	k := r.pairs[j.id]
-	return k != nil && k.led == e
+	k := r.pairs.of(j.id)
+	return k != nil && k.abroad().led == e
 }
 
 // forgetBreaks ends what is kept of pairs, all of which have been taken over.
@@ -108,14 +108,14 @@ func (h *handler) forgetBreaks() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.queues {
-		for a := r.queues[i].first; a != nil; a = r.queues[i].first {
-			place := a.pair.sides[a.side].place
+		for place := r.queues[i].first; place != 0; place = r.queues[i].first {
+			a := s.standIns.of(place)
 			r.comeHome(a, now)
 			s.pairs.Leave(place, now)
 			s.standIns.leave(place)
 		}
 	}
-	for _, k := range r.pairs {
+	for k := range r.pairs.all {
 		r.forget(k)
 	}
 }

@@ -41,54 +41,55 @@ func (c *cluster) arrived(k *kept, side int, token resume.Token) {
 		return
 	}
 	r := &c.server.breaks
-	if to, ok := r.moved[k.id]; ok && k.peer == 0 {
-		k.peer = to.to
+	if to, ok := r.moved[k.id]; ok && k.abroad().peer == 0 {
+		k.moreOf().peer = to.to
 	}
-	if k.peer == 0 && k.shown == "" && r.ours(token.Node) {
+	if k.abroad().peer == 0 && k.abroad().shown == "" && r.ours(token.Node) {
 		return // neither of them was ever anywhere else
 	}
-	k.returned, k.newest = true, side
+	k.moreOf().returned, k.more.newest = true, side
 	c.announce(k)
 	c.callAgain(k, 0)
 }
 
 // announce tells all nodes of the latest who came by token.
 func (c *cluster) announce(k *kept) {
-	k.announced, k.losses = c.now(), c.mesh.Losses()
-	c.mesh.Meet(0, c.meeting(k, k.newest), true)
+	k.moreOf().announced, k.more.losses = c.now(), c.mesh.Losses()
+	c.mesh.Meet(0, c.meeting(k, k.more.newest), true)
 }
 
 // seek asks for the one of a pair who is away, if the other one is here and they may be
 // on another node, and goes on asking. The lock of breaks is held. c may be nil.
 func (c *cluster) seek(k *kept) {
-	if c != nil && (k.peer != 0 || k.returned) && c.server.breaks.lonely(k) >= 0 {
+	if c != nil && (k.abroad().peer != 0 || k.abroad().returned) && c.server.breaks.lonely(k) >= 0 {
 		c.callAgain(k, 0)
 	}
 }
 
 func (c *cluster) callAgain(k *kept, level int) {
-	if k.element != nil {
-		c.calls[k.level].Remove(k.element)
+	m := k.moreOf()
+	if m.element != nil {
+		c.calls[m.level].Remove(m.element)
 	}
-	k.level, k.due = level, c.now()+callAfter[level]
-	k.element = c.calls[level].PushBack(k)
+	m.level, m.due = level, c.now()+callAfter[level]
+	m.element = c.calls[level].PushBack(k)
 }
 
 // call says that one of a pair is here, or, if the two are together as far as is known
 // here, who came last, if nobody may have heard that. It returns how many words that took;
 // done: there is nothing to say of them any more.
 func (c *cluster) call(k *kept) (words int, done bool) {
-	side := c.server.breaks.lonely(k)
+	side, m := c.server.breaks.lonely(k), k.moreOf()
 	switch {
-	case k.over || side < 0 && (!k.returned || k.sides[k.newest].away != nil):
+	case k.over() || side < 0 && (!m.returned || c.server.breaks.awayOf(k, m.newest) != nil):
 		return 0, true
-	case side >= 0 && k.returned:
-		k.newest = side
+	case side >= 0 && m.returned:
+		m.newest = side
 		c.announce(k)
 	case side >= 0:
-		c.mesh.Meet(k.peer, c.meeting(k, side), false)
-	case c.connected() && c.mesh.Losses() == k.losses:
-		return 0, c.now()-k.announced > noticed
+		c.mesh.Meet(m.peer, c.meeting(k, side), false)
+	case c.connected() && c.mesh.Losses() == m.losses:
+		return 0, c.now()-m.announced > noticed
 	case c.connected():
 		c.announce(k)
 	default:
@@ -107,7 +108,7 @@ func (c *cluster) callOut() {
 	for level := range c.calls {
 		for e := c.calls[level].Front(); e != nil && words < callsATick && looks > 0; e = c.calls[level].Front() {
 			k := e.Value.(*kept)
-			if int32(now-k.due) < 0 {
+			if int32(now-k.more.due) < 0 {
 				break
 			}
 			looks--
@@ -115,7 +116,7 @@ func (c *cluster) callOut() {
 			words += n
 			if done {
 				c.calls[level].Remove(e)
-				k.element = nil
+				k.more.element = nil
 			} else {
 				c.callAgain(k, min(level+1, len(callAfter)-1))
 			}
@@ -148,11 +149,11 @@ func (c *cluster) forgetMoved(now uint32) {
 // meeting is what other nodes are told of the one of a side, who is here.
 func (c *cluster) meeting(k *kept, side int) mesh.Meeting {
 	r := &c.server.breaks
-	if k.shown != "" && k.sides[1-side].holder == 0 {
-		return mesh.Meeting{Token: k.shown, Try: k.exchange.Try(side), Generation: k.exchange.Generation()}
+	if shown := k.abroad().shown; shown != "" && k.holders[1-side] == 0 {
+		return mesh.Meeting{Token: shown, Try: k.exchange.Try(side), Generation: k.exchange.Generation()}
 	}
 	token := r.keys.Append(nil, resume.Token{
-		Pair: k.id, Side: uint8(side), Node: r.node, Seat: k.sides[side].place, Holder: k.sides[side].holder, Issued: c.server.clock(),
+		Pair: k.id, Side: uint8(side), Node: r.node, Seat: k.places[side], Holder: k.holders[side], Issued: c.server.clock(),
 	})
 	return mesh.Meeting{Token: string(token), Try: k.exchange.Try(side), Generation: k.exchange.Generation()}
 }
@@ -177,7 +178,7 @@ func (h *handler) met(from mesh.Node, m mesh.Meeting) {
 	}
 	r.lock()
 	defer r.mu.Unlock()
-	known := r.pairs[token.Pair] != nil
+	known := r.pairs.of(token.Pair) != nil
 	k := r.find(token)
 	if k == nil {
 		if !known && h.fresh(token) && r.isOver(token) {
@@ -187,7 +188,7 @@ func (h *handler) met(from mesh.Node, m mesh.Meeting) {
 		return
 	}
 	side := int(token.Side)
-	switch here := k.sides[side].away == nil; {
+	switch here := r.awayOf(k, side) == nil; {
 	case k.exchange.Try(side) > m.Try || here && k.exchange.Try(side) == m.Try:
 		return // that one is the older connection
 	case here:
@@ -196,9 +197,9 @@ func (h *handler) met(from mesh.Node, m mesh.Meeting) {
 	switch lonely := r.lonely(k); {
 	case lonely == 1-side:
 		k.exchange.Raise(m.Generation)
-		k.peer = from
+		k.moreOf().peer = from
 		c.approach(k, lonely, from)
-	case lonely < 0 && k.sides[0].away != nil && k.sides[1].away != nil:
+	case lonely < 0 && r.awayOf(k, 0) != nil && r.awayOf(k, 1) != nil:
 		r.wentOn(k.id, from, h.worker.Now())
 	}
 }
@@ -211,11 +212,11 @@ func (c *cluster) approach(k *kept, side int, at mesh.Node) {
 		c.mesh.Meet(at, mine, false) // so that it joins
 		return
 	}
-	if k.asked != 0 && now-k.asked < joinLasts {
+	if m := k.moreOf(); m.asked != 0 && now-m.asked < joinLasts {
 		return
 	}
 	if chat := c.mesh.Join(at, mine); chat != 0 {
-		k.asked = max(now, 1)
+		k.more.asked = max(now, 1)
 		c.mu.Lock()
 		c.joins[chat] = &join{k, side, at, now}
 		c.mu.Unlock()
@@ -225,15 +226,15 @@ func (c *cluster) approach(k *kept, side int, at mesh.Node) {
 // oust ends the connection of the one of a side, who has come back on another node. The
 // lock of breaks is held.
 func (h *handler) oust(k *kept, side int) {
-	s, now, last := h.server, h.worker.Now(), k.sides[side]
-	other := k.sides[1-side].place
+	s, now, last := h.server, h.worker.Now(), h.server.breaks.sideOf(k, side)
+	other := k.places[1-side]
 	if e, ok := s.at(last.place).out.(*elsewhere); ok {
 		h.estrange(k, side, e, mesh.TakenOver)
 		return
 	}
 	if e, ok := s.at(other).out.(*elsewhere); ok { // the two nodes come together
 		h.estrange(k, 1-side, e, mesh.Broken)
-		other = k.sides[1-side].place
+		other = k.places[1-side]
 	}
 	a := &absence{pair: k, side: uint8(side), why: lost.counted}
 	place, ok := s.standIns.take(a)
@@ -242,9 +243,9 @@ func (h *handler) oust(k *kept, side int) {
 	}
 	h.mute(other, last.place, k)
 	s.pairs.Move(last.place, place, now)
-	k.sides[side] = keptSide{place: place, holder: last.holder, wishes: last.wishes, away: a}
+	k.put(side, keptSide{place: place, holder: last.holder, wishes: last.wishes})
 	k.exchange.Break(side)
-	s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
+	s.breaks.leave(a, place, now, milliseconds(h.rules.ResumeGrace))
 	h.counters.Breaks++
 	h.takeOver(last)
 	s.at(other).resume()
@@ -258,7 +259,7 @@ func (h *handler) isOver(token resume.Token) {
 	r.lock()
 	var a *absence
 	if k := r.find(token); k != nil && r.lonely(k) == int(token.Side) {
-		a = k.sides[1-token.Side].away
+		a = r.awayOf(k, int(1-token.Side))
 	}
 	r.mu.Unlock()
 	if a != nil {
@@ -302,8 +303,8 @@ func (c *cluster) letIn(chat mesh.Chat, from mesh.Node, m mesh.Meeting) bool {
 	e.ask(func(h *handler) {
 		r.lock()
 		defer r.mu.Unlock()
-		for i := range k.sides {
-			if !k.over && !e.over.Load() {
+		for i := range k.places {
+			if !k.over() && !e.over.Load() {
 				h.tellSide(k, i, sync)
 			}
 		}
@@ -322,7 +323,7 @@ func (c *cluster) Joined(chat mesh.Chat) {
 	c.mu.Unlock()
 	if j != nil && r.lonely(j.pair) == j.side {
 		if e := c.bring(j.pair, 1-j.side, j.home, chat); e != nil {
-			j.pair.led, j.pair.asked = e, 0
+			j.pair.moreOf().led, j.pair.more.asked = e, 0
 			return
 		}
 	}
@@ -332,21 +333,21 @@ func (c *cluster) Joined(chat mesh.Chat) {
 // bring seats somebody of another node, the one of a side, who was away. The lock of
 // breaks is held. Nil: there is no seat, or the pair is over.
 func (c *cluster) bring(k *kept, side int, home mesh.Node, chat mesh.Chat) *elsewhere {
-	s, now, own := c.server, c.now(), k.sides[1-side].place
+	s, now, own := c.server, c.now(), k.places[1-side]
 	e := &elsewhere{cluster: c, chat: chat, who: stranger{home: home}, resumes: true}
 	e.joint.Store(&joint{k.id, 1 - side})
 	var ok bool
 	if e.place, ok = c.guests.take(e); !ok {
 		return nil
 	}
-	last := k.sides[side]
+	last := s.breaks.sideOf(k, side)
 	if life, _ := s.pairs.Move(last.place, e.place, now); life == 0 {
 		c.guests.leave(e.place)
 		return nil
 	}
 	s.breaks.comeHome(last.away, now)
 	s.standIns.leave(last.place)
-	k.sides[side].place = e.place
+	k.places[side] = e.place
 	if p, ok := s.pairs.Partner(e.place); !ok || p != own { // it was over by then
 		c.leave(e.place)
 		s.breaks.forget(k)

@@ -45,7 +45,7 @@ type cluster struct {
 	flush     func(context.Context) error
 	world     string
 	name      string
-	guests    standIns // locked inside
+	guests    standIns[outlet] // locked inside
 	stop      chan struct{}
 	stopped   chan struct{}
 

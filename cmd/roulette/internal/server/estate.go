@@ -121,30 +121,29 @@ func (e *estate) describeBreaks(h *handler) {
 	defer r.mu.Unlock()
 	e.nodes = append([]resume.Node{r.node}, r.earlier...)
 	e.nodes = e.nodes[:min(len(e.nodes), maxNodes)]
-	at := make(map[resume.ID]int, len(r.pairs))
+	at := make(map[resume.ID]int, r.pairs.n)
 	add := func(k *kept) *kept {
 		i, known := at[k.id]
 		if !known {
 			i = len(e.pairs)
 			at[k.id] = i
-			copied := *k
-			e.pairs = append(e.pairs, &copied)
+			e.pairs = append(e.pairs, k.clone())
 		}
 		return e.pairs[i]
 	}
-	for _, k := range r.pairs {
+	for k := range r.pairs.all {
 		add(k)
 	}
 	for _, carries := range e.given {
 		for _, k := range carries {
 			if k.kept != nil {
-				add(k.kept).sides[k.side] = keptSide{place: k.id, holder: k.traits.holder, wishes: k.traits.wishes}
+				add(k.kept).put(k.side, keptSide{place: k.id, holder: k.traits.holder, wishes: k.traits.wishes})
 			}
 		}
 	}
 	for i := range r.queues {
-		for a := r.queues[i].first; a != nil; a = a.next {
-			place := a.pair.sides[a.side].place
+		for place := r.queues[i].first; place != 0; {
+			a := s.standIns.of(place)
 			standing, ok := s.pairs.Standing(place, now)
 			if !ok {
 				e.failed[0] = errors.New("server: somebody is away who is not in the table")
@@ -154,6 +153,7 @@ func (e *estate) describeBreaks(h *handler) {
 				place: place, pair: at[a.pair.id], side: a.side, why: a.why, attributed: a.attributed, key: a.key, network: s.addresses.Network(a.key),
 				hidden: a.manner == fromHiding, age: now - a.since, left: uint32(max(int32(a.due-now), 0)), standing: &standing,
 			})
+			place = a.next
 		}
 	}
 }
@@ -204,9 +204,9 @@ func (t *testament) append(w *writer) {
 	for _, k := range t.pairs {
 		w.b = append(w.b, k.id[:]...)
 		w.bytes(k.exchange.Append(nil))
-		for i := range k.sides {
-			w.uints(uint64(k.sides[i].place), k.sides[i].holder)
-			w.wishes(k.sides[i].wishes)
+		for side := range k.places {
+			w.uints(uint64(k.places[side]), k.holders[side])
+			w.wishes(k.wishes(side))
 		}
 	}
 	w.uints(uint64(len(t.away)))
@@ -319,7 +319,7 @@ func (t *testament) check(known map[seat]*pairing.Standing) error {
 		}
 	}
 	for _, a := range t.away {
-		if t.pairs[a.pair].sides[a.side].place != a.place {
+		if t.pairs[a.pair].places[a.side] != a.place {
 			return errCarry
 		}
 	}
@@ -339,8 +339,8 @@ func (t *testament) parse(r *reader) {
 		if r.err == nil && k.exchange.Parse(r.bytes(math.MaxInt32)) != nil {
 			r.err = errCarry
 		}
-		for i := range k.sides {
-			k.sides[i] = keptSide{place: r.uint32(), holder: r.uint(math.MaxUint64), wishes: r.wishes()}
+		for side := range k.places {
+			k.put(side, keptSide{place: r.uint32(), holder: r.uint(math.MaxUint64), wishes: r.wishes()})
 		}
 		t.pairs = append(t.pairs, k)
 	}

@@ -52,7 +52,7 @@ func (i Inside) FromAddress(addr netip.Addr) int {
 func (i Inside) AwayFrom(addr netip.Addr) (n int) {
 	key, _ := i.server.addresses.Key(addr)
 	for q := range i.server.breaks.queues {
-		for a := i.server.breaks.queues[q].first; a != nil; a = a.next {
+		for a := i.server.standIns.of(i.server.breaks.queues[q].first); a != nil; a = i.server.standIns.of(a.next) {
 			if a.attributed && a.key == key {
 				n++
 			}

@@ -8,38 +8,41 @@ const (
 	fromHiding               // it was in the background, and is perhaps frozen: their time is longer
 	fromStart                // perhaps they have no token yet to come back with: it is shorter
 	manners
+
+	cameHome = manners // they are away no more
 )
 
 // queue is people who went away in one manner: in the order in which their time is
-// over, as it is the same for all of them. The zero value is empty.
+// over, as it is the same for all of them. They are named by the seats that they are kept.
+// The zero value is empty.
 type queue struct {
-	first, last *absence
+	first, last seat // 0: none, for no stand-in sits there
 	n           int
 }
 
-// push appends a, which is in no queue.
-func (q *queue) push(a *absence) {
-	if a.prev = q.last; a.prev == nil {
-		q.first = a
+// push appends a, which is in no queue and stands in the place.
+func (q *queue) push(in *standIns[*absence], a *absence, place seat) {
+	if a.prev = q.last; a.prev == 0 {
+		q.first = place
 	} else {
-		a.prev.next = a
+		in.of(a.prev).next = place
 	}
-	q.last = a
+	q.last = place
 	q.n++
 }
 
 // remove takes a out, which is in q.
-func (q *queue) remove(a *absence) {
-	if a.prev == nil {
+func (q *queue) remove(in *standIns[*absence], a *absence) {
+	if a.prev == 0 {
 		q.first = a.next
 	} else {
-		a.prev.next = a.next
+		in.of(a.prev).next = a.next
 	}
-	if a.next == nil {
+	if a.next == 0 {
 		q.last = a.prev
 	} else {
-		a.next.prev = a.prev
+		in.of(a.next).prev = a.prev
 	}
-	a.next, a.prev = nil, nil
+	a.next, a.prev = 0, 0
 	q.n--
 }

@@ -164,7 +164,7 @@ func TestChatOutlivesItsConnection(t *testing.T) {
 func (r *breaks) remembered() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.pairs)
+	return r.pairs.n
 }
 
 // TestBothAway: both lose their connections, and come back one after the other, in

@@ -50,13 +50,15 @@ func (h *handler) takePlace(t *turn, token resume.Token, cmd record.Command) met
 	k, result := s.breaks.find(token), metrics.ReturnBack
 	switch {
 	case k != nil:
-	case s.breaks.pairs[token.Pair] != nil || !h.fresh(token) || s.breaks.isOver(token):
+	case s.breaks.pairs.of(token.Pair) != nil || !h.fresh(token) || s.breaks.isOver(token):
 		return metrics.ReturnRefused // R4
 	default:
 		if k = h.meetingPlace(token); k == nil {
 			return metrics.ReturnRefused
 		}
-		k.shown, result = cmd.Token, metrics.ReturnMet
+		if result = metrics.ReturnMet; s.cluster != nil {
+			k.moreOf().shown = cmd.Token
+		}
 	}
 	if !k.exchange.Newer(side, cmd.Try) {
 		return metrics.ReturnOlder // R3
@@ -82,10 +84,10 @@ func (h *handler) fresh(token resume.Token) bool {
 // a break, or one that has not yet as far as is known here. The lock is held.
 func (r *breaks) find(token resume.Token) *kept {
 	side := int(token.Side)
-	if k := r.pairs[token.Pair]; k != nil {
-		switch k.sides[side].holder {
+	if k := r.pairs.of(token.Pair); k != nil {
+		switch k.holders[side] {
 		case 0: // at a meeting place: the first to come has it
-			k.sides[side].holder = token.Holder
+			k.holders[side] = token.Holder
 		case token.Holder:
 		default:
 			return nil
@@ -117,7 +119,7 @@ func (r *breaks) find(token resume.Token) *kept {
 	if k == nil || !person.told.marked(r.server.pairs.Number(token.Seat), toldResumable) {
 		return nil
 	}
-	r.pairs[k.id] = k
+	r.pairs.add(k)
 	person.keepLocked(k)
 	return k
 }
@@ -131,7 +133,7 @@ func (h *handler) meetingPlace(token resume.Token) *kept {
 	}
 	k := &kept{id: token.Pair}
 	wish := &pairing.Wishes{Table: "\x00" + string(token.Pair[:])} // nobody else can sit there
-	for side := range k.sides {
+	for side := range k.places {
 		a := &absence{pair: k, side: uint8(side), why: lost.counted}
 		place, ok := s.standIns.take(a)
 		if !ok {
@@ -140,22 +142,22 @@ func (h *handler) meetingPlace(token resume.Token) *kept {
 			}
 			return nil
 		}
-		k.sides[side] = keptSide{place: place, away: a}
+		k.places[side] = place
 		k.exchange.Break(side)
-		s.breaks.leave(a, now, milliseconds(h.rules.ResumeGrace))
+		s.breaks.leave(a, place, now, milliseconds(h.rules.ResumeGrace))
 		s.pairs.Enter(place, false)
 		s.pairs.Seek(place, now, wish)
 	}
 	h.counters.PairsCreated++ // as its end will be counted (I8)
-	k.sides[token.Side].holder = token.Holder
-	s.breaks.pairs[k.id] = k
+	k.holders[token.Side] = token.Holder
+	s.breaks.pairs.add(k)
 	return k
 }
 
 // vacate takes a seat of a meeting place away again. The lock is held.
 func (h *handler) vacate(k *kept, side int, now uint32) {
-	s, place := h.server, k.sides[side].place
-	s.breaks.comeHome(k.sides[side].away, now)
+	s, place := h.server, k.places[side]
+	s.breaks.comeHome(s.breaks.awayOf(k, side), now)
 	s.pairs.Leave(place, now)
 	s.standIns.leave(place)
 }
@@ -163,8 +165,8 @@ func (h *handler) vacate(k *kept, side int, now uint32) {
 // sit moves the person of a side to c. False: the pair is over. The lock is held.
 func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	s, now, own := h.server, h.server.breaks.now(), seatOf(c)
-	last := k.sides[side]
-	h.mute(k.sides[1-side].place, last.place, k) // before the table names another seat
+	last := s.breaks.sideOf(k, side)
+	h.mute(k.places[1-side], last.place, k) // before the table names another seat
 	who, _ := s.pairs.Who(own)
 	c.Lock()
 	n := s.pairs.Number(last.place)
@@ -185,7 +187,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 		h.identify(own, safety.Person(who))
 	}
 	other, paired := s.pairs.Partner(own)
-	paired = paired && other == k.sides[1-side].place
+	paired = paired && other == k.places[1-side]
 	if paired { // under the same lock, so that it comes before all that the partner causes
 		h.noticeLocked(c, record.AppendResumed(h.notice[:0], s.pairs.Number(own), h.newToken(k.id, side, own, last.holder), h.openingLocked(c, r, s.pairs.Number(own))))
 	} else {
@@ -194,7 +196,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 		r.forgetKept()
 	}
 	c.Unlock()
-	k.sides[side] = keptSide{place: own, holder: r.holder, wishes: r.wishes()}
+	k.put(side, keptSide{place: own, holder: r.holder, wishes: r.wishes()})
 	switch {
 	case last.away != nil:
 		h.counters.AwayDuration.Observe(int64(now-last.away.since) * 1e6)
@@ -203,7 +205,7 @@ func (h *handler) sit(c *netpoll.Conn, r *rich, k *kept, side int) bool {
 	default:
 		h.takeOver(last)
 	}
-	s.at(k.sides[1-side].place).resume() // it is not paused for the old connection any more
+	s.at(k.places[1-side]).resume() // it is not paused for the old connection any more
 	return paired
 }
 
@@ -284,9 +286,10 @@ func (t *turn) synced(cmd record.Command) {
 	s.breaks.lock()
 	defer s.breaks.mu.Unlock()
 	switch side := k.sideAt(own); {
-	case k.over || side < 0:
-	case k.led != nil:
-		k.led.cluster.mesh.Tell(k.led.chat, mesh.Note{Kind: mesh.Counted, Generation: cmd.Generation, N: cmd.N})
+	case k.over() || side < 0:
+	case k.abroad().led != nil:
+		led := k.abroad().led
+		led.cluster.mesh.Tell(led.chat, mesh.Note{Kind: mesh.Counted, Generation: cmd.Generation, N: cmd.N})
 	default:
 		h.counted(k, side, cmd.Generation, cmd.N)
 	}
@@ -297,7 +300,7 @@ func (h *handler) counted(k *kept, side int, generation, n uint64) {
 	if !k.exchange.Have(side, generation, n) {
 		return
 	}
-	for i := range k.sides {
+	for i := range k.places {
 		h.tellSide(k, i, mesh.Note{Kind: mesh.Back, Generation: generation, N: k.exchange.Count(1 - i)})
 	}
 }
@@ -313,9 +316,9 @@ func (t *turn) resend(cmd record.Command) {
 	defer s.breaks.mu.Unlock()
 	side := k.sideAt(own)
 	switch {
-	case k.over || side < 0 || cmd.Generation < k.exchange.Generation():
+	case k.over() || side < 0 || cmd.Generation < k.exchange.Generation():
 		return // of an earlier break: it was under way
-	case k.led != nil: // which judges, and throws away what comes before
+	case k.abroad().led != nil: // which judges, and throws away what comes before
 	case !k.exchange.Resend(side, cmd.Generation, cmd.From, cmd.Lost):
 		t.refuseRecord(record.ErrOutOfTurn)
 		return

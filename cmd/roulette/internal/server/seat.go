@@ -55,7 +55,10 @@ func (s *Server) at(place seat) partner {
 		return partner{out: s.cluster.guests.of(place)}
 	}
 	if place >= s.standIns.first {
-		return partner{out: s.standIns.of(place)}
+		if a := s.standIns.of(place); a != nil {
+			return partner{out: a}
+		}
+		return partner{}
 	}
 	return partner{here: s.poller.Conn(place)}
 }
@@ -135,30 +138,31 @@ const outletChunk = 1 << 10
 // MaxAway is the most that Settings.MaxAway may be.
 const MaxAway = maxStandIns
 
-// standIns are the seats of people who are not here.
-type standIns struct {
+// standIns are the seats of people who are not here, and who stands in for them: an
+// [outlet], the zero value for nobody.
+type standIns[O comparable] struct {
 	// Immutable.
 	first seat // above all connections' IDs, as far as the table goes
 
 	mu sync.RWMutex
 	// Guarded by mu.
-	outlets [maxStandIns / outletChunk]*[outletChunk]outlet // by place, from first on
-	free    []seat                                          // given back
-	used    seat                                            // those from first+used on were never taken
+	outlets [maxStandIns / outletChunk]*[outletChunk]O // by place, from first on
+	free    []seat                                     // given back
+	used    seat                                       // those from first+used on were never taken
 }
 
-// of is who stands in for the person in a seat, nil if nobody does.
-func (s *standIns) of(place seat) outlet {
+// of is who stands in for the person in a seat, the zero value if nobody does.
+func (s *standIns[O]) of(place seat) (o O) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if at := s.slotLocked(place); at != nil {
 		return *at
 	}
-	return nil
+	return o
 }
 
 // slotLocked is where the outlet of a place is kept, nil if none ever was.
-func (s *standIns) slotLocked(place seat) *outlet {
+func (s *standIns[O]) slotLocked(place seat) *O {
 	n := place - s.first
 	if n >= maxStandIns || s.outlets[n/outletChunk] == nil {
 		return nil
@@ -168,7 +172,7 @@ func (s *standIns) slotLocked(place seat) *outlet {
 
 // take gives o a seat, which is not in the pairing table yet. False: there is
 // none left.
-func (s *standIns) take(o outlet) (place seat, ok bool) {
+func (s *standIns[O]) take(o O) (place seat, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch n := len(s.free); {
@@ -181,23 +185,24 @@ func (s *standIns) take(o outlet) (place seat, ok bool) {
 		s.used++
 	}
 	if chunk := &s.outlets[(place-s.first)/outletChunk]; *chunk == nil {
-		*chunk = new([outletChunk]outlet)
+		*chunk = new([outletChunk]O)
 	}
 	*s.slotLocked(place) = o
 	return place, true
 }
 
-// give gives a taken seat to another outlet; nil: to nobody for now.
-func (s *standIns) give(place seat, o outlet) {
+// give gives a taken seat to another outlet; the zero value: to nobody for now.
+func (s *standIns[O]) give(place seat, o O) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*s.slotLocked(place) = o
 }
 
 // leave gives a seat back, which is out of the pairing table.
-func (s *standIns) leave(place seat) {
+func (s *standIns[O]) leave(place seat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*s.slotLocked(place) = nil
+	var nobody O
+	*s.slotLocked(place) = nobody
 	s.free = append(s.free, place)
 }

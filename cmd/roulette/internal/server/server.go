@@ -140,9 +140,9 @@ type Server struct {
 	most      int // connections that the descriptor limit has room for
 	poller    *netpoll.Poller
 	pairs     *pairing.Table
-	standIns  standIns // locked inside
-	breaks    breaks   // locked inside
-	cluster   *cluster // nil: alone
+	standIns  standIns[*absence] // locked inside
+	breaks    breaks             // locked inside
+	cluster   *cluster           // nil: alone
 	addresses *limit.Addresses
 	bans      *safety.Bans
 	known     *familiar // nil: nobody is known
@@ -275,7 +275,7 @@ func New(config Config) (*Server, error) {
 	if s.poller, err = netpoll.Open(polling); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.breaks = breaks{server: s, keys: config.ResumeKeys, node: resume.Node(rand.Uint64()), pairs: make(map[resume.ID]*kept)}
+	s.breaks = breaks{server: s, keys: config.ResumeKeys, node: resume.Node(rand.Uint64())}
 	if config.Cluster != nil {
 		if s.cluster, err = newCluster(s, config.Cluster, seat(guests)); err != nil {
 			return nil, errors.Join(fmt.Errorf("server: %w", err), s.poller.Close())

@@ -137,12 +137,15 @@ func TestDrainedUnderChats(t *testing.T) {
 	over := make(chan struct{})
 	var all sync.WaitGroup
 	people := chatters(t, ctx, cancel, addr, pairs, over, &all)
+	told := time.Now()
 	p.Signal(t, syscall.SIGTERM)
 	if code := p.Exit(t); code != program.OK {
 		t.Errorf("exit code %d", code)
 	}
+	ended := time.Now()
 	launch.Run(t).Await(t, program.Listening)
 	up := time.Now()
+	t.Logf("the old process ended %v after it was told to, the new one listened %v later", ended.Sub(told).Round(time.Millisecond), up.Sub(ended).Round(time.Millisecond))
 	var silent []time.Duration
 	first := up // to be sent away
 	for _, two := range people {
