@@ -112,6 +112,24 @@ func (s *served) metric(name string) (v float64) {
 	return v
 }
 
+// counters are all of the present process's that count what clients do: the workers', and
+// those of Go, are the process's own.
+func (s *served) counters() map[string]float64 {
+	s.t.Helper()
+	_, body := program.Get(s.t, "http://"+s.admin+"/metrics")
+	all := make(map[string]float64)
+	for line := range strings.Lines(body) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, _, _ := strings.Cut(series, "{")
+		if strings.HasPrefix(name, "roulette_") && !strings.HasPrefix(name, "roulette_worker_") && countsUp.MatchString(name) {
+			all[series], _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	return all
+}
+
+var countsUp = regexp.MustCompile(`_(total|count|sum|bucket)$`)
+
 // awaits waits until the log has a line with this.
 func (s *served) awaits(what string) {
 	s.t.Helper()

@@ -38,9 +38,11 @@ func (u series) run(t *testing.T) (stood, longest []time.Duration, usual time.Du
 	c.slowest() // when all came
 	c.awaits(2 * u.Clients)
 	usual = c.slowest()
-	relayed := 0.0
 	for i := range u.upgrades {
-		before := s.pid
+		before, counted := s.pid, s.counters()
+		if len(counted) < 50 {
+			t.Fatalf("%d counters", len(counted))
+		}
 		out, err := s.upgrade(nil, "--binary", u.binaries[i%len(u.binaries)])
 		if err != nil || s.pid == before {
 			t.Fatalf("upgrade %d: %v\n%s", i, err, out)
@@ -51,10 +53,14 @@ func (u series) run(t *testing.T) (stood, longest []time.Duration, usual time.Du
 		if n := s.metric(`roulette_handover_attempts_total{result="done"}`); n != float64(i+1) {
 			t.Errorf("%v upgrades are counted, there were %d", n, i+1)
 		}
-		if n := s.metric(`roulette_relayed_messages_total{opcode="text"}`); n < relayed {
-			t.Errorf("%v messages relayed; there were %v before", n, relayed)
-		} else {
-			relayed = n
+		for series, n := range s.counters() {
+			if n < counted[series] {
+				t.Errorf("%s is %v; it was %v before upgrade %d", series, n, counted[series], i)
+			}
+			delete(counted, series)
+		}
+		if len(counted) > 0 {
+			t.Errorf("not counted any more behind upgrade %d: %v", i, counted)
 		}
 		if n := s.metric("roulette_pairs"); n != float64(u.Clients/2) {
 			t.Errorf("%v pairs behind upgrade %d", n, i)
