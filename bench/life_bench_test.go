@@ -5,10 +5,13 @@ package bench_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +70,60 @@ func upgrade(b *testing.B, conns int) (freeze time.Duration) {
 	return freeze
 }
 
+// BenchmarkUpgradeGuarded is the same of a thousand with --safety off and on, where each is a person, as a page
+// is by its cookie, and can report what they hear.
+func BenchmarkUpgradeGuarded(b *testing.B) {
+	for _, mode := range []string{"off", "on"} {
+		b.Run("safety="+mode, func(b *testing.B) {
+			var freeze time.Duration
+			for b.Loop() {
+				freeze = upgradeGuarded(b, mode, fit(1000))
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(freeze)/1e6, "freeze-ms")
+		})
+	}
+}
+
+func upgradeGuarded(b *testing.B, mode string, conns int) (freeze time.Duration) {
+	server, dir := command(b), filepath.Join(b.TempDir(), "state")
+	p, err := bench.Start(b.Context(), nil, server[0], append(server[1:len(server):len(server)], "--state-dir", dir, "--safety", mode)...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Stop()
+	all := make(chan *talker, conns)
+	var coming sync.WaitGroup
+	for i := range 16 {
+		coming.Go(func() {
+			for range (conns - i + 15) / 16 {
+				t := dialTalker(b, "ws://"+p.Addr+"/ws")
+				t.say(record.Command{Kind: record.Next})
+				t.event("paired")
+				all <- t
+			}
+		})
+	}
+	coming.Wait()
+	close(all)
+	defer func() {
+		for t := range all {
+			t.conn.CloseNow()
+		}
+	}()
+	out, err := exec.Command(server[0], "upgrade", "--state-dir", dir).CombinedOutput()
+	said := frozen.FindSubmatch(out)
+	if said == nil || len(all) != conns {
+		b.Fatalf("no upgrade of %d: %v\n%s", len(all), err, out)
+	}
+	successor, _ := strconv.Atoi(string(said[1]))
+	defer func() { _ = syscall.Kill(successor, syscall.SIGKILL) }()
+	if freeze, err = time.ParseDuration(string(said[2])); err != nil {
+		b.Fatal(err)
+	}
+	return freeze
+}
+
 // talker is a rich client that can resume, and report.
 type talker struct {
 	b      *testing.B
@@ -76,7 +133,9 @@ type talker struct {
 
 func dialTalker(b *testing.B, url string) *talker {
 	b.Helper()
-	conn, _, err := websocket.Dial(b.Context(), url, &websocket.DialOptions{Subprotocols: []string{record.Subprotocol}})
+	conn, _, err := websocket.Dial(b.Context(), url, &websocket.DialOptions{
+		Subprotocols: []string{record.Subprotocol}, HTTPHeader: http.Header{"Origin": {strings.TrimSuffix(strings.Replace(url, "ws", "http", 1), "/ws")}},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
