@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"roulette/web/browsertest"
@@ -58,7 +55,7 @@ func TestFirstLoadIsOneDocument(t *testing.T) {
 	server := httptest.NewServer(asked)
 	t.Cleanup(server.Close)
 	ctx := browsertest.Shared(t)
-	browsertest.Do(t, ctx, slow3G(), chromedp.Navigate("about:blank"))
+	browsertest.Do(t, ctx, browsertest.Slow3G(), chromedp.Navigate("about:blank"))
 	start := time.Now()
 	browsertest.Do(t, ctx, chromedp.Navigate(server.URL), browsertest.Wait(`document.documentElement.dataset.ready === ''`))
 	ready := time.Since(start)
@@ -69,16 +66,6 @@ func TestFirstLoadIsOneDocument(t *testing.T) {
 	asked.mu.Lock()
 	defer asked.mu.Unlock()
 	t.Logf("%d bytes in the first of %d requests %q; ready on a slow network (400 ms, 50 kB/s) after %v", asked.bytes, len(asked.paths), asked.paths, ready.Round(10*time.Millisecond))
-}
-
-// slow3G is a network of 400 kbit/s with 400 ms for the way there and back.
-func slow3G() chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-			MatchedNetworkConditions: []*network.Conditions{{Latency: 400, DownloadThroughput: 50_000, UploadThroughput: 50_000}},
-		})
-		return err
-	})
 }
 
 // TestTooOldABrowser: where the script of the page does not run to its end, the page
