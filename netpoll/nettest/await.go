@@ -7,7 +7,7 @@ import (
 
 // Patience bounds whatever a test waits for. A healthy server needs
 // milliseconds; the rest is for machines that do something else as well.
-const Patience = 20 * time.Second
+const Patience = 45 * time.Second
 
 // Await returns when condition is true. After [Patience] the test fails.
 func Await(t testing.TB, what string, condition func() bool) {
