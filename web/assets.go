@@ -60,16 +60,17 @@ type site struct {
 }
 
 // embedded is the site in this binary, made when it is first asked for.
-var embedded = sync.OnceValue(func() site { return embeddedBelow("/") })
+var embedded = sync.OnceValue(func() site { return embeddedBelow("/", Filter{}) })
 
-// embeddedBelow is the site in this binary, for a server that has it below base.
-func embeddedBelow(base string) site {
+// embeddedBelow is the site in this binary, for a server that has it below base, and
+// the words that filter blurs.
+func embeddedBelow(base string, filter Filter) site {
 	root, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // "static" is a valid path
 	}
-	if base != "/" {
-		root = based{root, base}
+	if base != "/" || filter.entries != nil {
+		root = based{root, base, filter}
 	}
 	s, err := loadSite(root)
 	if err != nil {

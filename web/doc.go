@@ -11,6 +11,7 @@
 //	static/transcript.js   the log of the chat: appended to, never rewritten
 //	static/dialogs.js      reporting and blocking a stranger, and
 //	static/complaints.js   what the server has sealed for that
+//	static/filter.js       words that an operator has blurred
 //	static/pieces.js       how much of a stranger's text is laid out at once
 //	static/saved.js        what was said, as plain text
 //	static/composer.js     the text field: what Enter does, growing, pictures

@@ -20,11 +20,14 @@ func Handler() http.Handler {
 
 // HandlerBelow is Handler for a site that lies below base, such as "/chat/": the page is
 // there, and who leaves the last slash out is sent there. Nothing is found beside it.
-func HandlerBelow(base string) http.Handler {
-	if base == "/" {
+func HandlerBelow(base string) http.Handler { return HandlerFiltered(base, Filter{}) }
+
+// HandlerFiltered is HandlerBelow with a page that blurs what filter names.
+func HandlerFiltered(base string, filter Filter) http.Handler {
+	if base == "/" && filter.entries == nil {
 		return Handler()
 	}
-	return handler{embeddedBelow(base), strings.TrimSuffix(base, "/")}
+	return handler{embeddedBelow(base, filter), strings.TrimSuffix(base, "/")}
 }
 
 type handler struct {

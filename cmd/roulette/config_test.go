@@ -254,7 +254,7 @@ func another(f *kong.Flag) string {
 			}
 		}
 	}
-	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org", "nats://127.0.0.1:7", "observe", "apart", "always", "config_test.go",
+	for _, v := range []string{"7s", "7", "7KiB", "warn", "true", "false", "0.07", "127.0.0.1:7", "https://example.org", "192.0.2.0/24", "/chat/", "chat.example.org", "nats://127.0.0.1:7", "observe", "apart", "always", "config_test.go", "../../.gitignore",
 		"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"} {
 		call, mistakes := read(with(f.Name, v), os.Stdout, os.Stderr)
 		if len(mistakes) > 0 {

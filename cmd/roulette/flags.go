@@ -75,6 +75,8 @@ type serveFlags struct {
 	Terms    string `group:"safety" placeholder:"FILE" help:"Text at the top of /terms, above what the server does by its settings; like --entry."`
 	Privacy  string `group:"safety" placeholder:"FILE" help:"Text at the top of /privacy, such as who is responsible and how to reach them, above what the server knows and keeps by its settings; like --entry."`
 
+	WordFilter []string `group:"safety" placeholder:"FILE" help:"Words that the page blurs in what strangers say until its reader asks for them, one a line, whole words in any case; a * at an end stands for more letters. May be given several times; 64 KiB together. Without one nothing is blurred."`
+
 	Workers                  int      `group:"limits" placeholder:"N" default:"0" help:"Worker threads; 0 is one for each processor (default ${default})."`
 	MaxConnections           int      `live:"" group:"limits" placeholder:"N" default:"0" help:"Chat connections at once; 0 is what the descriptor limit allows (default ${default})."`
 	MaxConnectionsPerAddress int      `live:"" group:"limits" placeholder:"N" default:"256" help:"Connections at once from one IPv4 address or IPv6 /64, loopback and trusted proxies excepted; 0 is no limit (default ${default})."`

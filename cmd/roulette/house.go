@@ -23,6 +23,20 @@ func (c *serveFlags) house() (h web.House, err error) {
 	return h, nil
 }
 
+// wordFilter is the words of all files of --word-filter.
+func (c *serveFlags) wordFilter() (f web.Filter, err error) {
+	for _, path := range c.WordFilter {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return f, err
+		}
+		if f, err = f.With(content); err != nil {
+			return f, fmt.Errorf("%s %w", path, err)
+		}
+	}
+	return f, nil
+}
+
 // readTexts reads the file at path, and those beside it that are the same in another
 // language: rules.de.txt beside rules.txt. "" is no text.
 func readTexts(path string) (web.Texts, error) {

@@ -23,6 +23,9 @@ func (c *serveFlags) checkSafety(values *config.Values) {
 			values.Reject(text.key, "%w", err)
 		}
 	}
+	if _, err := c.wordFilter(); err != nil {
+		values.Reject("word-filter", "%w", err)
+	}
 	if c.EntryAge < 0 || c.EntryAge > 120 {
 		values.Reject("entry-age", "%d is no age", c.EntryAge)
 	}

@@ -93,6 +93,10 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 	if err != nil {
 		return err
 	}
+	filter, err := c.wordFilter()
+	if err != nil {
+		return fmt.Errorf("--word-filter: %w", err)
+	}
 	s, err := server.New(server.Config{
 		Settings:  c.settings(),
 		Workers:   workers,
@@ -115,6 +119,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Safety:       c.Safety,
 		Appeal:       appeal,
 		House:        house,
+		WordFilter:   filter,
 		Inbox:        inbox,
 		PersonSecret: people,
 		Plain:        c.Plain,

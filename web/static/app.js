@@ -5,6 +5,7 @@ import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Meaning, onEscape, onSwipe } from './controls.js';
 import { Dialogs } from './dialogs.js';
+import { WordFilter } from './filter.js';
 import { onPanic, veil } from './hide.js';
 import { interest, Interests } from './interests.js';
 import { close as closePicture } from './large.js';
@@ -33,7 +34,8 @@ const meaning = new Meaning();
 const lobby = new Lobby();
 const interests = new Interests({ field: $('interest'), tags: $('tags') });
 const spoken = new Spoken({ select: $('add-language'), tags: $('spoken') });
-const transcript = new Transcript({ scroller: $('scroller'), log: $('log'), jump: $('jump') });
+const filter = WordFilter.given();
+const transcript = new Transcript({ scroller: $('scroller'), log: $('log'), jump: $('jump'), filter });
 const notice = new Notice(chat, { next: () => next(), warn });
 const dialogs = new Dialogs(chat, { note: (text) => transcript.note(text), stop: () => stop() });
 const composer = new Composer({
@@ -431,6 +433,15 @@ for (const [setting, usual] of [['sound', false], ['auto', false], ['panic', tru
   });
 }
 attention.sound = $('sound').checked;
+
+$('filters').hidden = !filter;
+if (filter) {
+  filter.on = $('veil').checked = recall('veil', true);
+  $('veil').addEventListener('change', () => {
+    remember('veil', filter.on = $('veil').checked);
+    if (!filter.on) WordFilter.unveil();
+  });
+}
 
 $('language').append(...Object.entries(languages).map(([code, name]) => new Option(name, code)));
 $('language').value = format.language;

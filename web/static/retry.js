@@ -81,7 +81,7 @@ export function isHeld(code) {
  */
 export async function askWhy(url, signal) {
   try {
-    const answer = await fetch(url.replace(/^ws/, 'http'), { cache: 'no-store', signal });
+    const answer = await fetch(String(url).replace(/^ws/, 'http'), { cache: 'no-store', signal });
     const { status, headers } = answer;
     const reason = { 403: 'banned', 429: 'tooMany', 503: 'full' }[status];
     const seconds = Number(headers.get('Retry-After'));

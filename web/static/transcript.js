@@ -22,6 +22,7 @@ const PAUSE = 8; // milliseconds; for what somebody presses
 export class Transcript {
   #scroller; // what scrolls
   #log; // role="log", inside the scroller
+  #filter; // of words, or null
   #jump; // the button that leads to the newest line
   #atEnd = true; // whether the reader is; layout alone does not change it
   #shape = ''; // of the scroller and its content, when it was last seen to
@@ -33,7 +34,8 @@ export class Transcript {
   #timer = 0;
   #lineOf = new WeakMap(); // of an element of the log
 
-  constructor({ scroller, log, jump }) {
+  constructor({ scroller, log, jump, filter }) {
+    this.#filter = filter;
     this.#scroller = scroller;
     this.#log = log;
     this.#jump = jump;
@@ -54,17 +56,17 @@ export class Transcript {
   say(from, text, at = new Date()) {
     const said = element('p', 'text');
     said.dir = 'auto';
-    const end = pieceEnd(text, 0, FIRST);
-    const first = linked(text.slice(0, end), end < text.length);
+    const filter = from === 'stranger' ? this.#filter : null;
+    const [first, end] = piece(text, 0, FIRST, filter);
     if (end === text.length) {
       said.append(...first);
       return this.#message(from, said, { text, at }, end);
     }
-    const piece = element('span', 'piece');
-    piece.append(...first);
-    said.append(piece);
+    const shown = element('span', 'piece');
+    shown.append(...first);
+    said.append(shown);
     const message = this.#message(from, said, { text, at }, end);
-    this.#fold(message, said, text, end);
+    this.#fold(message, said, text, end, filter);
     return message;
   }
 
@@ -250,15 +252,16 @@ export class Transcript {
   }
 
   /** Shows the beginning only; the rest when it is asked for, piece by piece, and the page has time in between. */
-  #fold(message, said, text, end) {
+  #fold(message, said, text, end, filter) {
     const button = element('button', 'quiet', words.showAll);
     button.type = 'button';
     const more = () => {
       const begin = end;
-      end = pieceEnd(text, begin, MORE);
-      const piece = element('span', 'piece');
-      piece.append(...linked(text.slice(begin, end), end < text.length));
-      said.append(piece);
+      let nodes;
+      [nodes, end] = piece(text, begin, MORE, filter);
+      const shown = element('span', 'piece');
+      shown.append(...nodes);
+      said.append(shown);
       this.#laidOut += end - begin;
       const line = this.#lines.find((line) => line.element === message);
       if (line) line.size += end - begin;
@@ -343,6 +346,14 @@ export class Transcript {
     const { scrollHeight, clientHeight, clientWidth } = this.#scroller;
     return `${scrollHeight} ${clientHeight} ${clientWidth}`;
   }
+}
+
+/** The nodes of the piece of text that begins at begin, and where it ends. */
+function piece(text, begin, most, filter) {
+  let end = pieceEnd(text, begin, most);
+  if (filter) end = filter.before(text, begin, end);
+  const nodes = linked(text.slice(begin, end), end < text.length);
+  return [filter ? filter.veil(nodes) : nodes, end];
 }
 
 function element(name, className, text = '') {

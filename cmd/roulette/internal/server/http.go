@@ -62,7 +62,7 @@ func newHTTPServer(s *Server) *httpServer {
 	base := s.config.BasePath
 	house := s.config.House
 	house.Base, house.Facts = base, s.facts
-	mux.Handle("/", hs.uncrowded(house.Wrap(web.HandlerBelow(base))))
+	mux.Handle("/", hs.uncrowded(house.Wrap(web.HandlerFiltered(base, s.config.WordFilter))))
 	mux.HandleFunc(base+healthPath, s.publicHealth)
 	if contact := s.config.SecurityContact; contact != "" {
 		mux.Handle("/.well-known/security.txt", web.SecurityText(contact))

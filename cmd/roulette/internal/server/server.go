@@ -48,6 +48,7 @@ type Config struct {
 	SecurityContact string     // a URI for /.well-known/security.txt; empty is none
 	Appeal          web.Appeal // where who is banned can write to
 	House           web.House  // what the operator says to people; Base and Facts are the server's
+	WordFilter      web.Filter // what the page blurs in what strangers say
 	AdminHosts      []string   // names of the admin side, besides those that are private anyway
 
 	Cluster *Cluster     // the nodes that it belongs to; nil: it is alone

@@ -65,7 +65,8 @@ func TestEntryFiles(t *testing.T) {
 	}
 	rules := write("the [rules].txt", "Be kind.")
 	write("the [rules].de.txt", "Sei freundlich.")
-	p := program.Serve(t, "--entry", rules, "--entry-age", "16", "--base-path", "/chat/")
+	hurtful := write("words.txt", "# mild\ndarn\n")
+	p := program.Serve(t, "--entry", rules, "--entry-age", "16", "--base-path", "/chat/", "--word-filter", hurtful, "--word-filter", write("more.txt", "heck*"))
 	for language, want := range map[string]string{"de": "Sei freundlich.", "fr": "Be kind."} {
 		r, err := http.NewRequest("GET", "http://"+p.Addr+"/chat/", nil)
 		if err != nil {
@@ -80,6 +81,29 @@ func TestEntryFiles(t *testing.T) {
 			t.Errorf("%s: %s", language, body)
 		}
 	}
+	r, err := http.NewRequest("POST", "http://"+p.Addr+"/chat/enter", strings.NewReader("agree=yes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	r, err = http.NewRequest("GET", "http://"+p.Addr+"/chat/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cookie := range answer.Cookies() {
+		r.AddCookie(cookie)
+	}
+	if answer, err = program.Pages.Do(r); err != nil {
+		t.Fatal(err)
+	}
+	if _, body := program.Answer(t, answer); !strings.Contains(body, `<script id="filter" type="application/json">["darn","heck*"]</script>`) {
+		t.Errorf("the chat page has no such list: %.500s", body)
+	}
 	p.Signal(t, syscall.SIGTERM)
 	p.Exit(t)
 
@@ -88,6 +112,8 @@ func TestEntryFiles(t *testing.T) {
 		{"--terms=" + write("empty.txt", " \n"), "is empty"},
 		{"--privacy=" + write("latin.txt", "caf\xe9"), "is not UTF-8"},
 		{"--entry=" + write("long.txt", strings.Repeat("x", 65<<10)), "64 KiB"},
+		{"--word-filter=" + filepath.Join(dir, "none.txt"), "no such file"},
+		{"--word-filter=" + write("odd.txt", "fine\nda*rn"), "line 2"},
 		{"--entry-age=-1", "is no age"},
 	} {
 		_, errs, code := program.Output(t, "", "check-config", bad[0])
