@@ -225,17 +225,22 @@ func TestHangs(t *testing.T) {
 	}
 }
 
-// TestTakesLong: a successor waits for a freeze that takes longer than any other step may.
+// TestTakesLong: a successor waits for a freeze that takes longer than any other step may,
+// and a predecessor goes though it does not hear that the successor serves.
 func TestTakesLong(t *testing.T) {
 	if !long {
 		t.Skip("skipped: it takes twelve seconds; go test -tags long")
 	}
 	t.Parallel()
-	s := serve(t)
-	c := s.chats()
-	m := meddling{predecessor, "state", delay}
-	if out, err := s.upgrade(nil, "--binary", m.binary(t, program.Path(t))); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for _, m := range []meddling{{predecessor, "state", delay}, {successor, "serving", hang}} {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			c := s.chats()
+			if out, err := s.upgrade(nil, "--binary", m.binary(t, program.Path(t))); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			c.goOn()
+		})
 	}
-	c.goOn()
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"roulette/cmd/roulette/internal/endtoend/program"
@@ -112,7 +111,7 @@ func TestLatecomers(t *testing.T) {
 			t.Errorf("%s has heard %q", c.name, got)
 		}
 	}
-	servertest.Await(t, "the predecessor to be gone", func() bool { return syscall.Kill(first, 0) != nil })
+	servertest.Await(t, "the predecessor to be gone", func() bool { return !lives(first) })
 }
 
 // client is one that was opened by hand.

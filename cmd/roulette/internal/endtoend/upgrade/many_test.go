@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -65,7 +64,7 @@ func (u series) run(t *testing.T) (stood, longest []time.Duration, usual time.Du
 		if n := s.metric("roulette_pairs"); n != float64(u.Clients/2) {
 			t.Errorf("%v pairs behind upgrade %d", n, i)
 		}
-		servertest.Await(t, fmt.Sprintf("process %d to be gone", before), func() bool { return syscall.Kill(before, 0) != nil })
+		servertest.Await(t, fmt.Sprintf("process %d to be gone", before), func() bool { return !lives(before) })
 	}
 	if frozen := s.metric("roulette_handover_frozen_seconds"); frozen <= 0 {
 		t.Errorf("frozen for %v s, by the metric", frozen)

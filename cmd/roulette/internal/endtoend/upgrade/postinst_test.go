@@ -63,7 +63,7 @@ func TestPostinst(t *testing.T) {
 	}
 	_ = syscall.Kill(s.pid, syscall.SIGTERM)
 	c.sentAway()
-	servertest.Await(t, "the end", func() bool { return syscall.Kill(s.pid, 0) != nil })
+	servertest.Await(t, "the end", func() bool { return !lives(s.pid) })
 	s.pid = 0
 
 	if !postinst("configure", "1.2.3") {
