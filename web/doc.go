@@ -3,8 +3,11 @@
 //
 //	static/index.html      the document: header, log, bottom bar
 //	static/style.css       its looks, light and dark, phone and desk;
+//	static/header.css      of the header and the menu,
+//	static/middle.css      of what scrolls, and of both on small screens,
 //	static/log.css         of the log,
 //	static/bar.css         of the bottom bar,
+//	static/small.css       of that on small screens,
 //	static/lobby.css       of the room and the lobby, and
 //	static/dialog.css      of the dialogs
 //	static/app.js          the user interface: wires the parts below together
@@ -29,6 +32,8 @@
 //	static/roulette.js     the client library: one connection that comes back,
 //	static/retry.js        when it is tried again,
 //	static/heartbeat.js    how it knows that it is one,
+//	static/wire.js         what goes over it, made small and plain,
+//	static/typing.js       what the stranger is told of our typing,
 //	static/presence.js     whether anybody looks,
 //	static/proof.js        and what is worked for when a server has too much to do
 //	static/controls.js     which press counts, swiping, Esc
@@ -74,7 +79,7 @@
 // what is served under its name. The documents come with their styles and modules
 // inside (see bundle.go), so that a page is there as a whole or not at all:
 //
-//	index.html ◄── style.css, log.css, bar.css; old.js; app.js ◄── its imports, each
+//	index.html ◄── style.css and the other styles; old.js; app.js ◄── its imports, each
 //	               a function that runs once
 //
 // They need nothing from any other host, and the Content-Security-Policy of every
