@@ -243,6 +243,26 @@ func TestWishesAcrossNodes(t *testing.T) {
 	}
 }
 
+// TestLanguagesAcrossNodes: who has languages insists on them for 8 s, on two nodes as on
+// one.
+func TestLanguagesAcrossNodes(t *testing.T) {
+	servertest.Parallel(t)
+	_, _, addrs := startNodes(t, 2, Config{})
+	a, b := dialRich(t, addrs[0]), dialRich(t, addrs[1])
+	a.do(record.AppendCommand(nil, &record.Command{Kind: record.Next, HasLanguages: true, Languages: []string{"eo"}}))
+	a.event("waiting")
+	b.next()
+	b.event("waiting")
+	began := time.Now()
+	a.event("paired")
+	b.event("paired")
+	if took := time.Since(began); took < 6*time.Second {
+		t.Errorf("they have met after %v", took)
+	}
+	a.says("saluton")
+	b.hears("saluton")
+}
+
 // TestPatienceAcrossNodes: who has interests insists on them for a while, on two nodes as
 // on one; and the last partner is avoided across nodes until nobody else has come.
 func TestPatienceAcrossNodes(t *testing.T) {
