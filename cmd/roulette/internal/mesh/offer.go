@@ -9,10 +9,15 @@ type Stranger struct {
 	Interests []string
 	Languages []string
 	Table     string
-	Patient   bool   // insists on some of that still
-	Resumes   bool   // their client can go on after a break
+	Patient   bool // insists on some of that still
+	Resumes   bool // their client can go on after a break
+	Who       Who
 	Waited    uint32 // milliseconds
 }
+
+// Who is a person, the same on all nodes and over time: who has blocked them is kept
+// apart from them wherever both are. The zero Who is not known.
+type Who [16]byte
 
 func (s *Stranger) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, s.Person)
@@ -20,7 +25,8 @@ func (s *Stranger) append(dst []byte) []byte {
 	dst = appendList(dst, s.Languages)
 	dst = appendString(dst, s.Table)
 	dst = append(dst, bit(s.Patient, 1)|bit(s.Resumes, 2))
-	return binary.BigEndian.AppendUint32(dst, s.Waited)
+	dst = binary.BigEndian.AppendUint32(dst, s.Waited)
+	return append(dst, s.Who[:]...)
 }
 
 func (s *Stranger) parse(r *reader) {
@@ -30,6 +36,7 @@ func (s *Stranger) parse(r *reader) {
 	flags := r.byte()
 	s.Patient, s.Resumes = flags&1 != 0, flags&2 != 0
 	s.Waited = r.uint32()
+	s.Who = Who(r.take(len(s.Who)))
 }
 
 type offer struct {

@@ -10,7 +10,7 @@ import (
 // samples has a word of every op.
 var samples = map[op]body{
 	opOffer: {offer: 7, stranger: Stranger{
-		Person: 1 << 50, Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Resumes: true, Waited: 260}},
+		Person: 1 << 50, Interests: []string{"go", "ΣΊΣΥΦΟΣ"}, Languages: []string{"de"}, Table: "kitchen", Patient: true, Resumes: true, Waited: 260, Who: Who{1, 15: 2}}},
 	opAccept:     {offer: 7, mine: 9, stranger: Stranger{}},
 	opDecline:    {offer: 7},
 	opCommit:     {chat: 9, mine: 11},

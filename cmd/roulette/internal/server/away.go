@@ -100,13 +100,20 @@ func (r *breaks) idOf(own seat) (id resume.ID, side int, ok bool) {
 		}
 		return id, 0, false
 	}
-	name, low, ok := r.server.pairs.Name(own)
+	id, low, ok := r.nameOf(own)
 	if low != own {
 		side = 1
 	}
+	return id, side, ok
+}
+
+// nameOf names the pair of own on this node alone, and the lower seat of its two. False:
+// they have no partner.
+func (r *breaks) nameOf(own seat) (id resume.ID, low seat, ok bool) {
+	name, low, ok := r.server.pairs.Name(own)
 	binary.BigEndian.PutUint64(id[:], uint64(r.node))
 	binary.BigEndian.PutUint64(id[8:], name)
-	return id, side, ok
+	return id, low, ok
 }
 
 // tokenLocked is what c's client, which is locked, can come back with to its n-th

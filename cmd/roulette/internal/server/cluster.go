@@ -11,6 +11,7 @@ import (
 	"roulette/cmd/roulette/internal/admin"
 	"roulette/cmd/roulette/internal/mesh"
 	"roulette/cmd/roulette/internal/resume"
+	"roulette/cmd/roulette/internal/safety"
 	"roulette/metrics"
 	"roulette/netpoll"
 	"roulette/pairing"
@@ -204,6 +205,8 @@ func (c *cluster) strangerOf(w pairing.Waiter) mesh.Stranger {
 	if w.Wishes != nil {
 		s.Interests, s.Languages, s.Table = w.Wishes.Interests, w.Wishes.Languages, w.Wishes.Table
 	}
+	who, _ := c.server.pairs.Who(w.ID)
+	s.Who = mesh.Who(who)
 	return s
 }
 
@@ -272,6 +275,9 @@ func (c *cluster) seat(chat mesh.Chat, s *mesh.Stranger) *elsewhere {
 		return nil
 	}
 	c.server.pairs.Enter(e.place, false)
+	if c.server.known != nil {
+		c.server.pairs.Identify(e.place, pairing.Person(s.Who), safety.Person(s.Who).Shared(), c.now())
+	}
 	return e
 }
 

@@ -78,7 +78,9 @@ func (s *Server) pairOf(r *rich, own seat) (id resume.ID, ok bool) {
 	if k := r.kept(); k != nil {
 		return k.id, true
 	}
-	id, _, ok = s.breaks.idOf(own)
+	if id, _, ok = s.breaks.idOf(own); !ok { // of two nodes, and it ends with either connection
+		id, _, ok = s.breaks.nameOf(own)
+	}
 	return id, ok
 }
 

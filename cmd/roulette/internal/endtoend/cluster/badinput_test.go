@@ -204,8 +204,8 @@ func TestBadWords(t *testing.T) {
 		{"offers without end", func() {
 			for subject := range subjects {
 				for n := range uint64(1000) {
-					b := f.word(opOffer, 2, n)               // offer, person
-					b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0) // no interests, languages, table; patient; waited
+					b := f.word(opOffer, 2, n)           // offer, person
+					b = append(b, make([]byte, 9+16)...) // no interests, languages, table; patient; waited; nobody known
 					e.say(subject, sized(b))
 				}
 			}
