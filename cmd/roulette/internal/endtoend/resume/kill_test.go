@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,13 +34,16 @@ func TestKilledUnderChats(t *testing.T) {
 
 	over := make(chan struct{})
 	var all sync.WaitGroup
-	people := chatters(t, ctx, cancel, addr, pairs, over, &all)
+	var nobody atomic.Bool // listens
+	people := chatters(t, ctx, cancel, addr, pairs, &nobody, over, &all)
 
 	var times []time.Duration
 	for range kills {
 		p.Kill(t)
+		nobody.Store(true)
 		p = launch.Run(t)
 		p.Await(t, program.Listening)
+		nobody.Store(false)
 		up := time.Now()
 		for _, two := range people {
 			times = append(times, until(ctx, up, two))
@@ -95,8 +99,9 @@ func until(ctx context.Context, up time.Time, two [2]*talker.Talker) time.Durati
 	}
 }
 
-// chatters are pairs who have met, and chat until over.
-func chatters(t *testing.T, ctx context.Context, cancel func(), addr string, pairs int, over <-chan struct{}, all *sync.WaitGroup) (people [][2]*talker.Talker) {
+// chatters are pairs who have met, and chat until over. While nobody listens, their attempts
+// cost the machine nothing, as if it was not theirs, too.
+func chatters(t *testing.T, ctx context.Context, cancel func(), addr string, pairs int, nobody *atomic.Bool, over <-chan struct{}, all *sync.WaitGroup) (people [][2]*talker.Talker) {
 	t.Helper()
 	var met sync.WaitGroup
 	for i := range pairs {
@@ -105,7 +110,7 @@ func chatters(t *testing.T, ctx context.Context, cancel func(), addr string, pai
 			met.Add(1)
 			two[side] = &talker.Talker{
 				Name: fmt.Sprintf("%d/%d", i, side), Table: fmt.Sprint(i), Addr: addr, Total: endless, Pace: killedPace,
-				Wait: spread, Over: over, Met: met.Done,
+				Wait: spread, Idle: nobody.Load, Over: over, Met: met.Done,
 			}
 			all.Go(func() {
 				if err := two[side].Run(ctx); err != nil {
@@ -136,14 +141,17 @@ func TestDrainedUnderChats(t *testing.T) {
 	addr := p.Await(t, program.Listening)
 	over := make(chan struct{})
 	var all sync.WaitGroup
-	people := chatters(t, ctx, cancel, addr, pairs, over, &all)
+	var nobody atomic.Bool // listens
+	people := chatters(t, ctx, cancel, addr, pairs, &nobody, over, &all)
 	told := time.Now()
 	p.Signal(t, syscall.SIGTERM)
 	if code := p.Exit(t); code != program.OK {
 		t.Errorf("exit code %d", code)
 	}
 	ended := time.Now()
+	nobody.Store(true)
 	launch.Run(t).Await(t, program.Listening)
+	nobody.Store(false)
 	up := time.Now()
 	t.Logf("the old process ended %v after it was told to, the new one listened %v later", ended.Sub(told).Round(time.Millisecond), up.Sub(ended).Round(time.Millisecond))
 	var silent []time.Duration

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -32,6 +33,7 @@ type Talker struct {
 	Table  string // where the two meet
 	Addr   string
 	Where  func() string // the address of each connection, in place of Addr
+	Idle   func() bool   // nobody listens: an attempt is refused without one
 	Total  int           // messages to say, and to hear
 	Pace   time.Duration
 	Wait   func(attempts int) time.Duration // after so many attempts in a row that failed
@@ -141,6 +143,9 @@ func (k *Talker) Run(ctx context.Context) error {
 
 // live is one connection, from the handshake to its end; nil when all is over.
 func (k *Talker) live(ctx context.Context) (err error) {
+	if k.Idle != nil && k.Idle() {
+		return syscall.ECONNREFUSED
+	}
 	addr := k.Addr
 	if k.Where != nil {
 		addr = k.Where()
