@@ -28,7 +28,7 @@ func rulesScript(rules string) string {
 	return `const rules = ` + rules + `;
 		const { interest } = await import('/interests.js');
 		const { linked } = await import('/links.js');
-		const { retryDelay } = await import('/retry.js');
+		const { retryDelay, returnDelay } = await import('/retry.js');
 		const wrong = [];
 		const equal = (what, got, want) => {
 			if (got !== want) wrong.push(what + ': ' + JSON.stringify(got) + ', want ' + JSON.stringify(want));
@@ -45,6 +45,10 @@ func rulesScript(rules string) string {
 		for (const { code, attempts, least, most } of rules.retries) {
 			equal('least after ' + code + ', ' + attempts, retryDelay(code, attempts, () => 0), least);
 			equal('most after ' + code + ', ' + attempts, retryDelay(code, attempts, () => 1), most);
+		}
+		for (const { code, attempts, least, most } of rules.returns) {
+			equal('least before a return after ' + code + ', ' + attempts, returnDelay(code, attempts, () => 0), least);
+			equal('most before a return after ' + code + ', ' + attempts, returnDelay(code, attempts, () => 1), most);
 		}
 		for (const code of rules.final) equal(String(code), retryDelay(code, 0), Infinity);
 		if (wrong.length > 0) throw new Error(wrong.join('\n'));`

@@ -11,6 +11,13 @@ import (
 	"github.com/coder/websocket"
 )
 
+// retryRule is how long to wait, in milliseconds.
+type retryRule struct {
+	Code        websocket.StatusCode
+	Attempts    int
+	Least, Most time.Duration
+}
+
 // TestRules holds the terminal client against the cases that the server and the page
 // are held against as well.
 func TestRules(t *testing.T) {
@@ -21,12 +28,9 @@ func TestRules(t *testing.T) {
 	var rules struct {
 		Characters []struct{ Character, Is string }
 		Interests  []struct{ Description, Text, Typed string }
-		Retries    []struct {
-			Code        websocket.StatusCode
-			Attempts    int
-			Least, Most time.Duration
-		}
-		Final []websocket.StatusCode
+		Retries    []retryRule
+		Returns    []retryRule
+		Final      []websocket.StatusCode
 	}
 	if err := json.Unmarshal(text, &rules); err != nil {
 		t.Fatal(err)
@@ -61,6 +65,11 @@ func TestRules(t *testing.T) {
 		least, most := retryBounds(r.Code, r.Attempts)
 		if least != r.Least*time.Millisecond || most != r.Most*time.Millisecond || !mayReconnect(r.Code) {
 			t.Errorf("%d after %d attempts: %v to %v, want %v to %v ms", r.Code, r.Attempts, least, most, r.Least, r.Most)
+		}
+	}
+	for _, r := range rules.Returns {
+		if least, most := returnBounds(r.Code, r.Attempts); least != r.Least*time.Millisecond || most != r.Most*time.Millisecond {
+			t.Errorf("a return, %d after %d attempts: %v to %v, want %v to %v ms", r.Code, r.Attempts, least, most, r.Least, r.Most)
 		}
 	}
 	for _, code := range rules.Final {
