@@ -24,6 +24,8 @@ type Report struct {
 	Refused          []Refusal        `json:"refused"`   // since the start, those that there were
 	Bans             int              `json:"bans"`      // networks
 	Pairs            int              `json:"pairs"`
+	Away             int              `json:"away"`     // people whose seat is kept, without a connection
+	Returned         uint64           `json:"returned"` // since the start
 	Waits            Waits            `json:"waits"`
 	Cluster          *Cluster         `json:"cluster,omitempty"` // nil: the server is alone
 	Backlog          Backlog          `json:"backlog"`

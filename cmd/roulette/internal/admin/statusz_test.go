@@ -16,7 +16,7 @@ func TestPages(t *testing.T) {
 		Version: "v1", Go: "go1", Started: time.Now(), Uptime: 90_000, State: "full",
 		TookOver:    &TookOver{From: "1.4.0", At: time.Date(2026, 11, 25, 4, 5, 6, 0, time.UTC), Frozen: 0.0412},
 		Drain:       &Drain{SentAway: 1234, Of: 5678, Spread: 7},
-		Connections: 12_345, ConnectionsLimit: 1_000_000, Pairs: 6001,
+		Connections: 12_345, ConnectionsLimit: 1_000_000, Pairs: 6001, Away: 1010, Returned: 20_020,
 		ByState: map[string]int64{"paired": 12_002, "idle": 343},
 		Refused: []Refusal{{"origin", 2}, {"max_connections", 70_000}},
 		Waits:   Waits{Waiting: 3, Oldest: 61, Ended: 40, P50: 0.0123, P95: 2.34},
@@ -37,7 +37,7 @@ func TestPages(t *testing.T) {
 	for path, wants := range map[string][]string{
 		"/": {"not ready: full", "12,345 connections", "6,001 pairs", "up for 1 d 1 h", `href="statusz"`, `href="debug/pprof/"`, "<dd>debug."},
 		"/statusz": {"not ready: full", "Version v1", "It took over from 1.4.0 at <time>2026-11-25 04:05:06 UTC</time>, frozen 41.2 ms.", "1,234 of 5,678 sent away, over 7 s", "<b>12,345</b> of 1,000,000", "<b>3</b> oldest 1 min 1 s",
-			"median 12.3 ms, 95th percentile 2.3 s, of 40", "3.0 MiB for 2 connections", "origin 2, max_connections 70,000", "25 %<td>9,999,999",
+			"median 12.3 ms, 95th percentile 2.3 s, of 40", "3.0 MiB for 2 connections", "kept<td>1,010, 20,020 have come back", "origin 2, max_connections 70,000", "25 %<td>9,999,999",
 			"does not answer", "1.5 MiB", "1023 B", "2.0 GiB", "&lt;64 KiB&gt;", "a &lt;warning&gt;", "log level changed from=INFO to=DEBUG", "192.0.2.1",
 			`points="58.0,10.0 59.0,0.0 60.0,15.0"`, "<b>2.5</b> a second", `class="bad"><h2>Refused`, `class="bad"><h2>Descriptors`},
 	} {

@@ -26,6 +26,7 @@ func (s *Server) report() *admin.Report {
 		Addresses:        s.addresses.Known(),
 		Bans:             s.bans.InForce(),
 		Pairs:            s.pairs.Pairs(),
+		Away:             s.breaks.away(),
 		Cluster:          s.cluster.report(),
 		ByState:          make(map[string]int64),
 		Descriptors:      host.OpenDescriptors(),
@@ -55,6 +56,7 @@ func (s *Server) report() *admin.Report {
 		Waiting: s.pairs.Waiting(),
 		Ended:   waits.Count(), P50: waits.Quantile(0.5), P95: waits.Quantile(0.95),
 	}
+	r.Returned = sum.Returns[metrics.ReturnBack] + sum.Returns[metrics.ReturnMet]
 	for reason, n := range sum.Rejected {
 		if n > 0 {
 			r.Refused = append(r.Refused, admin.Refusal{Reason: metrics.RejectReason(reason).String(), Number: n})
