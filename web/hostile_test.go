@@ -35,6 +35,16 @@ func testHostileText(t *testing.T, chat *fakeChat, enter func() person) {
 	ben.check(`!document.querySelector('.folded')`)
 	ben.see(fmt.Sprintf(`%s === %d`, shown, len(long)))
 
+	// A report shows the same in the same way.
+	ben.run(`document.getElementById('report-open').click()`)
+	ben.see(`document.querySelector('#report-said li:last-child button')`)
+	ben.run(`const item = document.querySelector('#report-said li:last-child');
+		if (item.textContent.length > 1600) throw new Error(item.textContent.length + ' characters before all is asked for');
+		item.querySelector('button').click();
+		if (item.textContent.length > 10_000) throw new Error(item.textContent.length + ' characters at once')`)
+	ben.see(fmt.Sprintf(`document.querySelector('#report-said li:last-child').textContent.length === %d`, len(long)))
+	ben.run(`document.querySelector('#report .cancel').click()`)
+
 	// A record that came from a stranger would begin the message; the page sends none,
 	// and the server relays none.
 	anna.write("\x1e" + `{"type":"stop"}`)
