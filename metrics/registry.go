@@ -72,6 +72,9 @@ type Status struct {
 	// ReportsUndecided wait for moderators, since OldestUndecided; zero if none does.
 	ReportsUndecided int
 	OldestUndecided  time.Time
+	// StateFree is how many bytes are free where the server keeps its state; NaN if it
+	// keeps none.
+	StateFree float64
 	// People is how many the server knows.
 	People int
 	// OldestWait is when the client that has waited longest entered the pool;

@@ -68,6 +68,8 @@ func safetyFamilies() []family {
 			"result", proofResultLabels[:], func(c *Counters) []uint64 { return c.Proofs[:] }),
 		gauge("safety_proof_difficulty", "How many bits hard the proof of work is that newcomers are asked for; 0 if they are asked for none.",
 			func(s *scrape) float64 { return float64(s.status.ProofBits) }),
+		gauge("state_free_bytes", "Bytes that are free where decisions, reports and keys are kept; NaN without a state folder.",
+			func(s *scrape) float64 { return s.status.StateFree }),
 		gauge("safety_people", "People whom the server knows, those who have left lately included.",
 			func(s *scrape) float64 { return float64(s.status.People) }),
 	}

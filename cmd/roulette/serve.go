@@ -120,6 +120,7 @@ func (c *serveCommand) Run(stdout io.Writer, values *config.Values, again reread
 		Appeal:       appeal,
 		House:        house,
 		WordFilter:   filter,
+		StateDir:     c.stateDir(),
 		Inbox:        inbox,
 		PersonSecret: people,
 		Plain:        c.Plain,

@@ -3,6 +3,7 @@
 // is short.
 //
 //	RaiseDescriptorLimit, OpenDescriptors, DescriptorLeft
+//	FreeBytes   what is left of a disk
 //	MemoryNow   the figures, for an operator's page
 //	Pressure    tells when memory is short, before the kernel ends the process
 //	Crowd       gives memory back to the system when many have come or gone

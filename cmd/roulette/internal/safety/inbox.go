@@ -245,14 +245,20 @@ func Unseal(sealed io.Reader, identities []age.Identity) (r Report, err error) {
 	return r, err
 }
 
-// All are the reports, the oldest first.
-func (b *Inbox) All() []Filed {
+// Each are the reports, in no order.
+func (b *Inbox) Each() []Filed {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := make([]Filed, 0, len(b.filed))
 	for _, f := range b.filed {
 		all = append(all, f)
 	}
+	return all
+}
+
+// All are the reports, the oldest first.
+func (b *Inbox) All() []Filed {
+	all := b.Each()
 	slices.SortFunc(all, func(x, y Filed) int { return cmp.Compare(x.ID, y.ID) })
 	return all
 }

@@ -31,9 +31,9 @@ func (s *Server) undecided() (n int, oldest time.Time) {
 	if s.config.Inbox == nil {
 		return 0, oldest
 	}
-	for _, filed := range s.config.Inbox.All() {
+	for _, filed := range s.config.Inbox.Each() {
 		if s.bans.Decided(filed.ID) == "" {
-			if n++; n == 1 {
+			if n++; n == 1 || filed.At.Before(oldest) {
 				oldest = filed.At
 			}
 		}

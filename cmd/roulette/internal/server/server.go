@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -48,6 +49,7 @@ type Config struct {
 	SecurityContact string     // a URI for /.well-known/security.txt; empty is none
 	Appeal          web.Appeal // where who is banned can write to
 	House           web.House  // what the operator says to people; Base and Facts are the server's
+	StateDir        string     // whose disk is looked after; empty: there is none
 	WordFilter      web.Filter // what the page blurs in what strangers say
 	AdminHosts      []string   // names of the admin side, besides those that are private anyway
 
@@ -377,12 +379,24 @@ func (s *Server) newRegistry() *prometheus.Registry {
 				ReportsUndecided:    undecided,
 				OldestUndecided:     oldestUndecided,
 				People:              s.pairs.People(),
+				StateFree:           s.stateFree(),
 			}
 		},
 		Before:   s.before.Load,
 		Version:  s.config.Version,
 		Revision: s.config.Revision,
 	})
+}
+
+// stateFree is how many bytes are free for the state; NaN: there is no folder for it, or
+// nobody can tell.
+func (s *Server) stateFree() float64 {
+	if s.config.StateDir != "" {
+		if free, err := host.FreeBytes(s.config.StateDir); err == nil {
+			return free
+		}
+	}
+	return math.NaN()
 }
 
 func (s *Server) handoverResults() (n [metrics.HandoverResults]uint64) {

@@ -317,6 +317,9 @@ func TestWarnedAndBanned(t *testing.T) {
 	if _, errs, code := program.Output(t, "", "ban", "--admin", m.Admin, "--for", "24h", m.read(t, id).Reported.String()); code != 0 {
 		t.Fatal(errs)
 	}
+	if free := m.Metric(t, "roulette_state_free_bytes"); free < 1<<20 {
+		t.Errorf("%v bytes are free for the state", free)
+	}
 	banned := []string{state("ended"), `/^You can come in again from .*\d/.test(document.getElementById('explanation').innerText)`,
 		`document.querySelector('#explanation a')?.href === 'mailto:appeals@example.org'`}
 	ben.sees(banned...)
