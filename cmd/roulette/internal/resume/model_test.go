@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 20_000, "random schedules that the model runs")
+	schedules = flag.Int("schedules", 5_000, "random schedules that the model runs")
+	cuts      = flag.Int("cuts", 0, "connections that are cut at least: the model runs more schedules for them")
 	firstSeed = flag.Uint64("seed", 1, "seed of the first schedule")
 )
 
@@ -77,6 +78,8 @@ type model struct {
 	clients [2]*modelClient
 	server  *modelServer
 	links   []*link
+	cuts    int // connections that somebody believed in, and that were cut
+	kills   int
 }
 
 func newModel(seed uint64, f fault) *model {
@@ -241,9 +244,18 @@ func (m *model) comeBack(c *modelClient) {
 	m.toServer(c, word{kind: "resume", n: m.count(c), try: c.try})
 }
 
+// toBeCut counts a connection that is about to be cut, if it is of use to anybody still.
+func (m *model) toBeCut(l *link) {
+	if !l.cut && l.atServer && l.atHome && m.clients[l.side].link == l {
+		m.cuts++
+	}
+}
+
 // kill ends the server without a word, and starts another.
 func (m *model) kill() {
+	m.kills++
 	for _, l := range m.links {
+		m.toBeCut(l)
 		l.cut, l.up, l.down, l.atServer = true, nil, nil, false
 	}
 	m.server = new(modelServer)
@@ -268,6 +280,7 @@ func (m *model) step(calm bool) error {
 	case x < .79:
 		if !calm {
 			l := m.links[m.random.IntN(len(m.links))]
+			m.toBeCut(l)
 			l.cut, l.up, l.down = true, nil, nil
 		}
 	case x < .83:
@@ -358,13 +371,20 @@ func (m *model) whole() bool {
 }
 
 // TestEveryMessageOnce: whatever is cut, killed, late or nervous, each message is
-// shown once and in order.
+// shown once and in order. A million cuts: -run TestEveryMessageOnce -cuts 1000000 -v
 func TestEveryMessageOnce(t *testing.T) {
-	for seed := *firstSeed; seed < *firstSeed+uint64(*schedules); seed++ {
-		if err := newModel(seed, none).run(); err != nil {
+	ran, cut, killed, said := 0, 0, 0, 0
+	for seed := *firstSeed; ran < *schedules || cut < *cuts; seed++ {
+		m := newModel(seed, none)
+		if err := m.run(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
+		ran, cut, killed = ran+1, cut+m.cuts, killed+m.kills
+		for _, c := range m.clients {
+			said += len(c.sent)
+		}
 	}
+	t.Logf("%d schedules, %d connections cut, %d servers killed: %d messages, each shown once and in order", ran, cut, killed, said)
 }
 
 // TestModelFindsFaults: every mistake that somebody might make shows.
