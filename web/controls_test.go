@@ -185,8 +185,8 @@ func testGoBack(t *testing.T, chat *fakeChat, enter func() person) {
 	meet(anna, ben)
 	anna.check(offeredNot)
 	anna.goOn()
-	anna.see(offered)
-	ben.see(left, offered)
+	anna.see(offered, `document.getElementById('explanation').innerText === 'Pressed by mistake?'`)
+	ben.see(left, offered, `document.getElementById('explanation').innerText === 'Stranger left'`) // it was no press of theirs
 	anna.do(back)
 	anna.see(`document.getElementById('explanation').innerText.startsWith('Asked')`, offeredNot)
 	ben.see(`document.getElementById('explanation').innerText === 'The stranger would like to come back.'`, offered)

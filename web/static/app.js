@@ -86,7 +86,7 @@ chat.addEventListener('paired', ({ detail: { pair, back, common: theirs, languag
 });
 chat.addEventListener('left', ({ detail: { reason } }) => {
   transcript.note(reason === 'gone' ? words.youLeft : words.left[reason] ?? words.left.stop);
-  if (reason === 'next' || reason === 'stop') notice.offerBack();
+  if (reason === 'next' || reason === 'stop') notice.offerBack(false);
   attention.call(words.state.left);
 });
 chat.addEventListener('again', () => notice.wantedBack());
@@ -266,7 +266,7 @@ function restore({ log, draft, met: { common, both } }) {
 
 function leftBehind() {
   transcript.note(words.youLeft);
-  notice.offerBack();
+  notice.offerBack(true);
 }
 
 function lookAgain() {

@@ -19,6 +19,7 @@ export class Notice {
   #countdownTimer = 0;
   #back = ''; // the way back: '' (none), offered, asked or wanted (by the other)
   #backTimer = 0;
+  #own = false; // whether it was our press
   #announced = null; // what the operator has to say: { code, until }
   #announcedTimer = 0;
   #warned = ''; // why we are warned, until it is read
@@ -51,8 +52,9 @@ export class Notice {
     this.#count(this.#state === 'left' && $('auto').checked ? COUNTDOWN : 0);
   }
 
-  /** A stranger was left, on this side or that one, and could be had back. */
-  offerBack() {
+  /** A stranger was left, by us if own is true, and could be had back. */
+  offerBack(own) {
+    this.#own = own;
     if (!this.#chat.can('again')) return;
     this.#setBack('offered');
     this.#backTimer = setTimeout(() => this.forget(), BACK);
@@ -147,7 +149,7 @@ export class Notice {
     if (this.#back === 'wanted') return words.wantsBack;
     if (this.#back === 'asked') return words.askedBack;
     if (this.#countdown > 0) return words.countdown(this.#countdown);
-    if (this.#back === 'offered') return words.backOffer;
+    if (this.#back === 'offered') return this.#own ? words.backOffer : words.state.left;
     if (this.#warned !== '') return words.warned[this.#warned];
     const { code, until } = this.#announced ?? {};
     return code ? words.announced[code](format.time(new Date(until))) : '';
