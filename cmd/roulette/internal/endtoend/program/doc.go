@@ -7,6 +7,7 @@
 //	load      roulette bench
 //	crowd     crowds of clients at random, and connections in great number
 //	chaos     clients, machines and limits that treat the program badly
+//	safety    people, whom they have blocked, and bots
 //	drain     crowds that are sent away
 //	monitor   metrics, and a real Prometheus
 //	proxies   nginx, HAProxy and Caddy in front
