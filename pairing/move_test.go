@@ -95,6 +95,24 @@ func TestMoveOfNobody(t *testing.T) {
 	empty(t, table)
 }
 
+// TestSeekAfterAnotherPairing: who was left in another pairing than the one it names does
+// not wait, for it does not know of that yet.
+func TestSeekAfterAnotherPairing(t *testing.T) {
+	table := New(Config{IDs: 1024})
+	for id := range uint32(2) {
+		table.Enter(id, false)
+		table.Seek(id, 0, nil)
+	}
+	table.Stop(1, 0)
+	if c, ok := table.SeekAfter(0, 0, 0, nil); ok || len(c.Matches()) > 0 || table.Waiting() != 0 {
+		t.Errorf("it waits: %+v", c)
+	}
+	if _, ok := table.SeekAfter(0, 1, 0, nil); !ok || table.Waiting() != 1 {
+		t.Error("it does not wait")
+	}
+	check(t, table, 0)
+}
+
 // TestSeekOfWhoHasMoved: the place that a client has left is nobody's, whoever asks for
 // a partner there: its old connection may have something to say still.
 func TestSeekOfWhoHasMoved(t *testing.T) {

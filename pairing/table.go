@@ -182,15 +182,15 @@ func (t *Table) Seek(id, now uint32, w *Wishes) (c Change) {
 	return c
 }
 
-// SeekAfter is Seek, unless the client has a partner in another than its n-th pairing:
-// then nothing changes, and ok is false.
+// SeekAfter is Seek, unless the client has a partner in another than its n-th pairing, or
+// was left in another and does not wait: then it stays so, and ok is false.
 func (t *Table) SeekAfter(id, n, now uint32, w *Wishes) (c Change, ok bool) {
 	e := t.entry(id)
 	if e == nil {
 		return c, true
 	}
 	c.named, c.name = true, n
-	if t.abandon(id, e, idle, now, &c) == paired && !c.Parted {
+	if was := t.abandon(id, e, idle, now, &c); was == paired && !c.Parted || was == idle && e.number.Load() != n {
 		return c, false
 	}
 	c.add(t.wait(id, e, now, w))

@@ -98,6 +98,7 @@ func (t *turn) next(cmd record.Command) {
 			c.Lock()
 			r.wish(before)
 			c.Unlock()
+			t.hasMissedEnd() // it may have been left just now
 			return
 		}
 	} else {
