@@ -77,6 +77,11 @@ func (x *Exchange) Newer(side int, try uint32) bool { return try > x.sides[side]
 // Try is that of side's newest connection.
 func (x *Exchange) Try(side int) uint32 { return x.sides[side].try }
 
+// Tried notes that side has come to another server on its try-th connection.
+func (x *Exchange) Tried(side int, try uint32) {
+	x.sides[side].try = max(x.sides[side].try, try)
+}
+
 // Raise notes that the pair has come to a generation in another server.
 func (x *Exchange) Raise(generation uint64) { x.generation = max(x.generation, generation) }
 

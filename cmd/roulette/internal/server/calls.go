@@ -192,11 +192,17 @@ func (h *handler) met(from mesh.Node, m mesh.Meeting) {
 	case k.exchange.Try(side) > m.Try || here && k.exchange.Try(side) == m.Try:
 		return // that one is the older connection
 	case here:
+		// Where they come from they sit already, by a chat with that node: it is the word
+		// that is old, or it is about to be heard that the chat is over.
+		if e, ok := s.at(k.sides[side].place).out.(*elsewhere); ok && e.who.home == from {
+			return
+		}
 		h.oust(k, side)
 	}
 	switch lonely := r.lonely(k); {
 	case lonely == 1-side:
 		k.exchange.Raise(m.Generation)
+		k.exchange.Tried(side, m.Try) // what an older connection says from now on is old
 		k.moreOf().peer = from
 		c.approach(k, lonely, from)
 	case lonely < 0 && r.awayOf(k, 0) != nil && r.awayOf(k, 1) != nil:
