@@ -111,8 +111,9 @@ func (r *breaks) isOver(token resume.Token) bool {
 func (r *breaks) endAt(id resume.ID) {
 	r.lock()
 	defer r.mu.Unlock()
+	delete(r.moved, id)
 	if k := r.pairs.of(id); k != nil {
-		r.forget(k)
+		r.finish(k)
 	}
 }
 

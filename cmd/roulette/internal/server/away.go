@@ -175,6 +175,13 @@ func (r *breaks) forget(k *kept) {
 	}
 }
 
+// finish is forget for a pair that somebody here has left, or is told to be over: it has
+// not gone on anywhere else either (R4). The lock is held.
+func (r *breaks) finish(k *kept) {
+	r.forget(k)
+	delete(r.moved, k.id)
+}
+
 // endOf ends what is kept of the pair of somebody who has left it, nil for who is
 // no rich client. It runs on their worker, with no lock held.
 func (r *breaks) endOf(person *rich) {
@@ -183,7 +190,7 @@ func (r *breaks) endOf(person *rich) {
 	}
 	if k := person.forgetKept(); k != nil {
 		r.lock()
-		r.forget(k)
+		r.finish(k)
 		r.mu.Unlock()
 	}
 }
@@ -197,7 +204,9 @@ func (r *breaks) giveUp(a *absence) (change pairing.Change, ok bool) {
 	ok = a.manner != cameHome
 	if ok {
 		r.comeHome(a, now)
-		r.forget(a.pair)
+		if r.forget(a.pair); r.awayOf(a.pair, 1-int(a.side)) == nil {
+			r.finish(a.pair)
+		}
 	}
 	r.mu.Unlock()
 	if !ok {

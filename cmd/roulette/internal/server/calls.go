@@ -194,7 +194,7 @@ func (h *handler) met(from mesh.Node, m mesh.Meeting) {
 	case here:
 		// Where they come from they sit already, by a chat with that node: it is the word
 		// that is old, or it is about to be heard that the chat is over.
-		if e, ok := s.at(k.sides[side].place).out.(*elsewhere); ok && e.who.home == from {
+		if e, ok := s.at(k.places[side]).out.(*elsewhere); ok && e.who.home == from {
 			return
 		}
 		h.oust(k, side)
