@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,10 +106,15 @@ func newCluster(s *Server, config *Cluster, first seat) (*cluster, error) {
 	}
 	c.join = func() error { return config.Join(c.mesh) }
 	c.guests.first = first
+	self, draw := rand.Uint64(), rand.IntN
+	if r := s.config.Rand; r != nil {
+		self = uint64(r(math.MaxUint32))<<32 | uint64(r(math.MaxUint32))
+		draw = func(n int) int { return int(r(uint32(n))) }
+	}
 	var err error
 	c.mesh, err = mesh.New(mesh.Config{
-		Self: mesh.Node(rand.Uint64()), World: config.World, Name: config.Name, Release: s.config.Version,
-		Bus: config.Bus, Host: c,
+		Self: mesh.Node(self), World: config.World, Name: config.Name, Release: s.config.Version,
+		Bus: config.Bus, Host: c, Rand: draw,
 	})
 	return c, err
 }
@@ -339,6 +346,7 @@ func (c *cluster) forget() {
 		}
 	}
 	c.mu.Unlock()
+	slices.Sort(places) // an order that does not depend on chance
 	for _, place := range places {
 		c.leave(place)
 	}

@@ -76,8 +76,22 @@ func (i Inside) Refused(c *netpoll.Conn) bool { return refusalOf(c) != admitted 
 func (i Inside) Away() int { return i.server.breaks.away() }
 
 // StandsIn: see Away.
-func (i Inside) StandsIn(place uint32) bool {
-	return place >= i.server.standIns.first && i.server.standIns.of(place) != nil
+func (i Inside) StandsIn(place uint32) bool { return i.server.at(place).out != nil }
+
+// Tick does what a cluster's goroutine does, which does not run in a simulator: the
+// caller is a worker, or nobody else runs. Strangers is how many people of other nodes
+// sit here, in a pair or reserved for one.
+func (i Inside) Tick() { i.server.cluster.tick() }
+
+// Strangers: see Tick.
+func (i Inside) Strangers() int {
+	c := i.server.cluster
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.chats)
 }
 
 // Abandon ends what runs besides the workers, of a server that is not closed.

@@ -284,12 +284,17 @@ func New(config Config) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("server: %w", err), s.poller.Close())
 		}
 	}
-	if scheduler, ok := config.Kernel.(netpoll.Scheduler); ok {
+	scheduler, simulated := config.Kernel.(netpoll.Scheduler)
+	if simulated {
 		s.breaks.yield = scheduler.BeforeLock
 	}
 	s.registry = s.newRegistry()
 	s.http = newHTTPServer(s)
-	if s.cluster != nil {
+	switch {
+	case s.cluster == nil:
+	case simulated: // see Inside.Tick
+		close(s.cluster.stopped)
+	default:
 		go s.cluster.run()
 	}
 	if config.Inbox != nil {

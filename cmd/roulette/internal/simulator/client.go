@@ -119,7 +119,7 @@ type command struct {
 // connect lets a new client arrive, or one more connection of a person.
 func (w *world) connect(slot int, p *person) {
 	r := &w.rnd
-	c := &client{world: w, serial: len(w.clients) + 1, slot: slot, talk: w.plan.talk}
+	c := &client{world: w, serial: w.serials + 1, slot: slot, talk: w.plan.talk}
 	c.kind = pick(r, plainClient, richClient, richClient, richClient, plainClient, plainClient, richClient, echoClient)
 	if w.plan.rich {
 		c.kind = richClient
@@ -145,6 +145,7 @@ func (w *world) connect(slot int, p *person) {
 	c.socket = &socket{kernel: &w.kernel, client: c, fd: -1}
 	c.eras, c.life = append(c.eras, era{}), w.life
 	w.clients = append(w.clients, c)
+	w.serials++
 	w.slots[slot] = c
 	w.tracef("client %d (%v) connects from %v", c.serial, c.kind, c.address.Addr())
 	if r.oneIn(w.plan.coded) && c.kind != pageClient && w.adopt(c) {

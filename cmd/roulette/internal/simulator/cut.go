@@ -81,7 +81,11 @@ func (w *world) kill() {
 	clear(w.files)
 	w.free, w.open, w.spares, w.acceptBad, w.acceptBadAt = 0, 0, 0, 0, 0
 	w.upgrades, w.ended, w.inherited, w.refused = 0, 0, 0, 0
-	w.life++
+	w.lives++
+	w.life = w.lives
+	if w.fleet != nil {
+		w.fleet.loses(w)
+	}
 	w.calm, w.inline = true, true
 	if err := w.serve(); err != nil {
 		w.failf("no other server: %v", err)

@@ -41,6 +41,13 @@
 // have read, not on what was written to them. Now and then the server is killed, and
 // another one with the same keys knows nothing.
 //
+// A fleet is several such worlds, whose servers are the nodes of a cluster, with package
+// mesh as it is. They share the clock and a bus that brings the words of one node to
+// another in order and late; it loses some, says some twice, and cuts nodes off. All
+// people of a fleet can resume, and they come back at any node, so every message is
+// followed from one of them to the other by the token of their chat. What comes from the
+// bus, and what a node does by the clock, is a coroutine of its own (the porter).
+//
 // # Faults
 //
 //   - reads and writes: short at any byte, EAGAIN, EINTR, ENOBUFS, ENOMEM,

@@ -11,6 +11,14 @@ import (
 // that of a worker, which has a coarse clock and can be overtaken.
 const slack = 2 * time.Second
 
+// slack is larger where a worker comes to run less often.
+func (w *world) slack() time.Duration {
+	if w.fleet != nil {
+		return 2 * slack
+	}
+	return slack
+}
+
 // welcome notes, when a worker has just made c a connection, which limits it has
 // exceeded. Those of an address are as the table of addresses has them at this moment.
 func (c *client) welcome() {
@@ -117,13 +125,13 @@ func (c *client) checkClose(payload []byte) {
 	case 4408:
 		switch reason := string(payload[2:]); reason {
 		case "no pong in time":
-			ok = c.pingAt > 0 && w.now-c.pingAt+slack >= 10*time.Second
+			ok = c.pingAt > 0 && w.now-c.pingAt+w.slack() >= 10*time.Second
 		case "not reading":
 			ok = c.backlogged || len(c.socket.refused) > 0
 		case "message not finished in time":
 			ok = w.now > 60*time.Second
 		case "no heartbeat in time":
-			ok = c.can("heartbeat") && w.now-c.spokeAt+slack >= 10*time.Second
+			ok = c.can("heartbeat") && w.now-c.spokeAt+w.slack() >= 10*time.Second
 		}
 	case 4429:
 		ok = w.plan.rate > 0

@@ -21,6 +21,7 @@ type kernel struct {
 	listener   *listener
 	epolls     []*epoll
 	workers    []*worker
+	porter     *worker   // brings what comes from the bus; nil: the server is alone
 	retired    int       // so many of them are of a server that has given up its connections
 	running    *worker   // nil: the simulator itself
 	owed       []*socket // get an event at the next wait, whether there is room or not
@@ -158,8 +159,18 @@ func (k *kernel) SetTimer(fd int, first, interval time.Duration) error {
 	return nil
 }
 
-// advance moves the clock.
+// advance moves the clock, which is that of all nodes.
 func (k *kernel) advance(d time.Duration) {
+	if k.fleet == nil {
+		k.pass(d)
+		return
+	}
+	for _, w := range k.fleet.nodes {
+		w.pass(d)
+	}
+}
+
+func (k *kernel) pass(d time.Duration) {
 	k.now += d
 	for _, fd := range k.timers {
 		f := &k.files[fd-firstNumber]
@@ -188,7 +199,9 @@ func (k *kernel) Signal(fd int) {
 	if k.running == nil && k.inline {
 		k.drive(func() bool { return f.count == 0 && !k.anyBusy() })
 	}
-	k.maybeYield()
+	if k.fleet == nil { // else it may be under the lock of the mesh
+		k.maybeYield()
+	}
 }
 
 func (k *kernel) Drain(fd int) (count uint64) {

@@ -93,7 +93,9 @@ func (c *client) wasRead(w *worker, n int) {
 		c.spokeAt = c.world.now
 		switch c.utterances[0].kind {
 		case spokeHave:
-			c.utterances[0].about.proven = true
+			if !c.closing { // or it is not heard
+				c.utterances[0].about.proven = true
+			}
 		case spokeHello:
 			c.promised = true
 		case spokeHiding:

@@ -73,6 +73,9 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 		w.chatList = append(w.chatList, k)
 	}
 	e := k.ends[token.Side]
+	if !resumed {
+		w.tracef("client %d is given the place of side %d in chat %d by server %d", c.serial, token.Side, k.index, w.life)
+	}
 	switch {
 	case e == nil && !resumed:
 		e = &end{chat: k, side: int(token.Side), person: c.person}
@@ -81,16 +84,17 @@ func (c *client) seat(rest []byte, resumed, direct bool) {
 		w.failf("client %d is given the place of somebody else (I7)", c.serial)
 	case k.left == w.life && c.tokenOf == w.life && direct:
 		w.failf("client %d is resumed in a chat that is over (R4)", c.serial)
-	case e.seated != nil && e.seated.serial > c.serial && !k.over && direct && (c.tokenOf == w.life || e.seated.alive()):
+	case e.seated != nil && e.seated.serial > c.serial && !k.over && direct && e.seated.world == w && (c.tokenOf == w.life || e.seated.alive()):
 		w.failf("client %d is resumed, and client %d, which is newer, was (R3)", c.serial, e.seated.serial)
 	}
 	if resumed {
 		w.returns++
+		w.tracef("client %d is resumed in chat %d by a token of server %d, this is server %d", c.serial, k.index, c.tokenOf, w.life)
 		if c.tokenOf != w.life {
 			k.left = 0 // a meeting place: it begins again for whoever has read of no end
 		}
 	}
-	if c.end = e; e.seated == nil || direct || e.seated.serial < c.serial { // else it has waited in a backlog
+	if c.end = e; e.seated == nil || direct && e.seated.world == w || e.seated.serial < c.serial { // else it has waited in a backlog, or comes late
 		e.seated, e.lostAt = c, 0
 	}
 	// What it has said before it reads of the chat may end it, also what another worker
@@ -180,7 +184,7 @@ func (c *client) checkParcel(payload []byte, direct bool) bool {
 		return false
 	}
 	if c.end == nil || c.end != e.peer() || c.over {
-		w.failf("client %d is sent message %d of another chat than its own (I7)", c.serial, number)
+		w.failf("client %d is sent message %d of chat %d, its own is another (I7); that is over: %v %v", c.serial, number, e.chat.index, c.over, c.end)
 	}
 	if k := w.running; direct && k != nil && k.reading != nil {
 		if k.reading.person != e.person {
@@ -406,7 +410,11 @@ func (c *client) checkPerson() {
 // checkSingle: of all connections of a person only the one that was given the place
 // last is alive (R3).
 func (c *client) checkSingle() {
-	if e := c.end; e != nil && !c.over && e.seated != c && c.alive() && e.seated.serial > c.serial && e.chat.left != c.world.life {
+	e := c.end
+	if e != nil && c.world.fleet != nil && (!e.seated.alive() || e.chat.over) {
+		return // of the newest one, which has gone or has left, the node of c need not know
+	}
+	if e != nil && !c.over && e.seated != c && c.alive() && e.seated.serial > c.serial && e.chat.left != c.world.life {
 		c.world.failf("client %d has the place of chat %d, and so has client %d (R3)", e.seated.serial, e.chat.index, c.serial)
 	}
 }

@@ -10,28 +10,15 @@ import (
 // send arrives, those who read at all read everything, the clock ticks. Then
 // nothing may be left undone.
 func (w *world) quiet() {
+	if w.fleet != nil {
+		w.fleet.quiet()
+		return
+	}
 	w.calm = true
 	defer func() { w.calm = false }()
 	ticks := 0
 	for range maxRounds {
-		moved := false
-		for len(w.owed) > 0 {
-			w.settle()
-		}
-		for _, c := range w.clients[w.oldest:] {
-			if c.finished || c.vanished {
-				continue
-			}
-			c.socket.roomAgain()
-			before, sent := c.seen, c.toSend()
-			if c.reads > 0 {
-				c.take(1 << 30)
-			}
-			c.push(1 << 30)
-			moved = moved || c.seen != before || c.toSend() != sent
-		}
-		w.drive(w.idle)
-		if moved {
+		if w.round() {
 			continue
 		}
 		if ticks == quietTicks {
@@ -43,6 +30,28 @@ func (w *world) quiet() {
 		w.drive(w.idle)
 	}
 	w.failf("no rest after %d rounds", maxRounds)
+}
+
+// round lets all that is under way between the server and its clients arrive. False:
+// there was nothing.
+func (w *world) round() (moved bool) {
+	for len(w.owed) > 0 {
+		w.settle()
+	}
+	for _, c := range w.clients[w.oldest:] {
+		if c.finished || c.vanished {
+			continue
+		}
+		c.socket.roomAgain()
+		before, sent := c.seen, c.toSend()
+		if c.reads > 0 {
+			c.take(1 << 30)
+		}
+		c.push(1 << 30)
+		moved = moved || c.seen != before || c.toSend() != sent
+	}
+	w.drive(w.idle)
+	return moved
 }
 
 const (
@@ -102,7 +111,7 @@ func (w *world) idle() bool {
 			return false
 		}
 	}
-	return true
+	return w.porter == nil || !w.porter.busy && !w.porter.ready()
 }
 
 func (w *world) checkQuiet() {
@@ -223,7 +232,7 @@ func (c *client) checkQuiet() {
 // be read.
 func (c *client) blocked() bool {
 	partner, _ := c.partner()
-	return len(c.socket.refused) > 0 || partner != nil && len(partner.socket.refused) > 0
+	return len(c.socket.refused) > 0 || partner != nil && len(partner.socket.refused) > 0 || c.blockedElsewhere()
 }
 
 // checkTold: a rich client knows what the server knows.
@@ -292,7 +301,7 @@ func (w *world) checkCounters() {
 	}{
 		{"handshaking connections", sum.Connections[metrics.ConnectionHandshaking], handshaking},
 		{"closing connections", sum.Connections[metrics.ConnectionClosing], closing},
-		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs()-w.inside.Away())},
+		{"idle connections", sum.Connections[metrics.ConnectionIdle], chats - int64(w.pairs.Waiting()+2*w.pairs.Pairs()-w.inside.Away()-w.inside.Strangers())},
 		{"places", int64(w.inside.Places()), chats},
 		{"backlogs", sum.BacklogConnections, backlogs},
 		{"bytes in backlogs", sum.BacklogBytes, waiting},

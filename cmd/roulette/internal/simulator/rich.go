@@ -49,6 +49,7 @@ func (c *client) event(b []byte, end int64, direct bool) {
 		c.over, c.waiting = true, false
 		if c.end != nil {
 			c.end.chat.left, c.end.chat.over = w.life, true
+			w.tracef("client %d is told that chat %d is over", c.serial, c.end.chat.index)
 		}
 		c.reactions = append(c.reactions, reaction{at: end, kind: reactLeft})
 	case "typing":
@@ -129,7 +130,7 @@ func (c *client) returning(typ string, rest []byte, direct bool) {
 // checkPeople: online counts people for those who have asked for them.
 func (c *client) checkPeople(rest []byte, direct bool) {
 	w := c.world
-	if c.can("people") && direct && w.plan.preempt == 0 {
+	if c.can("people") && direct && w.plan.preempt == 0 && w.fleet == nil {
 		if n := int(number(rest, `,"n":`)); n != w.pairs.Clients() {
 			w.failf("client %d is told of %d people, there are %d", c.serial, n, w.pairs.Clients())
 		}

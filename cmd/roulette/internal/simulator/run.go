@@ -27,21 +27,47 @@ func (f *Failure) Error() string {
 
 const traceLines = 300
 
+// stage is where steps are made: a world, or several.
+type stage interface {
+	begins(step int)
+	do(seed uint64)
+	end()
+	abandon()
+	at() int
+	describe() string
+	tracef(format string, args ...any)
+}
+
+// opening makes a stage from its seed.
+type opening func(seed uint64, trace io.Writer) (stage, error)
+
+func oneServer(seed uint64, trace io.Writer) (stage, error)    { return newWorld(seed, trace) }
+func severalNodes(seed uint64, trace io.Writer) (stage, error) { return newFleet(seed, trace) }
+
 // Run makes so many steps, drawn from the seed, with a server of their own, and
 // returns nil if nothing was violated. Otherwise it looks for few steps that do
 // the same, for at most so long.
 func Run(seed uint64, steps int, shrinking time.Duration) *Failure {
-	what, at := play(seed, all(steps), nil)
+	return run(oneServer, seed, steps, shrinking)
+}
+
+// RunNodes is Run with several servers, which are the nodes of a cluster.
+func RunNodes(seed uint64, steps int, shrinking time.Duration) *Failure {
+	return run(severalNodes, seed, steps, shrinking)
+}
+
+func run(open opening, seed uint64, steps int, shrinking time.Duration) *Failure {
+	what, at := play(open, seed, all(steps), nil)
 	if what == "" {
 		return nil
 	}
 	f := &Failure{Seed: seed, What: what, Step: at}
 	f.Steps = shrink(all(min(at+1, steps)), time.Now().Add(shrinking), func(list []int) bool {
-		again, _ := play(seed, list, nil)
+		again, _ := play(open, seed, list, nil)
 		return shape(again) == shape(what)
 	})
 	var trace strings.Builder
-	if what, _ := play(seed, f.Steps, &trace); what != "" {
+	if what, _ := play(open, seed, f.Steps, &trace); what != "" {
 		f.What = what
 	}
 	f.Trace = trace.String()
@@ -70,14 +96,14 @@ func all(steps int) []int {
 
 // play makes the steps of a run that are in the list. It returns the first
 // violation and the step it happened in.
-func play(seed uint64, list []int, trace io.Writer) (what string, at int) {
-	w, err := newWorld(seed, trace)
+func play(open opening, seed uint64, list []int, trace io.Writer) (what string, at int) {
+	w, err := open(seed, trace)
 	if err != nil {
 		return err.Error(), 0
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			at = w.step
+			at = w.at()
 			if v, ok := r.(violation); ok {
 				what = v.what
 			} else {
@@ -87,12 +113,12 @@ func play(seed uint64, list []int, trace io.Writer) (what string, at int) {
 		}
 		w.abandon()
 	}()
-	w.tracef("plan %+v", w.plan)
+	w.tracef("plan %s", w.describe())
 	for _, i := range list {
-		w.step = i
+		w.begins(i)
 		w.do(mix(seed + uint64(i)*0x9e3779b97f4a7c15))
 	}
-	w.step++
+	w.begins(w.at() + 1)
 	w.end()
 	return "", 0
 }

@@ -60,7 +60,7 @@ func (w *world) length() int {
 // message sends a chat message, or begins one.
 func (c *client) message() {
 	w, r := c.world, &c.world.rnd
-	if p := c.person; p != nil && (p.end != nil || !p.paired) {
+	if p := c.person; p != nil && (p.end != nil || !p.paired || w.fleet != nil) {
 		c.say()
 		return
 	}

@@ -18,7 +18,7 @@ func (c *client) choose(p *person) {
 			c.words = append(c.words, word)
 		}
 	}
-	if r.oneIn(2) || c.world.plan.away > 0 && !r.oneIn(4) {
+	if r.oneIn(2) || c.world.plan.away > 0 && !r.oneIn(4) || c.world.fleet != nil {
 		c.words = append(c.words, "resume")
 		c.person = &person{client: c}
 	}

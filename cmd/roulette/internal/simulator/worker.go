@@ -18,6 +18,7 @@ type worker struct {
 	yield  func(struct{}) bool
 	batch  []event
 
+	jobs    []func() // of a porter, which has no epoll
 	batches int
 	busy    bool        // in the middle of a batch
 	serving bool        // and of an event
@@ -32,15 +33,41 @@ func newWorker(k *kernel, ep *epoll) *worker {
 	return w
 }
 
+// newPorter makes a worker that does one job after the other.
+func newPorter(k *kernel) *worker {
+	w := &worker{kernel: k}
+	w.resume, w.stop = iter.Pull(w.carry)
+	return w
+}
+
 // abandoned unwinds a worker that is stopped in the middle of a batch.
 type abandoned struct{}
 
-func (w *worker) loop(yield func(struct{}) bool) {
-	defer func() {
-		if r := recover(); r != nil && r != (abandoned{}) {
-			panic(r)
+func recoverAbandoned() {
+	if r := recover(); r != nil && r != (abandoned{}) {
+		panic(r)
+	}
+}
+
+func (w *worker) carry(yield func(struct{}) bool) {
+	defer recoverAbandoned()
+	w.yield = yield
+	for {
+		w.busy = true
+		for len(w.jobs) > 0 {
+			job := w.jobs[0]
+			w.jobs = w.jobs[1:]
+			job()
 		}
-	}()
+		w.busy = false
+		if !yield(struct{}{}) {
+			return
+		}
+	}
+}
+
+func (w *worker) loop(yield func(struct{}) bool) {
+	defer recoverAbandoned()
 	w.yield = yield
 	for {
 		w.busy = true
@@ -69,6 +96,9 @@ func (w *worker) loop(yield func(struct{}) bool) {
 func (w *worker) ready() bool {
 	if w.wants != nil {
 		return free(w.wants)
+	}
+	if w.epoll == nil {
+		return w.busy || len(w.jobs) > 0
 	}
 	return w.busy || len(w.epoll.ready) > 0 && !w.epoll.closed
 }
@@ -124,7 +154,7 @@ func (k *kernel) anyBusy() bool {
 			return true
 		}
 	}
-	return false
+	return k.porter != nil && k.porter.busy
 }
 
 // drive lets the workers run, without faults, until done.
@@ -136,6 +166,10 @@ func (k *kernel) drive(done func() bool) {
 			k.failf("the workers do not come to rest")
 		}
 		moved := false
+		if p := k.porter; p != nil && p.ready() {
+			p.turn()
+			moved = true
+		}
 		for _, w := range k.workers {
 			if w.ready() {
 				w.turn()

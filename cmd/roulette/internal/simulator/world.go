@@ -15,9 +15,12 @@ import (
 	"roulette/pairing"
 )
 
-// world is one run: a server, its kernel and its clients.
+// world is a server, its kernel and its clients.
 type world struct {
 	kernel
+	*register
+	fleet  *fleet // whose node it is; nil: it is alone
+	node   int    // which
 	plan   plan
 	rnd    random // of the present step
 	now    time.Duration
@@ -40,11 +43,8 @@ type world struct {
 	handed  []*client
 	ghosts  []*client // were cut off
 
-	keys     *resume.Keys
 	settings server.Settings
-	byToken  map[resume.ID]*chat
-	chatList []*chat
-	life     int // the how many-th server it is
+	life     int // the how many-th server of all
 
 	cuts, breaks, returns, reported int
 
@@ -62,25 +62,54 @@ func (w *world) failf(format string, args ...any) {
 }
 
 func (w *world) tracef(format string, args ...any) {
-	if w.trace != nil {
-		fmt.Fprintf(w.trace, "%7d %10v  "+format+"\n", append([]any{w.step, w.now}, args...)...)
+	if w.trace == nil {
+		return
 	}
+	name := ""
+	if w.fleet != nil {
+		name = fmt.Sprintf("node %d: ", w.node)
+	}
+	fmt.Fprintf(w.trace, "%7d %10v  %s"+format+"\n", append([]any{w.step, w.now, name}, args...)...)
+}
+
+// register is what all servers' people have in common.
+type register struct {
+	keys     *resume.Keys
+	byToken  map[resume.ID]*chat
+	chatList []*chat
+	serials  int // clients that ever were
+	lives    int // servers that ever were
+}
+
+func newRegister() *register {
+	return &register{keys: resume.NewKeys(), byToken: make(map[resume.ID]*chat)}
 }
 
 // newWorld starts a server in a kernel of its own.
 func newWorld(seed uint64, trace io.Writer) (*world, error) {
-	w := &world{trace: trace, rnd: random(seed), now: time.Second, byID: make(map[uint32]*client),
-		keys: resume.NewKeys(), byToken: make(map[resume.ID]*chat), life: 1}
+	w := &world{trace: trace, rnd: random(seed), now: time.Second, register: newRegister()}
 	w.plan = newPlan(&w.rnd)
+	return w, w.begin()
+}
+
+// begin starts the world's server.
+func (w *world) begin() error {
+	w.byID = make(map[uint32]*client)
+	w.lives++
+	w.life = w.lives
 	w.kernel.world = w
 	w.calm, w.inline = true, true
 	w.slots = make([]*client, w.plan.slots)
 	if err := w.serve(); err != nil {
-		return nil, err
+		return err
 	}
 	w.calm, w.inline = false, false
-	return w, nil
+	return nil
 }
+
+func (w *world) begins(step int)  { w.step = step }
+func (w *world) at() int          { return w.step }
+func (w *world) describe() string { return fmt.Sprintf("%+v", w.plan) }
 
 // serve starts a server, which is the world's from now on.
 func (w *world) serve() (err error) {
@@ -102,11 +131,15 @@ func (w *world) serve() (err error) {
 		RestoreCodec: w.restoreToy,
 		CodecOf:      toyOf,
 		ResumeKeys:   w.keys,
+		Cluster:      w.cluster(),
 	})
 	if err != nil {
 		return err
 	}
 	w.inside, w.settings = w.server.Inside(), w.server.Settings()
+	if w.fleet != nil {
+		w.fleet.joins(w)
+	}
 	w.poller, w.pairs, w.backlogLimit = w.inside.Poller, w.inside.Pairs, w.inside.BacklogLimit()
 	w.idShift = bits.Len(uint(w.plan.workers - 1))
 	_, err = w.server.Listen(netip.AddrPort{})
@@ -159,6 +192,10 @@ func (w *world) do(seed uint64) {
 
 // turnOfSome lets a worker run that has something to do.
 func (w *world) turnOfSome() {
+	if p := w.porter; p != nil && p.ready() && w.rnd.oneIn(3) {
+		p.turn()
+		return
+	}
 	first := w.rnd.below(len(w.workers))
 	for i := range w.workers {
 		if k := w.workers[(first+i)%len(w.workers)]; k.ready() {
@@ -225,7 +262,8 @@ func (w *world) drop(c *client) {
 	}
 	w.slots[c.slot] = nil
 	if p := c.person; p != nil && p.end != nil && !p.gone {
-		w.connect(c.slot, p)
+		at, slot := w.somewhere(c.slot)
+		at.connect(slot, p)
 	}
 }
 
@@ -238,6 +276,14 @@ func (w *world) end() {
 	if w.plan.hello == 1 {
 		w.checkSilence()
 	}
+	w.leaveAll()
+	w.advance(30 * time.Second) // who waits for what nobody reads any more is stalled
+	w.quiet()
+	w.close()
+}
+
+// leaveAll has all clients go, from now on.
+func (w *world) leaveAll() {
 	for _, c := range w.clients[w.oldest:] {
 		c.reads = 1 << 30
 		if !c.finished && !c.vanished {
@@ -245,8 +291,10 @@ func (w *world) end() {
 		}
 	}
 	w.calm = true
-	w.advance(30 * time.Second) // who waits for what nobody reads any more is stalled
-	w.quiet()
+}
+
+// close closes the server, whose clients have all gone.
+func (w *world) close() {
 	if n := w.poller.Count(); n > 0 && len(w.listener.queue) == 0 {
 		w.failf("%d connections are left when all clients have gone", n)
 	}
@@ -266,6 +314,9 @@ func (w *world) end() {
 func (w *world) abandon() {
 	for _, k := range w.workers {
 		k.stop()
+	}
+	if w.porter != nil {
+		w.porter.stop()
 	}
 	w.inside.Abandon()
 }
