@@ -43,7 +43,8 @@ func (c *client) event(b []byte, end int64, direct bool) {
 		c.paired, c.over, c.waiting, c.pairSender, c.hidden = n, false, false, nil, false
 		c.seat(rest, false, direct)
 	case "left":
-		if n := number(rest, `,"pair":`); n != c.paired || c.over && !c.terms {
+		n, refused := number(rest, `,"pair":`), c.resuming != nil && c.paired == 0 // then it may be told of that pairing
+		if n != c.paired && !refused || c.over && !c.terms {
 			w.failf("client %d is told that it was left in pairing %d, it is in pairing %d, over: %v", c.serial, n, c.paired, c.over)
 		}
 		c.over, c.waiting = true, false
