@@ -4,10 +4,7 @@
 const FIRST_DELAY = 1_000; // milliseconds, as all times here
 const LONGEST_DELAY = 30_000;
 const SHORTEST_DELAY = 100;
-// How many attempts to return to a chat are made before the wait grows to two seconds, and
-// how many, which take as long as a seat is kept, before it goes on growing.
-const QUICK = 8;
-const PATIENT = 40;
+const QUICK = 8; // attempts to return to a chat that are made before the wait grows
 
 // The first row that has the code counts. A code of none of them would only happen
 // again: it may not be tried.
@@ -53,13 +50,12 @@ export function retryDelay(code, attempts, random = Math.random) {
 
 /**
  * The same for a client whose chat goes on when it is back: the first attempt is made at
- * once, unless the server has sent all of its clients away together, some more within
- * a second each, and within two as long as the seat is kept: a stranger waits.
+ * once, unless the server has sent all of its clients away together, and some more within
+ * a second each: a stranger waits.
  */
 export function returnDelay(code, attempts, random = Math.random) {
   if (attempts === 0 && code !== 1001) return 0;
-  if (attempts < QUICK) return retryDelay(1006, 0, random);
-  return retryDelay(1006, Math.max(1, attempts - PATIENT), random);
+  return retryDelay(1006, Math.max(0, attempts - QUICK), random);
 }
 
 /** Whether a connection that ended with this code has ended its chat, too. */

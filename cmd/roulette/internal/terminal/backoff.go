@@ -55,26 +55,17 @@ func retryBounds(code websocket.StatusCode, attempts int) (least, most time.Dura
 	return least, most
 }
 
-// quick is how many attempts to return to a chat are made before the wait grows to two
-// seconds, and patient how many, which take as long as a seat is kept, before it goes on
-// growing.
-const (
-	quick   = 8
-	patient = 40
-)
+// quick is how many attempts to return to a chat are made before the wait grows.
+const quick = 8
 
 // returnBounds are retryBounds for a client whose chat goes on when it is back: the first
 // attempt is made at once, unless the server has sent all of its clients away together,
-// some more within a second each, and within two as long as the seat is kept: a stranger
-// waits.
+// and some more within a second each: a stranger waits.
 func returnBounds(code websocket.StatusCode, attempts int) (least, most time.Duration) {
-	switch {
-	case attempts == 0 && code != websocket.StatusGoingAway:
+	if attempts == 0 && code != websocket.StatusGoingAway {
 		return 0, 0
-	case attempts < quick:
-		return retryBounds(codeLost, 0)
 	}
-	return retryBounds(codeLost, max(1, attempts-patient))
+	return retryBounds(codeLost, max(0, attempts-quick))
 }
 
 // returnDelay is a wait within returnBounds.

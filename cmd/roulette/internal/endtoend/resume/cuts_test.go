@@ -16,11 +16,7 @@ import (
 // spread is how long a client waits that has failed so many times in a row: the page's
 // returnDelay.
 func spread(attempts int) time.Duration {
-	most := time.Second
-	if attempts >= 8 {
-		most = min(time.Second<<min(max(1, attempts-40), 5), 30*time.Second)
-	}
-	return 100*time.Millisecond + rand.N(most-100*time.Millisecond)
+	return 100*time.Millisecond + rand.N(900*time.Millisecond<<min(max(0, attempts-8), 5))
 }
 
 // pairOf has two talkers chat, each over its way, until each has said and heard all. met
