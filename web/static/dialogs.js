@@ -195,7 +195,7 @@ export class Dialogs {
     };
     all.addEventListener('click', () => {
       all.remove();
-      more();
+      this.#gently.add(MORE.characters, more);
     });
     item.append(all);
     return item;
