@@ -89,7 +89,7 @@ func TestBots(t *testing.T) {
 	}
 }
 
-// run lets all chat for so long, and returns the share of bots at the end.
+// run lets all chat for so long, and returns the share of bots in the end.
 func (a *among) run(t *testing.T, lasts time.Duration) float64 {
 	seed := program.Seed(t)
 	a.began = time.Now()
@@ -121,21 +121,21 @@ func (a *among) run(t *testing.T, lasts time.Duration) float64 {
 		})
 	}
 	all.Wait()
-	var last float64
-	var line strings.Builder
+	var bots, chats int64 // once bots are to be found out, or from half of the time on
+	var lines strings.Builder
 	for i := range a.people {
-		bots, chats := a.withBots[i].Load(), a.withBots[i].Load()+a.people[i].Load()
-		if chats == 0 {
+		with, all := a.withBots[i].Load(), a.withBots[i].Load()+a.people[i].Load()
+		if all == 0 {
 			continue
 		}
-		share := float64(bots) / float64(chats)
-		fmt.Fprintf(&line, "\n%4d s  %5d chats  %5.1f %%", i*int(window.Seconds()), chats, 100*share)
-		if i < len(a.people)-1 { // else few had the time to end
-			last = share
+		at := time.Duration(i) * window
+		fmt.Fprintf(&lines, "\n%4.0f s  %5d chats  %5.1f %%", at.Seconds(), all, 100*float64(with)/float64(all))
+		if at >= min(settled, lasts/2) {
+			bots, chats = bots+with, chats+all
 		}
 	}
-	t.Logf("share of people's chats that are with a bot:%s", line.String())
-	return last
+	t.Logf("share of people's chats that are with a bot:%s", lines.String())
+	return float64(bots) / float64(max(chats, 1))
 }
 
 func between(r *rand.Rand, least, most time.Duration) time.Duration {
