@@ -80,8 +80,12 @@ func build(t *testing.T, dir string, files map[string]string) (program string) {
 // isFound demands that a violation is found in a program with that mutation.
 func isFound(t *testing.T, program string, number int) {
 	begin := time.Now()
-	run := exec.Command(program, "-test.run", "^Test(Simulation|Seeds)$", "-test.timeout", "10m",
-		"-sim.shrink", "0s", "-sim.steps", strconv.Itoa(*mutationSteps))
+	tests := "^Test(Simulation|Seeds)$"
+	if number > len(serverMutations) {
+		tests = "^TestNodes$"
+	}
+	run := exec.Command(program, "-test.run", tests, "-test.timeout", "10m",
+		"-sim.shrink", "0s", "-sim.steps", strconv.Itoa(*mutationSteps), "-sim.nodesteps", strconv.Itoa(*mutationSteps))
 	run.Env = append(os.Environ(), "GOMAXPROCS=1", mutantSwitch+"="+strconv.Itoa(number))
 	out, err := run.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "steps suffice") {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,23 @@ import (
 // file exactly once, is replaced with new.
 type mutation struct{ name, file, old, new string }
 
-var mutations = []mutation{
+// mutations are those that one server shows, and behind them those that need several.
+var mutations = slices.Concat(serverMutations, nodeMutations)
+
+var nodeMutations = []mutation{
+	{"what another node's person has taken is not said", "cmd/roulette/internal/server/elsewhere.go",
+		"	if outcome != netpoll.Queued {\n		e.cluster.mesh.Taken(e.chat, len(frames))\n	}\n", ""},
+	{"a partner is told before the other one is claimed", "cmd/roulette/internal/mesh/offer.go",
+		"	m.say(p, opAccept, body{offer: b.offer, mine: c.number, stranger: found})\n", "	m.say(p, opAccept, body{offer: b.offer, mine: c.number, stranger: found})\n	m.config.Host.Begin(c.number, c.name(m.config.Self))\n"},
+	{"the end of a chat of two nodes is not told", "cmd/roulette/internal/server/elsewhere.go",
+		"	e.cluster.mesh.Leave(e.chat, reasonOf(why))\n", ""},
+	{"a word that is missing is not missed", "cmd/roulette/internal/mesh/peer.go",
+		"	if p.in != 0 && h.seq != p.in+1 {", "	if false {"},
+	{"an old word sends away who has come back on another node", "cmd/roulette/internal/server/calls.go",
+		"ok && e.who.home == from {", "ok && e == nil {"},
+}
+
+var serverMutations = []mutation{
 	// netpoll: descriptors.
 	{"close before Del", "netpoll/close.go",
 		"	fd := c.forget()\n	w.kernel.Close(fd)\n", "	w.kernel.Close(int(c.fd))\n	c.forget()\n"},
