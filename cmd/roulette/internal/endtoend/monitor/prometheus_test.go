@@ -216,7 +216,7 @@ func TestPrometheus(t *testing.T) {
 	servertest.Parallel(t)
 	promtest.Tool(t, "prometheus")
 	servertest.CheckLeaks(t)
-	p := program.Serve(t, "--listen-tls=127.0.0.1:0", "--tls-self-signed")
+	p := program.Serve(t, "--listen-tls=127.0.0.1:0", "--tls-self-signed", "--state-dir", filepath.Join(t.TempDir(), "state"))
 	m := startMonitor(t, p.Admin)
 	servertest.Await(t, "the target to be up", func() bool {
 		up := m.values(t, `up{job="roulette"}`)
