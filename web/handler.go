@@ -53,8 +53,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	setSecurityHeaders(w.Header(), r.Host, a)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		refuseMethod(w, "GET, HEAD")
 		return
 	}
 	b := choose(w.Header(), r, a)
@@ -62,6 +61,12 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Etag", b.etag)
 	// No modification time: the hash says more than the clock of whoever built this.
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b.bytes))
+}
+
+// refuseMethod answers a request whose method is none of allow.
+func refuseMethod(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
 }
 
 // serveNotFound sends page with status 404. It has no ETag and may not be kept:

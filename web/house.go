@@ -84,6 +84,7 @@ var houseSites = sync.OnceValue(func() *houseSite {
 
 // Wrap is next, a handler of the page, with the pages of the house.
 func (h *House) Wrap(next http.Handler) http.Handler {
+	agreed := h.agreed()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, below := strings.CutPrefix(r.URL.Path, h.Base)
 		switch {
@@ -98,10 +99,10 @@ func (h *House) Wrap(next http.Handler) http.Handler {
 				return words.Privacy, h.Privacy, s.privacy
 			})
 		case path == "enter" && h.Entry != nil:
-			h.enter(w, r)
+			h.enter(w, r, agreed)
 		case (path == "" || path == indexFile) && h.Entry != nil:
 			w.Header().Add("Vary", "Cookie")
-			if h.entered(r) {
+			if entered(r, agreed) {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -129,9 +130,9 @@ func (t Texts) plain() map[string]string {
 	return all
 }
 
-func (h *House) entered(r *http.Request) bool {
+func entered(r *http.Request, agreed string) bool {
 	for _, c := range r.CookiesNamed(EntryCookie) {
-		if c.Value == h.agreed() {
+		if c.Value == agreed {
 			return true
 		}
 	}
@@ -141,16 +142,15 @@ func (h *House) entered(r *http.Request) bool {
 // enter takes what the form of the entry page brings, and leads on to the chat. A table
 // that the address names stays in it: the answer has no fragment of its own (RFC 9110,
 // 10.2.2).
-func (h *House) enter(w http.ResponseWriter, r *http.Request) {
+func (h *House) enter(w http.ResponseWriter, r *http.Request, agreed string) {
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", "POST")
-		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		refuseMethod(w, "POST")
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<10)
 	if r.FormValue("agree") == "yes" {
 		http.SetCookie(w, &http.Cookie{
-			Name: EntryCookie, Value: h.agreed(), Path: h.Base, MaxAge: int(EntryLasts / time.Second),
+			Name: EntryCookie, Value: agreed, Path: h.Base, MaxAge: int(EntryLasts / time.Second),
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, // an invitation on another site leads in
 		})
 	}
@@ -161,18 +161,14 @@ func (h *House) enter(w http.ResponseWriter, r *http.Request) {
 // serve sends a page: the one that choose names, or the entry page.
 func (h *House) serve(w http.ResponseWriter, r *http.Request, choose func(*houseSite, houseWords) (string, Texts, *template.Template)) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		refuseMethod(w, "GET, HEAD")
 		return
 	}
 	s := houseSites()
 	accept := r.Header.Values("Accept-Language")
 	language := prefer(accept, func(language string) bool { return s.words[language].Heading != "" })
 	words := s.words[language]
-	page := housePage{Language: language, Direction: "ltr", Style: s.style}
-	if language == "ar" {
-		page.Direction = "rtl"
-	}
+	page := housePage{Language: language, Direction: directionOf(language), Style: s.style}
 	facts := h.Facts()
 	if h.Entry != nil {
 		facts.EntryCookie, facts.EntryLasts, facts.Age = EntryCookie, EntryLasts, h.Age

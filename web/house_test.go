@@ -141,6 +141,7 @@ func TestEntry(t *testing.T) {
 			t.Error("any cookie lets in")
 		}
 		house.Entry[""] = someTexts(t, map[string]string{"": "Be kinder."})[""]
+		h = house.Wrap(HandlerBelow(base))
 		if text := page(ask("GET", base, "en", "", agreed)); isChat(text) {
 			t.Error("the rules have changed, and it is not asked again")
 		}

@@ -81,6 +81,14 @@ func (s *site) translate(d document, words map[string]map[string]any) error {
 	return nil
 }
 
+// directionOf is the direction that a language of the page is written in, as dir names it.
+func directionOf(language string) string {
+	if language == "ar" {
+		return "rtl"
+	}
+	return "ltr"
+}
+
 // prefer returns the one of known that the Accept-Language header lines ask for most,
 // by the first part of its tags (RFC 4647, 3.4); fallback where they ask for none.
 func prefer(lines []string, known func(language string) bool) string {

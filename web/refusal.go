@@ -140,11 +140,7 @@ var refusalPages = sync.OnceValue(func() *refusalSite {
 			if Refusal(r) == Banned {
 				again = w.Until
 			}
-			direction := "ltr"
-			if language == "ar" {
-				direction = "rtl"
-			}
-			fill := strings.NewReplacer("{language}", language, "{direction}", direction,
+			fill := strings.NewReplacer("{language}", language, "{direction}", directionOf(language),
 				"{heading}", html.EscapeString(says[0]), "{text}", html.EscapeString(says[1]),
 				"{again}", html.EscapeString(again), "{trying}", html.EscapeString(w.Trying), "{now}", html.EscapeString(w.Now))
 			page := refusalPage{language: language, open: fill.Replace(open), before: fill.Replace(before), after: fill.Replace(after)}

@@ -16,8 +16,7 @@ func SecurityText(contact string) http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+			refuseMethod(w, "GET, HEAD")
 			return
 		}
 		fmt.Fprintf(w, "Contact: %s\nExpires: %s\n", contact, time.Now().Add(securityValid).UTC().Format(time.RFC3339))
