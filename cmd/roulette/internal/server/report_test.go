@@ -75,6 +75,21 @@ func meetGuarded(t *testing.T, a, b *person) (openingA, openingB string) {
 	return openingA, openingB
 }
 
+// wronged is somebody to whom a stranger said "buy", and left; and their report, as true
+// as it can be.
+func wronged(t *testing.T, addr string) (*person, record.Command) {
+	t.Helper()
+	x, _ := dialGreeting(t, addr, canSafety)
+	y, _ := dialGreeting(t, addr, canSafety)
+	opening, _ := meetGuarded(t, x, y)
+	y.says("buy")
+	x.hears("buy")
+	y.conn.CloseNow()
+	mark := x.event("stamp").Mark
+	x.event("left")
+	return x, record.Command{Kind: record.Report, Opening: opening, Last: mark, Reason: "spam", Messages: relayed("buy")}
+}
+
 func relayed(texts ...string) (list []record.Relayed) {
 	for _, text := range texts {
 		list = append(list, record.Relayed{Payload: []byte(text)})
@@ -261,15 +276,9 @@ func TestReasonsAreTheSame(t *testing.T) {
 // nobody can take it.
 func (a *audit) reports(t *testing.T) {
 	s, addr, shelf := guarded(t)
-	x, _ := dialGreeting(t, addr, canSafety)
-	y, _ := dialGreeting(t, addr, canSafety)
-	opening, _ := meetGuarded(t, x, y)
-	y.says("buy")
-	x.hears("buy")
-	y.conn.CloseNow()
-	mark := x.event("stamp").Mark
-	x.event("left")
-	report := record.Command{Kind: record.Report, Opening: opening, Last: mark, Reason: "spam", Messages: relayed("sell")}
+	x, report := wronged(t, addr)
+	opening := report.Opening
+	report.Messages = relayed("sell")
 	x.command(report)
 	x.refused("report_untrue")
 	report.Messages = relayed("buy")

@@ -9,7 +9,6 @@ import (
 
 	"roulette/cmd/roulette/internal/handover"
 	"roulette/cmd/roulette/internal/safety"
-	"roulette/frame/record"
 )
 
 // late has something happen in the predecessor when the successor has been there for a
@@ -75,15 +74,7 @@ func TestReportedMeanwhile(t *testing.T) {
 	slow := &slowShelf{has: make(chan struct{}, 1), may: make(chan struct{})}
 	from, addr := start(t, Config{Workers: 1, Safety: safety.On, Reports: slow})
 	from.Started()
-	a, _ := dialGreeting(t, addr, canSafety)
-	b, _ := dialGreeting(t, addr, canSafety)
-	opening, _ := meetGuarded(t, a, b)
-	b.says("buy")
-	a.hears("buy")
-	b.conn.CloseNow()
-	mark := a.event("stamp").Mark
-	a.event("left")
-	report := record.Command{Kind: record.Report, Opening: opening, Last: mark, Reason: "spam", Messages: relayed("buy")}
+	a, report := wronged(t, addr)
 	a.command(report)
 	<-slow.has
 	heir, _ := start(t, Config{Workers: 1, Safety: safety.On, Reports: new(shelf)})
