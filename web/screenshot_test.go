@@ -156,8 +156,10 @@ func tour(anna, ben person, chat *fakeChat, look func(state string)) {
 	anna.run(`document.getElementById('auto').click()`)
 
 	anna.see(settled)
+	chat.records()
 	anna.run(`document.getElementById('go').click()`)
 	anna.see(looking)
+	chat.obeyed("next") // or the answer to it would come behind what is told next
 	chat.tell(fields{"type": "paired", "pair": 2, "common": []string{"go"}})
 	anna.see(chatting, `document.querySelector('.former')`)
 	look("former")
