@@ -83,8 +83,10 @@ func testHostileRecords(t *testing.T, chat *fakeChat, enter func() person) {
 		anna.see(fmt.Sprintf(`document.getElementById('online').textContent.startsWith('1,0%02d')`, n))
 		switch anna.ask(`document.documentElement.dataset.state`) {
 		case "idle", "left":
+			chat.records()
 			anna.press()
 			anna.see(looking)
+			chat.obeyed("next") // or the answer to it would come behind what is told next
 			fallthrough
 		case "looking":
 			chat.tell(fields{"type": "paired", "pair": 1, "common": []string{}, "resume": "token"})
